@@ -1,0 +1,200 @@
+import type { Fields } from '../fields.ts';
+
+/** Where served bytes came from: Cache-Status `detail` and the `tier` label of metrics. */
+export type Source = 'ram' | 'disk' | 'peer' | 'origin';
+
+/**
+ * Identity of the bytes of one stored representation. A safe integer, never used again: another validator means
+ * another id, so pieces of two versions can never meet under one id.
+ */
+export type RepresentationId = number;
+
+/** Pieces never cross a multiple of this offset, so a whole representation cuts the same way on every node. */
+export const pieceBytes = 256 * 1024;
+
+/** Where a stored piece lies in its representation: bytes first .. first + length - 1. */
+export interface PieceSpan {
+  readonly first: number;
+  readonly length: number;
+}
+
+/**
+ * A place that keeps pieces: contiguous byte runs of at most `pieceBytes`, inside one `pieceBytes` slot.
+ * Pieces of one id may overlap; any of them is right, since the bytes of one id never differ.
+ * Losing a piece is always allowed, giving a wrong byte never.
+ */
+export interface Tier {
+  readonly name: 'ram' | 'disk';
+  /** The piece that holds `offset`; else the one with the lowest `first` after it; else undefined. */
+  find(id: RepresentationId, offset: number): PieceSpan | undefined;
+  /** The whole piece that `find` named, verified; undefined once it is gone (or was corrupt, and is now dropped). */
+  read(id: RepresentationId, first: number): Buffer | undefined | Promise<Buffer | undefined>;
+  /** Offers a piece. The tier may decline. Nobody writes to `bytes` afterwards, neither caller nor tier. */
+  put(id: RepresentationId, first: number, bytes: Buffer): void;
+  /** Forgets all pieces of that representation. */
+  remove(id: RepresentationId): void;
+}
+
+/** A stored response (RFC 9111 section 2) without its body: the body's pieces live in the tiers under `id`. */
+export interface StoredResponse {
+  readonly id: RepresentationId;
+  readonly status: number;
+  /** As received, less hop-by-hop fields (RFC 9111 section 3.1), Content-Length and Content-Range. */
+  readonly fields: Fields;
+  /** Complete length in bytes; undefined until a body of unknown length has ended. */
+  readonly completeLength: number | undefined;
+  readonly requestTimeMs: number;
+  readonly responseTimeMs: number;
+  /** Request fields nominated by Vary with their normalised values, null for absent (RFC 9111 section 4.1). */
+  readonly vary: readonly (readonly [name: string, value: string | null])[];
+  /** Set by invalidation (RFC 9111 section 4.4): must be validated before the next use. */
+  readonly invalidated: boolean;
+}
+
+/** All stored responses of one cache key, most recent first. */
+export interface Entry {
+  readonly key: string;
+  readonly variants: readonly StoredResponse[];
+}
+
+/** Keeps entries across restarts. Implemented by the disk tier. Writes are queued; losing the last ones is allowed. */
+export interface EntryStore {
+  /** Loads the entry and the piece spans of its variants, so that `Tier.find` answers for them without waiting. */
+  load(key: string, signal: AbortSignal): Promise<Entry | undefined>;
+  save(entry: Entry): void;
+  delete(key: string): void;
+  /** Keys in order: with this prefix, or with this tag (Cache-Tag, Surrogate-Key), or all. */
+  keys(which: { prefix: string } | { tag: string } | 'all', signal: AbortSignal): AsyncIterable<string>;
+}
+
+/** What is asked of a supplier. Fields are end-to-end only; the supplier adds Host, credentials and hop-by-hop fields. */
+export interface SupplyRequest {
+  readonly method: string;
+  /** Origin-form: path and query as the viewer sent them. */
+  readonly target: string;
+  readonly fields: Fields;
+  readonly body?: AsyncIterable<Uint8Array>;
+  /** Which origin map of the configuration. */
+  readonly map: string;
+}
+
+/** A supplier's answer. The body must be read to its end or its iterator returned; it ends early by throwing EddyError. */
+export interface Supply {
+  readonly source: 'peer' | 'origin';
+  readonly status: number;
+  /** As received, hop-by-hop fields removed; Content-Length, Content-Range and Transfer-Encoding semantics applied to `body`. */
+  readonly fields: Fields;
+  /** Buffers belong to the reader from the moment they are given. */
+  readonly body: AsyncIterable<Buffer>;
+  readonly requestTimeMs: number;
+  readonly responseTimeMs: number;
+}
+
+export interface SupplyOptions {
+  readonly signal: AbortSignal;
+  /** 1xx responses other than 100 and 101, as they come (RFC 8297 Early Hints). */
+  readonly onInformational?: (status: number, fields: Fields) => void;
+}
+
+/** A source of bytes beyond the tiers: peers, then origin. Undefined: not mine, ask the next one. Throws EddyError. */
+export interface Supplier {
+  readonly name: 'peer' | 'origin';
+  supply(request: SupplyRequest, options: SupplyOptions): Promise<Supply | undefined>;
+}
+
+/** Cache behaviour of one origin map; one per entry under `maps` in the configuration. */
+export interface MapPolicy {
+  readonly name: string;
+  /** Path prefix this map serves, `/` for all. */
+  readonly prefix: string;
+  readonly cors: boolean;
+  /** Query parameters outside the key, by exact name (CMCD is among them by default). Still sent to the origin, except CMCD. */
+  readonly queryIgnored: readonly string[];
+  /** Targeted fields in order of precedence, lower case (RFC 9213 section 2.2): `eddy-cache-control`, `cdn-cache-control`. */
+  readonly targetedFields: readonly string[];
+  /** Freshness lifetime of media segments whose response has no explicit one. */
+  readonly segmentLifetimeSeconds: number;
+  /** Heuristic freshness: share of the time since Last-Modified, and its cap (RFC 9111 section 4.2.2). */
+  readonly heuristicFraction: number;
+  readonly heuristicLifetimeSecondsMax: number;
+  /** Freshness lifetime of negative responses (404, 410, 5xx that may be stored) without an explicit one. */
+  readonly negativeLifetimeSeconds: number;
+  /** Applied where a response does not carry its own (RFC 5861). */
+  readonly staleWhileRevalidateSeconds: number;
+  readonly staleIfErrorSeconds: number;
+  /** Whether Cache-Control of requests is honoured (RFC 9111 section 5.2.1). */
+  readonly requestDirectives: boolean;
+}
+
+/** One request as the HTTP side hands it to the cache. */
+export interface CacheRequest {
+  readonly method: string;
+  /** Origin-form, validated. */
+  readonly target: string;
+  readonly scheme: 'http' | 'https';
+  readonly authority: string;
+  readonly fields: Fields;
+  readonly body?: AsyncIterable<Uint8Array>;
+  readonly policy: MapPolicy;
+  /** Aborted when the viewer is gone. */
+  readonly signal: AbortSignal;
+  readonly onInformational?: (status: number, fields: Fields) => void;
+}
+
+/** Parameters of our member of Cache-Status (RFC 9211 section 2). */
+export interface CacheStatus {
+  readonly hit: boolean;
+  readonly fwd?: 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' | 'request' | 'stale' | 'partial';
+  readonly fwdStatus?: number;
+  /** Remaining freshness in seconds, negative when stale. */
+  readonly ttlSeconds?: number;
+  readonly stored?: boolean;
+  readonly collapsed?: boolean;
+  readonly detail?: Source;
+}
+
+/** The bytes of a selected representation: whatever is stored, in flight, or still to be fetched. */
+export interface Content {
+  /** Undefined while a body of unknown length is still arriving. */
+  readonly completeLength: number | undefined;
+  /** first .. last as buffers when every byte is in RAM; undefined otherwise. Read-only. */
+  peek(first: number, last: number): readonly Buffer[] | undefined;
+  /** Where the byte at `first` would come from now. */
+  sourceOf(first: number): Source;
+  /**
+   * Bytes first .. last in order; to the end of the representation when `last` is undefined. Buffers are read-only.
+   * Throws EddyError when the rest cannot be had (what was given before is right).
+   */
+  read(first: number, last: number | undefined, signal: AbortSignal): AsyncIterable<Buffer>;
+}
+
+/**
+ * The cache's answer. `representation`: the HTTP side evaluates preconditions and ranges against it.
+ * `passed`: the origin's own answer, to be sent on as it is.
+ * `fields` carry Age, Via and Date already; Content-Length, Content-Range and Cache-Status are the HTTP side's.
+ */
+export type Answer =
+  | {
+      readonly kind: 'representation';
+      readonly status: number;
+      readonly fields: Fields;
+      readonly cacheStatus: CacheStatus;
+      readonly content: Content;
+    }
+  | {
+      readonly kind: 'passed';
+      readonly status: number;
+      readonly fields: Fields;
+      readonly cacheStatus: CacheStatus;
+      readonly body: AsyncIterable<Buffer>;
+    };
+
+/** What the HTTP side needs of the cache. */
+export interface Cache {
+  /** A fresh hit whose metadata is in memory, without waiting; undefined otherwise. */
+  peek(request: CacheRequest): Answer | undefined;
+  /** The answer to any request. Throws EddyError. */
+  answer(request: CacheRequest): Promise<Answer>;
+  /** Drops stored responses; resolves to how many. */
+  purge(which: { url: string } | { prefix: string } | { tag: string } | 'all', signal: AbortSignal): Promise<number>;
+}

@@ -1,0 +1,39 @@
+/** Whose fault it is, as seen from this node. */
+export type ErrorSide = 'downstream' | 'upstream' | 'peer' | 'internal';
+
+export type ErrorCode =
+  // downstream
+  | 'bad-request'
+  | 'request-too-large'
+  | 'client-gone'
+  // upstream
+  | 'origin-refused' // no connection
+  | 'origin-timeout' // connect, first byte or idle deadline
+  | 'origin-broken' // reset, malformed, or shorter than it said
+  | 'origin-busy' // our own request budget for it is used up
+  | 'origin-status' // an answer we cannot use
+  | 'origin-changed' // another validator than the bytes already sent
+  | 'host-not-mapped' // SSRF guard: redirect or reference to a host outside the configuration
+  | 'only-if-cached'
+  // internal
+  | 'disk-full'
+  | 'disk-failed'
+  | 'disk-corrupt'
+  | 'aborted'
+  | 'draining'
+  | 'internal';
+
+/** Every error Eddy raises: a code, a side, and whether another try can help. Only http/ maps codes to status codes. */
+export class EddyError extends Error {
+  readonly code: ErrorCode;
+  readonly side: ErrorSide;
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, message: string, about: { side: ErrorSide; retryable?: boolean; cause?: unknown }) {
+    super(message, about.cause === undefined ? undefined : { cause: about.cause });
+    this.name = 'EddyError';
+    this.code = code;
+    this.side = about.side;
+    this.retryable = about.retryable ?? false;
+  }
+}
