@@ -1,0 +1,115 @@
+import { type PieceSpan, pieceBytes, type RepresentationId, type Tier } from '../cache/types.ts';
+import { Admission, type Segment } from './admission.ts';
+import { PieceList } from './piece-list.ts';
+import { hashOf } from './sketch.ts';
+
+/** What a piece costs beside its bytes: its objects here, in lru-cache and in V8. Measured, rounded up. */
+const pieceOverheadBytes = 512;
+/** A buffer that pins this many times its own length is copied. */
+const pinnedRatioMax = 1.125;
+
+export interface RamTierOptions {
+  /** Budget of memory held, in bytes; 0 turns the tier off. */
+  readonly bytesMax: number;
+  /** Told how many bytes of pieces each eviction freed. */
+  readonly onEvicted?: (bytes: number) => void;
+}
+
+export interface RamTierStats {
+  /** Memory held: the pieces and what it takes to keep them. Never above `bytesMax`. */
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly pieces: number;
+}
+
+/**
+ * Pieces in memory. Everything is synchronous. Buffers are held as they are offered, or copied when they are a small
+ * part of a larger allocation; those that `read` gives are read-only and stay valid after the piece is gone.
+ */
+export class RamTier implements Tier {
+  readonly name = 'ram';
+  readonly #lists = new Map<RepresentationId, PieceList<Piece>>();
+  readonly #admission: Admission<Piece> | undefined;
+  readonly #onEvicted: ((bytes: number) => void) | undefined;
+
+  constructor({ bytesMax, onEvicted }: RamTierOptions) {
+    if (!Number.isSafeInteger(bytesMax) || bytesMax < 0)
+      throw new RangeError(`bytesMax is ${bytesMax}: must be a whole number of bytes, 0 or more`);
+    this.#onEvicted = onEvicted;
+    if (bytesMax > 0) this.#admission = new Admission(bytesMax, (piece) => this.#evicted(piece));
+  }
+
+  stats(): RamTierStats {
+    const admission = this.#admission;
+    if (admission === undefined) return { bytes: 0, bytesMax: 0, pieces: 0 };
+    return { bytes: admission.bytes, bytesMax: admission.bytesMax, pieces: admission.pieces };
+  }
+
+  find(id: RepresentationId, offset: number): PieceSpan | undefined {
+    const piece = this.#lists.get(id)?.find(offset);
+    return piece === undefined ? undefined : { first: piece.first, length: piece.length };
+  }
+
+  read(id: RepresentationId, first: number): Buffer | undefined {
+    const piece = this.#lists.get(id)?.get(first);
+    if (piece === undefined) return undefined;
+    this.#admission?.touch(piece);
+    return piece.bytes;
+  }
+
+  put(id: RepresentationId, first: number, bytes: Buffer): void {
+    const admission = this.#admission;
+    if (admission === undefined || bytes.length === 0) return;
+    if (bytes.length > pieceBytes || !admission.fits(bytes.length * pinnedRatioMax + pieceOverheadBytes)) return;
+    const piece = new Piece(id, first, owned(bytes));
+    const list = this.#lists.get(id) ?? new PieceList<Piece>();
+    const replaced = list.add(piece);
+    if (replaced === undefined) return;
+    if (list.size === 1) this.#lists.set(id, list);
+    for (const each of replaced) admission.delete(each);
+    admission.add(piece);
+  }
+
+  remove(id: RepresentationId): void {
+    const list = this.#lists.get(id);
+    if (list === undefined) return;
+    this.#lists.delete(id);
+    for (const piece of list) this.#admission?.delete(piece);
+  }
+
+  #evicted(piece: Piece): void {
+    const list = this.#lists.get(piece.id);
+    list?.delete(piece);
+    if (list?.size === 0) this.#lists.delete(piece.id);
+    this.#onEvicted?.(piece.length);
+  }
+}
+
+class Piece {
+  readonly id: RepresentationId;
+  readonly first: number;
+  readonly length: number;
+  readonly bytes: Buffer;
+  readonly cost: number;
+  readonly hash: number;
+  segment: Segment<Piece> | undefined;
+  usedAt = 0;
+
+  constructor(id: RepresentationId, first: number, bytes: Buffer) {
+    this.id = id;
+    this.first = first;
+    this.length = bytes.length;
+    this.bytes = bytes;
+    this.cost = bytes.buffer.byteLength + pieceOverheadBytes;
+    this.hash = hashOf(id, first);
+    this.segment = undefined;
+  }
+}
+
+/** The bytes in memory of about their own size. A view keeps all of its ArrayBuffer alive, however small it is. */
+function owned(bytes: Buffer): Buffer {
+  if (bytes.buffer.byteLength <= bytes.length * pinnedRatioMax) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
