@@ -1,0 +1,110 @@
+import type { Server as HttpServer } from 'node:http';
+import type { ServerHttp2Session } from 'node:http2';
+import { Server as NetServer, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const restingCheckMs = 100;
+
+/** All connections of all listeners, and how they end. */
+export class Connections {
+  readonly #drainGraceMs: number;
+  readonly #servers: HttpServer[] = [];
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  readonly #whenEmpty: (() => void)[] = [];
+  #draining = false;
+  #accepting = true;
+
+  constructor(drainGraceMs: number) {
+    this.#drainGraceMs = drainGraceMs;
+  }
+
+  get count(): number {
+    return this.#sockets.size;
+  }
+
+  /** HTTP/1.1 responses from now on say `Connection: close`. */
+  get draining(): boolean {
+    return this.#draining;
+  }
+
+  addServer(server: HttpServer, connectionsMax: number): void {
+    server.maxConnections = connectionsMax;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => {
+        this.#sockets.delete(socket);
+        if (this.#sockets.size === 0) for (const settle of this.#whenEmpty.splice(0)) settle();
+      });
+    });
+    this.#servers.push(server);
+  }
+
+  addSession(session: ServerHttp2Session): void {
+    this.#sessions.add(session);
+    session.once('close', () => this.#sessions.delete(session));
+    if (this.#draining) announce(session);
+  }
+
+  /** Only the listening sockets: http.Server.close would cut connections that rest, with requests on their way. */
+  stopAccepting(): void {
+    if (!this.#accepting) return;
+    this.#accepting = false;
+    for (const server of this.#servers) if (server.listening) NetServer.prototype.close.call(server);
+  }
+
+  /**
+   * First whoever still asks is answered and told to go, so that no request on its way meets a closed connection; then
+   * resting connections end; then running responses are waited for until the deadline.
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    this.stopAccepting();
+    this.#draining = true;
+    const cut = setTimeout(() => this.#cut(), deadlineMs);
+    for (const session of this.#sessions) announce(session);
+    const empty = this.#empty();
+    await Promise.race([empty, sleep(Math.min(this.#drainGraceMs, deadlineMs), undefined, { ref: false })]);
+    for (const session of this.#sessions) session.close();
+    this.#closeResting();
+    // A response that began before the drain did not say `close`: its connection rests once it is out.
+    const again = setInterval(() => this.#closeResting(), restingCheckMs);
+    await empty;
+    clearInterval(again);
+    clearTimeout(cut);
+    this.#release();
+  }
+
+  async close(): Promise<void> {
+    this.stopAccepting();
+    this.#draining = true;
+    const empty = this.#empty();
+    this.#cut();
+    await empty;
+    this.#release();
+  }
+
+  #empty(): Promise<void> {
+    if (this.#sockets.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenEmpty.push(resolve));
+  }
+
+  #closeResting(): void {
+    for (const server of this.#servers) server.closeIdleConnections();
+    // Connections opened ahead of need have not begun a request either.
+    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+  }
+
+  #cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Stops what http.Server keeps running for its timeouts. */
+  #release(): void {
+    for (const server of this.#servers) server.close(() => {});
+  }
+}
+
+/** RFC 9113 section 6.8: the client learns to stop, while streams already on their way are still taken. */
+function announce(session: ServerHttp2Session): void {
+  if (!session.destroyed && !session.closed) session.goaway(0, 2 ** 31 - 1);
+}

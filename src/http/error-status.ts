@@ -1,0 +1,61 @@
+import { EddyError, type ErrorCode } from '../errors.ts';
+import { textReply } from './local-reply.ts';
+import type { Reply } from './reply.ts';
+
+/** The one place where an error becomes a status code (RFC 9110 section 15). */
+const statusOf: Readonly<Record<ErrorCode, number>> = {
+  'bad-request': 400,
+  'request-too-large': 413,
+  'client-gone': 400,
+  'origin-refused': 502,
+  'origin-timeout': 504,
+  'origin-broken': 502,
+  'origin-busy': 503,
+  'origin-status': 502,
+  'origin-changed': 502,
+  'host-not-mapped': 502,
+  // RFC 9111 section 5.2.1.7
+  'only-if-cached': 504,
+  'disk-full': 500,
+  'disk-failed': 500,
+  'disk-corrupt': 500,
+  aborted: 503,
+  draining: 503,
+  internal: 500,
+};
+
+/** What a viewer is told. Messages of upstream and internal errors stay in the log: they may name hosts and paths. */
+const textOf: Partial<Record<ErrorCode, string>> = {
+  'origin-refused': 'the origin cannot be reached',
+  'origin-timeout': 'the origin did not answer in time',
+  'origin-broken': 'the origin broke off its answer',
+  'origin-busy': 'too many requests to the origin at once',
+  'origin-status': 'the origin gave an answer that cannot be used',
+  'origin-changed': 'the content changed while it was being read',
+  'host-not-mapped': 'the origin pointed to a host that is not configured',
+  'only-if-cached': 'not stored, and the request allows nothing else',
+  draining: 'this node is going away',
+  aborted: 'the work was given up',
+};
+
+const retryAfterSeconds = 1;
+
+export function errorCode(error: unknown): ErrorCode {
+  return error instanceof EddyError ? error.code : 'internal';
+}
+
+/** The answer to a request that failed before anything was sent. */
+export function errorReply(error: unknown, method: string): Reply {
+  const code = errorCode(error);
+  const status = statusOf[code];
+  const downstream = error instanceof EddyError && error.side === 'downstream';
+  const text = downstream ? error.message : (textOf[code] ?? 'something went wrong here');
+  const fields = ['Cache-Status', `eddy${forwarded(error, method)}`];
+  if (status === 503) fields.push('Retry-After', String(retryAfterSeconds));
+  return textReply(status, text, { fields, close: downstream || code === 'draining' });
+}
+
+function forwarded(error: unknown, method: string): string {
+  if (!(error instanceof EddyError) || error.side !== 'upstream' || error.code === 'only-if-cached') return '';
+  return method === 'GET' || method === 'HEAD' ? '; fwd=miss' : '; fwd=method';
+}

@@ -1,0 +1,160 @@
+import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
+import { EddyError } from '../errors.ts';
+import type { Fields } from '../fields.ts';
+import { type AccessRecord, MeteredResponder, type Outcome } from './access.ts';
+import { preflightReply } from './cors.ts';
+import { errorCode, errorReply } from './error-status.ts';
+import { textReply } from './local-reply.ts';
+import type { RequestHead, Responder } from './message.ts';
+import { forwardedFields, localReply } from './options-method.ts';
+import { settlePending } from './pending-span.ts';
+import { policyFor } from './policies.ts';
+import { planReply, type Reply } from './reply.ts';
+import { type ReadRequest, type RequestLimits, readRequest } from './request.ts';
+import { send } from './send.ts';
+
+/** What every exchange shares. `policies` may be replaced between two exchanges; longest prefix first. */
+export interface Front {
+  readonly cache: Cache;
+  policies: readonly MapPolicy[];
+  readonly limits: RequestLimits;
+  readonly log: ViewerLog;
+  readonly onStarted: () => void;
+  readonly onFinished: (record: AccessRecord) => void;
+}
+
+/** The part of the logger this folder uses. */
+export interface ViewerLog {
+  info(about: object, message: string): void;
+  warn(about: object, message: string): void;
+  error(about: object, message: string): void;
+}
+
+/** One request and its response, on whatever transport: `run` answers it, `closed` is told when the transport is done. */
+export class Exchange {
+  readonly #front: Front;
+  readonly #head: RequestHead;
+  readonly #responder: MeteredResponder;
+  readonly #outcome: Outcome = { complete: false, cacheStatus: undefined, map: undefined, error: undefined };
+  #aborter: AbortController | undefined;
+  #closed = false;
+
+  constructor(front: Front, head: RequestHead, responder: Responder) {
+    this.#front = front;
+    this.#head = head;
+    this.#responder = new MeteredResponder(responder);
+    front.onStarted();
+  }
+
+  /** Answers the request; a fresh hit in RAM is answered before this returns, and then there is no promise. Never rejects. */
+  run(): Promise<void> | undefined {
+    try {
+      return this.#answer()?.catch((error: unknown) => this.#fail(error));
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  /** The response went out whole (`complete`), or the viewer is gone: stops what still runs for it. Once. */
+  closed(complete: boolean): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#outcome.complete = complete;
+    if (!complete) this.#aborter?.abort(goneError());
+    this.#front.onFinished(this.#responder.record(this.#head, this.#outcome));
+  }
+
+  #answer(): Promise<void> | undefined {
+    const read = readRequest(this.#head, this.#front.limits);
+    if (!('kind' in read)) return this.#send(read);
+    const local = localReply(read);
+    if (local !== undefined) return this.#send(local);
+    const policy = policyFor(read.target, this.#front.policies);
+    if (policy === undefined) return this.#send(textReply(404, 'no origin is mapped to this path'));
+    this.#outcome.map = policy.name;
+    const preflight = policy.cors ? preflightReply(read.method, read.fields) : undefined;
+    if (preflight !== undefined) return this.#send(preflight);
+    const request = this.#cacheRequest(read, policy);
+    const known = this.#front.cache.peek(request);
+    return known === undefined ? this.#askCache(request) : this.#reply(known, request);
+  }
+
+  async #askCache(request: CacheRequest): Promise<void> {
+    await this.#reply(await this.#front.cache.answer(request), request);
+  }
+
+  #reply(answer: Answer, request: CacheRequest): Promise<void> | undefined {
+    this.#outcome.cacheStatus = answer.cacheStatus;
+    const planned = planReply(answer, request);
+    if (!('pending' in planned)) return this.#send(planned);
+    if (answer.kind !== 'representation') throw new TypeError('only a representation has pending ranges');
+    return settlePending(answer, request, planned.pending).then((reply) => this.#send(reply));
+  }
+
+  #send(reply: Reply): Promise<void> | undefined {
+    if (reply.source !== undefined && this.#outcome.cacheStatus !== undefined) {
+      this.#outcome.cacheStatus = { ...this.#outcome.cacheStatus, detail: reply.source };
+    }
+    return send(reply, this.#responder, { method: this.#head.method, signal: () => this.#signal() });
+  }
+
+  #fail(error: unknown): void {
+    this.#outcome.error = errorCode(error);
+    if (this.#closed) return;
+    if (!(error instanceof EddyError) || error.code === 'internal') {
+      this.#front.log.error({ err: error, target: this.#head.target }, 'answering a request failed');
+    }
+    if (this.#responder.started) return this.#responder.destroy(asError(error));
+    try {
+      void this.#send(errorReply(error, this.#head.method));
+    } catch (cause) {
+      this.#responder.destroy(asError(cause));
+    }
+  }
+
+  #cacheRequest(read: ReadRequest, policy: MapPolicy): CacheRequest {
+    const signal = () => this.#signal();
+    return {
+      method: read.method,
+      target: read.target,
+      scheme: this.#head.scheme,
+      authority: read.authority,
+      fields: forwardedFields(read.method, read.fields),
+      policy,
+      // Most hits never look at it, so that it is made when asked for.
+      get signal() {
+        return signal();
+      },
+      onInformational: (status, fields) => this.#inform(status, fields),
+      ...(read.body === undefined ? {} : { body: read.body }),
+    };
+  }
+
+  #signal(): AbortSignal {
+    if (this.#aborter === undefined) {
+      this.#aborter = new AbortController();
+      if (this.#closed) this.#aborter.abort(goneError());
+    }
+    return this.#aborter.signal;
+  }
+
+  /** Interim responses are a courtesy: one that cannot be sent is left out. */
+  #inform(status: number, fields: Fields): void {
+    const late = this.#closed || this.#responder.started;
+    if (late || status <= 101 || status > 199 || this.#head.version === '1.0') return;
+    try {
+      this.#responder.head(status, fields.raw);
+    } catch (error) {
+      this.#front.log.warn({ err: error, status }, 'an interim response could not be passed on');
+    }
+  }
+}
+
+function goneError(): EddyError {
+  return new EddyError('client-gone', 'the viewer closed the connection', { side: 'downstream' });
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

@@ -1,0 +1,142 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import { Fields } from '../fields.ts';
+import { refusedRecord } from './access.ts';
+import { readBody } from './body.ts';
+import { Exchange, type Front } from './exchange.ts';
+import { Http1Responder } from './http1-responder.ts';
+import type { ViewerLimits } from './limits.ts';
+import { serializeReply, textReply } from './local-reply.ts';
+import type { RequestHead } from './message.ts';
+import type { Reply } from './reply.ts';
+
+export interface Http1Options {
+  readonly front: Front;
+  readonly limits: ViewerLimits;
+  /** Whether this process is going away: every response then ends its connection. */
+  readonly draining: () => boolean;
+}
+
+interface Waiting {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly continues: boolean;
+}
+
+/** What is left to read of refused input, so that the answer is not lost to a reset. */
+const lingerMs = 500;
+
+/** One HTTP/1.1 connection: pipelined requests run one after the other, in order (RFC 9112 section 9.3.2). */
+export class Http1Connection {
+  readonly #socket: Socket;
+  readonly #options: Http1Options;
+  readonly #waiting: Waiting[] = [];
+  #current: Waiting | undefined;
+  /** No further request is taken: too many wait, or the input is malformed. */
+  #last = false;
+  #refusal: Reply | undefined;
+
+  constructor(socket: Socket, options: Http1Options) {
+    this.#socket = socket;
+    this.#options = options;
+    socket.once('close', () => {
+      this.#waiting.length = 0;
+    });
+  }
+
+  get idle(): boolean {
+    return this.#current === undefined && this.#waiting.length === 0;
+  }
+
+  /** A parsed header section. `continues`: the viewer waits for 100 (Continue) before it sends content. */
+  accept(request: IncomingMessage, response: ServerResponse, { continues }: { continues: boolean }): void {
+    if (this.#last) return;
+    if (request.httpVersionMajor !== 1)
+      return this.refuse(textReply(505, 'only HTTP/1.0 and 1.1 here', { close: true }));
+    this.#last = this.#waiting.length + 1 >= this.#options.limits.pipelineMax;
+    this.#waiting.push({ request, response, continues });
+    if (this.#current === undefined) this.#next();
+  }
+
+  /** Input that no request can be made of: answered after what came before it, then the connection ends. */
+  refuse(reply: Reply): void {
+    if (this.#refusal !== undefined) return;
+    this.#last = true;
+    this.#refusal = reply;
+    const { request, response } = this.#current ?? {};
+    // The malformed part is content of the request being answered: its response ends here.
+    if (request?.complete === false && response?.headersSent === true) this.#socket.destroy();
+    else if (request === undefined || request.complete === false) this.#end(reply);
+  }
+
+  #next(): void {
+    // A response that closes the connection leaves those behind it unanswered (RFC 9112 section 9.6).
+    if (!this.#socket.writable) this.#waiting.length = 0;
+    const waiting = this.#waiting.shift();
+    this.#current = waiting;
+    if (waiting !== undefined) this.#start(waiting);
+    else if (this.#refusal !== undefined) this.#end(this.#refusal);
+  }
+
+  #start({ request, response, continues }: Waiting): void {
+    const { front, limits, draining } = this.#options;
+    const closing = () => draining() || (this.#last && this.#waiting.length === 0 && this.#refusal === undefined);
+    const exchange = new Exchange(
+      front,
+      this.#head(request, continues ? response : undefined),
+      new Http1Responder(response, closing),
+    );
+    response.once('close', () => {
+      exchange.closed(response.writableFinished);
+      if (!request.complete) discardRest(request, limits.discardBytesMax);
+      this.#next();
+    });
+    exchange.run();
+  }
+
+  #head(request: IncomingMessage, continuing: ServerResponse | undefined): RequestHead {
+    const { socket } = request;
+    const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0;
+    const onFirstRead = () => continuing?.writeContinue();
+    return {
+      method: request.method ?? '',
+      target: request.url ?? '',
+      version: request.httpVersionMinor === 0 ? '1.0' : '1.1',
+      fields: new Fields(request.rawHeaders),
+      scheme: 'encrypted' in socket ? 'https' : 'http',
+      localAuthority: localAuthority(socket),
+      remote: socket.remoteAddress ?? '',
+      body: hasBody ? readBody(request, { bytesMax: this.#options.limits.bodyBytesMax, onFirstRead }) : undefined,
+    };
+  }
+
+  #end(reply: Reply): void {
+    const socket = this.#socket;
+    if (!socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const { front } = this.#options;
+    front.onStarted();
+    front.onFinished(refusedRecord(socket.remoteAddress ?? '', reply.status));
+    socket.end(serializeReply(reply));
+    socket.resume();
+    const timer = setTimeout(() => socket.destroy(), lingerMs);
+    socket.once('close', () => clearTimeout(timer));
+  }
+}
+
+/** Reads on past content nobody asked for, so that the connection can be used again, but not without end. */
+function discardRest(request: IncomingMessage, bytesMax: number): void {
+  let bytes = 0;
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > bytesMax) request.socket.destroy();
+  });
+}
+
+function localAuthority({ localAddress = 'localhost', localPort = 80 }: Socket): string {
+  return localAddress.includes(':')
+    ? `[${localAddress.replace(/%.*/, '')}]:${localPort}`
+    : `${localAddress}:${localPort}`;
+}

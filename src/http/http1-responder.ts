@@ -1,0 +1,82 @@
+import type { ServerResponse } from 'node:http';
+import { EddyError } from '../errors.ts';
+import type { Responder } from './message.ts';
+
+/** A Responder on node:http. Head, first buffers and end that follow one another leave in one write. */
+export class Http1Responder implements Responder {
+  readonly #response: ServerResponse;
+  readonly #closing: () => boolean;
+  #corked = false;
+
+  /** `closing`: whether the connection is to end after this response. */
+  constructor(response: ServerResponse, closing: () => boolean) {
+    this.#response = response;
+    this.#closing = closing;
+    // We give Date ourselves, as the origin or the cache had it.
+    response.sendDate = false;
+  }
+
+  head(status: number, fields: readonly string[]): void {
+    if (status < 200) return this.#response.writeInformation(status, fields);
+    const close = this.#closing() && fields.at(-2) !== 'Connection';
+    // The types ask for mutable fields, though nothing changes them.
+    this.#response.writeHead(status, close ? [...fields, 'Connection', 'close'] : (fields as string[]));
+    this.#cork();
+  }
+
+  write(buffers: readonly Buffer[]): Promise<void> | undefined {
+    this.#cork();
+    let accepted = true;
+    for (const buffer of buffers) accepted = this.#response.write(buffer);
+    return accepted ? undefined : drained(this.#response);
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  destroy(error: Error): void {
+    // Without the error, since a truncated response is not an exception of the process.
+    const { socket } = this.#response;
+    if (socket === null) this.#response.destroy(error);
+    else socket.destroy();
+  }
+
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#response.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      if (this.#response.destroyed || this.#response.writableEnded) return;
+      // A head without content yet goes out as well.
+      this.#response.flushHeaders();
+      this.#response.uncork();
+    });
+  }
+}
+
+/** Resolves once the viewer has taken what was written; rejects when it is gone. Stalls are the connection's to end. */
+export function drained(stream: {
+  on(event: 'drain' | 'close', listener: () => void): unknown;
+  off(event: 'drain' | 'close', listener: () => void): unknown;
+  readonly destroyed: boolean;
+}): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const settle = () => {
+      stream.off('drain', onDrain);
+      stream.off('close', onClose);
+    };
+    const onDrain = () => {
+      settle();
+      resolve();
+    };
+    const onClose = () => {
+      settle();
+      reject(new EddyError('client-gone', 'the viewer closed the connection', { side: 'downstream' }));
+    };
+    if (stream.destroyed) return onClose();
+    stream.on('drain', onDrain);
+    stream.on('close', onClose);
+  });
+}

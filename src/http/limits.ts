@@ -1,0 +1,47 @@
+/** Bounds on what one viewer may cost. Every one has a default; times in milliseconds, sizes in bytes. */
+export interface ViewerLimits {
+  /** From the first byte of a request (or the connection's start) to the end of its header section: then 408. */
+  readonly headTimeoutMs: number;
+  /** For the whole request, content included: then 408 or a closed connection. */
+  readonly requestTimeoutMs: number;
+  /** How long a connection may rest between requests. */
+  readonly keepAliveTimeoutMs: number;
+  /** How long a viewer may take none of the bytes that wait for it: then the connection (the stream on HTTP/2) ends. */
+  readonly stallTimeoutMs: number;
+  readonly handshakeTimeoutMs: number;
+  /** All field lines of a request together: beyond it 431. */
+  readonly headBytesMax: number;
+  /** Request target: beyond it 414. */
+  readonly targetBytesMax: number;
+  /** Field lines of a request: beyond it 431. */
+  readonly fieldsMax: number;
+  /** Content of a request: beyond it 413. */
+  readonly bodyBytesMax: number;
+  /** Request content nobody wants that is still read, to keep the connection; beyond it the connection ends. */
+  readonly discardBytesMax: number;
+  /** Requests waiting behind another on one HTTP/1.1 connection; at the bound the connection closes after them. */
+  readonly pipelineMax: number;
+  /** Connections on each listening address. */
+  readonly connectionsMax: number;
+  /** Concurrent streams of one HTTP/2 connection. */
+  readonly streamsMax: number;
+  /** While draining: how long connections that rest may still ask, and be told to close, before they are closed. */
+  readonly drainGraceMs: number;
+}
+
+export const viewerLimitsDefault: ViewerLimits = {
+  headTimeoutMs: 10_000,
+  requestTimeoutMs: 300_000,
+  keepAliveTimeoutMs: 65_000,
+  stallTimeoutMs: 30_000,
+  handshakeTimeoutMs: 10_000,
+  headBytesMax: 16 * 1024,
+  targetBytesMax: 8 * 1024,
+  fieldsMax: 128,
+  bodyBytesMax: 1024 * 1024 * 1024,
+  discardBytesMax: 64 * 1024,
+  pipelineMax: 256,
+  connectionsMax: 65_536,
+  streamsMax: 100,
+  drainGraceMs: 600,
+};

@@ -1,0 +1,150 @@
+import { once } from 'node:events';
+import type { Server as HttpServer } from 'node:http';
+import type { Http2Server } from 'node:http2';
+import type { Server as HttpsServer } from 'node:https';
+import { type AddressInfo, Server as NetServer, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Cache, MapPolicy } from '../cache/types.ts';
+import type { AccessRecord } from './access.ts';
+import { type CertificateFiles, loadCertificate, watchCertificate } from './certificate.ts';
+import { Connections } from './connections.ts';
+import type { Front, ViewerLog } from './exchange.ts';
+import { createHttp1Server } from './http1-server.ts';
+import { createHttp2Server } from './http2-server.ts';
+import { type ViewerLimits, viewerLimitsDefault } from './limits.ts';
+import { longestFirst } from './policies.ts';
+
+export interface ListenAddress {
+  readonly host: string;
+  /** 0 for any. */
+  readonly port: number;
+}
+
+export interface ViewersOptions {
+  readonly listen: readonly ListenAddress[];
+  /** Addresses for HTTPS (h2 and http/1.1 by ALPN); needs `tls`. */
+  readonly tlsListen?: readonly ListenAddress[];
+  readonly tls?: CertificateFiles;
+  readonly cache: Cache;
+  /** The longest prefix that covers a path wins; a path that none covers is answered with 404. */
+  readonly policies: readonly MapPolicy[];
+  readonly limits?: Partial<ViewerLimits>;
+  readonly log: ViewerLog;
+  readonly onStarted?: () => void;
+  /** Once for each request, when its response is out or its viewer gone. */
+  readonly onFinished: (record: AccessRecord) => void;
+}
+
+/** The running viewer listeners. Draining is `stopAccepting`, then `drain`, then `close`. */
+export interface Viewers {
+  /** Where it listens, in the order of `listen`, then `tlsListen`. */
+  readonly urls: readonly string[];
+  /** New connections are refused from now on; those that exist go on. */
+  stopAccepting(): void;
+  /**
+   * Lets running responses finish and ends connections without cutting any, at most for that long; then cuts.
+   * Resolves when no connection is left.
+   */
+  drain(deadlineMs: number): Promise<void>;
+  /** Ends everything at once. */
+  close(): Promise<void>;
+  replacePolicies(policies: readonly MapPolicy[]): void;
+  connections(): number;
+}
+
+/** Starts serving `cache` to viewers over HTTP/1.1 and, with a certificate, HTTPS with HTTP/2. Rejects if it cannot listen. */
+export async function startViewers(options: ViewersOptions): Promise<Viewers> {
+  const limits: ViewerLimits = { ...viewerLimitsDefault, ...options.limits };
+  const front: Front = {
+    cache: options.cache,
+    policies: longestFirst(options.policies),
+    limits,
+    log: options.log,
+    onStarted: options.onStarted ?? (() => {}),
+    onFinished: options.onFinished,
+  };
+  const connections = new Connections(limits.drainGraceMs);
+  const http1 = { front, limits, draining: () => connections.draining };
+  const http2 = createHttp2Server({ front, limits, onSession: (session) => connections.addSession(session) });
+  const secure = await startSecure(options, { create: (tls) => createHttp1Server(http1, tls) as HttpsServer, limits });
+  const plain = options.listen.map((address) => ({ address, server: createHttp1Server(http1) as HttpServer }));
+  for (const { server } of secure.servers) shareWithHttp2(server, http2);
+
+  const bound = [...plain, ...secure.servers];
+  for (const { server } of bound) connections.addServer(server, limits.connectionsMax);
+  try {
+    await Promise.all(bound.map(({ server, address }) => listen(server, address)));
+  } catch (error) {
+    secure.stopWatching();
+    await connections.close();
+    throw error;
+  }
+  return {
+    urls: [
+      ...plain.map(({ server, address }) => urlOf('http', server, address)),
+      ...secure.servers.map(({ server, address }) => urlOf('https', server, address)),
+    ],
+    stopAccepting: () => connections.stopAccepting(),
+    drain: async (deadlineMs) => {
+      secure.stopWatching();
+      await connections.drain(deadlineMs);
+    },
+    close: async () => {
+      secure.stopWatching();
+      await connections.close();
+    },
+    replacePolicies: (policies) => {
+      front.policies = longestFirst(policies);
+    },
+    connections: () => connections.count,
+  };
+}
+
+interface SecureServers {
+  readonly servers: readonly { readonly address: ListenAddress; readonly server: HttpsServer }[];
+  readonly stopWatching: () => void;
+}
+
+async function startSecure(
+  { tls, tlsListen = [], log }: ViewersOptions,
+  { create, limits }: { create: (tls: object) => HttpsServer; limits: ViewerLimits },
+): Promise<SecureServers> {
+  if (tlsListen.length === 0) return { servers: [], stopWatching: () => {} };
+  if (tls === undefined) throw new Error('an HTTPS listener needs a certificate: certFile and keyFile are missing');
+  const settings = {
+    ...(await loadCertificate(tls)),
+    ALPNProtocols: ['h2', 'http/1.1'],
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: limits.handshakeTimeoutMs,
+  };
+  const servers = tlsListen.map((address) => ({ address, server: create(settings) }));
+  const stopWatching = watchCertificate(tls, {
+    onLoaded: (certificate) => {
+      for (const { server } of servers) server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' });
+    },
+    log,
+  });
+  return { servers, stopWatching };
+}
+
+/** Connections that chose h2 go to the HTTP/2 server, the others on to the HTTP/1.1 one they were accepted by. */
+function shareWithHttp2(server: HttpsServer, http2: Http2Server): void {
+  const toHttp1 = server.listeners('secureConnection') as ((this: HttpsServer, socket: TLSSocket) => void)[];
+  server.removeAllListeners('secureConnection');
+  server.on('secureConnection', (socket: TLSSocket) => {
+    if (socket.alpnProtocol === 'h2') http2.emit('connection', socket);
+    else for (const listener of toHttp1) listener.call(server, socket);
+  });
+  // Failed handshakes are the client's affair.
+  server.on('tlsClientError', (_error, socket: Socket) => socket.destroy());
+}
+
+async function listen(server: NetServer, { host, port }: ListenAddress): Promise<void> {
+  server.listen({ host, port });
+  await once(server, 'listening');
+}
+
+function urlOf(scheme: string, server: NetServer, { host }: ListenAddress): string {
+  const { port } = server.address() as AddressInfo;
+  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+}

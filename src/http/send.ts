@@ -1,0 +1,148 @@
+import type { Content } from '../cache/types.ts';
+import { EddyError } from '../errors.ts';
+import type { Responder } from './message.ts';
+import { isContentless, type Reply, type ReplyBody } from './reply.ts';
+
+/** How much of RAM one viewer's socket may hold on to at a time, however slow it is. */
+const windowBytes = 1024 * 1024;
+
+type Bytes = Extract<ReplyBody, { kind: 'span' | 'parts' | 'stream' }>;
+
+export interface SendOptions {
+  readonly method: string;
+  readonly signal: () => AbortSignal;
+}
+
+/**
+ * Sends a reply to its end. What is in RAM goes out at once, without waiting; then a promise follows only if the viewer
+ * must be waited for. Rejects when the content cannot be had: before anything was sent if `responder.head` was not called.
+ */
+export function send(reply: Reply, responder: Responder, options: SendOptions): Promise<void> | undefined {
+  const { body } = reply;
+  const contentless = options.method === 'HEAD' || isContentless(reply.status);
+  if (contentless || body.kind === 'none' || body.kind === 'buffers') {
+    responder.head(reply.status, reply.fields);
+    // Once all is handed over, the transport lets go of it when the viewer took it or is gone.
+    if (!contentless && body.kind === 'buffers') responder.write(body.buffers)?.catch(() => {});
+    responder.end();
+    return body.kind === 'stream' ? letGo(body.body) : undefined;
+  }
+  if (body.kind === 'stream') return sendStream(reply, body, responder);
+  const sender = new ContentSender(reply, responder, options.signal);
+  return body.kind === 'span' ? sender.sendSpan(body) : sender.sendParts(body);
+}
+
+/** Bytes of a representation: windows from RAM while they are there, read for the rest. */
+class ContentSender {
+  readonly #reply: Reply;
+  readonly #responder: Responder;
+  readonly #signal: () => AbortSignal;
+  #headSent = false;
+
+  constructor(reply: Reply, responder: Responder, signal: () => AbortSignal) {
+    this.#reply = reply;
+    this.#responder = responder;
+    this.#signal = signal;
+  }
+
+  sendSpan({ content, first, last }: Extract<Bytes, { kind: 'span' }>): Promise<void> | undefined {
+    if (last === undefined) return this.#readRest(content, first, last).then(() => this.#end());
+    const to = Math.min(last, first + windowBytes - 1);
+    const buffers = content.peek(first, to);
+    if (buffers === undefined) return this.#readRest(content, first, last).then(() => this.#end());
+    const drained = this.#write(buffers);
+    if (to === last) {
+      drained?.catch(() => {});
+      this.#end();
+      return undefined;
+    }
+    return this.#goOn(content, to + 1, { last, drained }).then(() => this.#end());
+  }
+
+  async sendParts({ content, parts, tail }: Extract<Bytes, { kind: 'parts' }>): Promise<void> {
+    for (const { head, first, last } of parts) {
+      // The first part's bytes must be there before the head goes out; later ones cannot be turned into an error.
+      const buffers = last - first < windowBytes ? content.peek(first, last) : undefined;
+      if (buffers !== undefined) await this.#write([head, ...buffers]);
+      else await this.#readRest(content, first, last, head);
+    }
+    await this.#write([tail]);
+    this.#end();
+  }
+
+  async #goOn(content: Content, from: number, { last, drained }: { last: number; drained: Promise<void> | undefined }) {
+    await drained;
+    let first = from;
+    while (first <= last) {
+      const to = Math.min(last, first + windowBytes - 1);
+      const buffers = content.peek(first, to);
+      if (buffers === undefined) return this.#readRest(content, first, last);
+      await this.#write(buffers);
+      first = to + 1;
+    }
+  }
+
+  async #readRest(content: Content, first: number, last: number | undefined, lead?: Buffer): Promise<void> {
+    let next = first;
+    let unsent = lead;
+    for await (const buffer of content.read(first, last, this.#signal())) {
+      next += buffer.length;
+      if (last !== undefined && next > last + 1) throw tooMuch(last);
+      const drained = this.#write(unsent === undefined ? [buffer] : [unsent, buffer]);
+      unsent = undefined;
+      if (drained !== undefined) await drained;
+    }
+    if (last !== undefined && next !== last + 1) throw tooLittle(next, last);
+  }
+
+  #write(buffers: readonly Buffer[]): Promise<void> | undefined {
+    this.#sendHead();
+    return this.#responder.write(buffers);
+  }
+
+  #sendHead(): void {
+    if (this.#headSent) return;
+    this.#responder.head(this.#reply.status, this.#reply.fields);
+    this.#headSent = true;
+  }
+
+  #end(): void {
+    this.#sendHead();
+    this.#responder.end();
+  }
+}
+
+/** A stream goes out as it comes, head first: its source has decided the status already. */
+async function sendStream(
+  reply: Reply,
+  { body, length }: Extract<Bytes, { kind: 'stream' }>,
+  responder: Responder,
+): Promise<void> {
+  responder.head(reply.status, reply.fields);
+  let sent = 0;
+  for await (const buffer of body) {
+    sent += buffer.length;
+    if (length !== undefined && sent > length) throw tooMuch(length - 1);
+    const drained = responder.write([buffer]);
+    if (drained !== undefined) await drained;
+  }
+  if (length !== undefined && sent !== length) throw tooLittle(sent, length - 1);
+  responder.end();
+}
+
+/** The source of content that is not wanted is let go of; the viewer does not wait for that, nor for its failure. */
+async function letGo(body: AsyncIterable<Buffer>): Promise<void> {
+  try {
+    for await (const _ of body) break;
+  } catch {
+    // It was not wanted.
+  }
+}
+
+function tooMuch(last: number): EddyError {
+  return new EddyError('internal', `content went on after its last byte ${last}`, { side: 'internal' });
+}
+
+function tooLittle(next: number, last: number): EddyError {
+  return new EddyError('origin-broken', `content ended before byte ${next} of 0-${last}`, { side: 'upstream' });
+}

@@ -1,0 +1,40 @@
+import { once } from 'node:events';
+import { EventEmitter } from 'node:events';
+import type { AccessRecord } from '../../src/http/access.ts';
+import { startViewers, type Viewers, type ViewersOptions } from '../../src/http/listener.ts';
+import { FakeCache, policyOf } from './fake-cache.ts';
+
+/** A live listener over a FakeCache, with what it logged and recorded. */
+export interface TestViewers {
+  readonly viewers: Viewers;
+  readonly url: string;
+  readonly cache: FakeCache;
+  readonly records: AccessRecord[];
+  readonly logged: string[];
+  /** Resolves with the next access record that is not here yet. */
+  nextRecord(): Promise<AccessRecord>;
+}
+
+export async function openViewers(changes: Partial<ViewersOptions> = {}): Promise<TestViewers> {
+  const cache = new FakeCache();
+  const records: AccessRecord[] = [];
+  const logged: string[] = [];
+  const events = new EventEmitter();
+  const note = (about: object, message: string) => {
+    logged.push(`${message} ${String((about as { err?: unknown }).err ?? '')}`);
+    events.emit('logged');
+  };
+  const viewers = await startViewers({
+    listen: [{ host: '127.0.0.1', port: 0 }],
+    cache,
+    policies: [policyOf()],
+    log: { info: note, warn: note, error: note },
+    onFinished: (record) => {
+      records.push(record);
+      events.emit('finished', record);
+    },
+    ...changes,
+  });
+  const nextRecord = async () => (await once(events, 'finished'))[0] as AccessRecord;
+  return { viewers, url: viewers.urls[0] ?? '', cache, records, logged, nextRecord };
+}
