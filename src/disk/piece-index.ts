@@ -1,0 +1,113 @@
+import type { PieceSpan, RepresentationId } from '../cache/types.ts';
+import type { Generation } from './generation.ts';
+import type { IndexDatabase } from './index-database.ts';
+import {
+  decodePlace,
+  decodeReverse,
+  encodeGenerationState,
+  encodePlace,
+  encodeReverse,
+  firstOfPieceKey,
+  generationKey,
+  type PiecePlace,
+  pieceKey,
+  pieceRange,
+  reverseKey,
+  reverseRange,
+  sequenceOfReverseKey,
+} from './index-records.ts';
+import type { LevelOperation } from './level.ts';
+import type { PieceName } from './piece-record.ts';
+
+/** A piece as the index names it. */
+export type IndexedPiece = PieceName & PiecePlace;
+
+/** Which pieces are stored where. */
+export class PieceIndex {
+  readonly #index: IndexDatabase;
+
+  constructor(index: IndexDatabase) {
+    this.#index = index;
+  }
+
+  /** Records new pieces of one generation, forgets those they supersede, and updates the generation's state. */
+  async add(
+    pieces: readonly IndexedPiece[],
+    superseded: readonly { id: RepresentationId; first: number }[],
+    generation: Generation,
+  ): Promise<void> {
+    const operations: LevelOperation[] = superseded.map(({ id, first }) => ({ type: 'del', key: pieceKey(id, first) }));
+    for (const piece of pieces) {
+      operations.push({ type: 'put', key: pieceKey(piece.id, piece.first), value: encodePlace(piece, piece.length) });
+      operations.push({
+        type: 'put',
+        key: reverseKey(piece.generation, piece.sequence),
+        value: encodeReverse(piece),
+      });
+    }
+    operations.push(stateOf(generation));
+    await this.#index.write(operations);
+  }
+
+  /** The stored pieces of a representation in order, a few at a time. */
+  async *piecesOf(id: RepresentationId): AsyncGenerator<(PieceSpan & PiecePlace)[]> {
+    for await (const records of this.#index.scan(pieceRange(id), { chunk: 1000 })) {
+      const pieces: (PieceSpan & PiecePlace)[] = [];
+      for (const [key, value] of records) {
+        const first = firstOfPieceKey(key);
+        const place = decodePlace(value);
+        if (first !== undefined && place !== undefined) pieces.push({ first, ...place });
+      }
+      yield pieces;
+    }
+  }
+
+  /** The pieces that lie in a generation and are still wanted there, in the order of writing, a few at a time. */
+  async *piecesIn(generation: number): AsyncGenerator<IndexedPiece[]> {
+    for await (const records of this.#index.scan(reverseRange(generation))) {
+      const pieces: IndexedPiece[] = [];
+      for (const [key, value] of records) {
+        const sequence = sequenceOfReverseKey(key);
+        const name = decodeReverse(value);
+        if (sequence !== undefined && name !== undefined) pieces.push({ ...name, generation, sequence });
+      }
+      const places = await this.#index.getMany(pieces.map(({ id, first }) => pieceKey(id, first)));
+      yield pieces.filter((piece, i) => isAt(places[i], piece));
+    }
+  }
+
+  async hasPieces(id: RepresentationId): Promise<boolean> {
+    return this.#index.hasAny(pieceRange(id));
+  }
+
+  async forget(pieces: readonly { id: RepresentationId; first: number }[]): Promise<void> {
+    await this.#index.write(pieces.map(({ id, first }) => ({ type: 'del', key: pieceKey(id, first) })));
+  }
+
+  /** Forgets a representation; `onForgotten` hears how many pieces of which generation nobody needs now. */
+  async forgetAll(id: RepresentationId, onForgotten: (generation: number, pieces: number) => void): Promise<void> {
+    for await (const pieces of this.piecesOf(id)) {
+      await this.forget(pieces.map(({ first }) => ({ id, first })));
+      for (const { generation } of pieces) onForgotten(generation, 1);
+    }
+  }
+
+  async saveState(generation: Generation): Promise<void> {
+    await this.#index.write([stateOf(generation)]);
+  }
+
+  /** Forgets what was recorded about a generation as such. */
+  async forgetGeneration(generation: number): Promise<void> {
+    await this.#index.clear(reverseRange(generation));
+    await this.#index.write([{ type: 'del', key: generationKey(generation) }]);
+  }
+}
+
+function stateOf(generation: Generation): LevelOperation {
+  return { type: 'put', key: generationKey(generation.number), value: encodeGenerationState(generation) };
+}
+
+function isAt(value: Buffer | undefined, piece: IndexedPiece): boolean {
+  const place = value === undefined ? undefined : decodePlace(value);
+  return place?.generation === piece.generation && place.sequence === piece.sequence && place.length === piece.length;
+}

@@ -1,0 +1,111 @@
+import type { Entry, RepresentationId } from '../cache/types.ts';
+import type { Generation } from './generation.ts';
+import { storedBytes } from './generation.ts';
+import { reasonOf, troubleOf } from './level.ts';
+import type { IndexedPiece } from './piece-index.ts';
+import type { StoreParts } from './store-parts.ts';
+
+/**
+ * Lets a generation go: pieces that were read since they were written are appended to the newest one, the others are
+ * forgotten, entries of which nothing is left with them; then it is deleted as a whole. Works as well for a generation
+ * that is no more and has only left its traces in the index.
+ * @throws LevelDB's error when the index cannot be written. Parts of it that cannot be read only leave garbage in it.
+ */
+export async function reclaim(parts: StoreParts, number: number, scratch: Buffer): Promise<void> {
+  const { generations, pieceIndex, entryIndex, settings, counts } = parts;
+  const generation = generations.get(number);
+  const lost = new Set<RepresentationId>();
+  let room = Math.floor((generation?.bytes ?? 0) * settings.reappendShareMax);
+  let evictedBytes = 0;
+  await tolerate(parts, async () => {
+    for await (const pieces of pieceIndex.piecesIn(number)) {
+      const forgotten: IndexedPiece[] = [];
+      for (const piece of pieces) {
+        const kept = generation !== undefined && (await keep(parts, { piece, generation, room, scratch }));
+        if (kept) room -= storedBytes(piece.length);
+        else forgotten.push(piece);
+      }
+      await pieceIndex.forget(forgotten);
+      for (const piece of forgotten) {
+        parts.open.drop(piece.id, piece.first, piece);
+        lost.add(piece.id);
+        evictedBytes += piece.length;
+      }
+    }
+    await dropEntries(parts, number, lost);
+  });
+  if (generation !== undefined) await generations.destroy(generation);
+  await tolerate(parts, async () => {
+    await entryIndex.forgetSavedDuring(number);
+    await pieceIndex.forgetGeneration(number);
+  });
+  generations.missing.delete(number);
+  counts.evictedBytes += evictedBytes;
+  settings.onEvicted(evictedBytes);
+}
+
+/** Gives a piece its second chance, if it has earned one and there is room. */
+async function keep(
+  parts: StoreParts,
+  what: { piece: IndexedPiece; generation: Generation; room: number; scratch: Buffer },
+): Promise<boolean> {
+  const { settings, generations, pieceIndex, counts, open } = parts;
+  const { piece, generation, room } = what;
+  const { active } = generations;
+  const bytes = storedBytes(piece.length);
+  if (generation === active || generation.hits(piece.sequence) < settings.reappendHits) return false;
+  if (bytes > room || active.bytes + bytes > settings.generationBytes) return false;
+  const found = await generation.read(piece.sequence, piece).catch(() => undefined);
+  if (found === undefined) return false;
+  const [sequence = 0] = await active.append([{ id: piece.id, first: piece.first, bytes: found }], what.scratch);
+  const moved = { ...piece, generation: active.number, sequence };
+  active.pieces++;
+  await pieceIndex.add([moved], [], active);
+  open.move(piece.id, piece.first, { from: piece, to: moved });
+  counts.writtenBytes += piece.length;
+  counts.reappendedBytes += piece.length;
+  return true;
+}
+
+/** Entries that lost their last piece, and those without pieces that were last saved that long ago. */
+async function dropEntries(parts: StoreParts, number: number, lost: ReadonlySet<RepresentationId>): Promise<void> {
+  const { entryIndex, pieceIndex, open } = parts;
+  for (const id of lost) {
+    if (open.hasPieces(id) || (await pieceIndex.hasPieces(id))) continue;
+    const key = await entryIndex.ownerOf(id);
+    if (key === undefined) continue;
+    await entryIndex.forgetOwner(id);
+    await dropIfEmpty(parts, key);
+  }
+  for await (const keys of entryIndex.savedDuring(number)) {
+    for (const key of keys) {
+      const record = await entryIndex.get(key);
+      if (record?.generation === number) await dropIfEmpty(parts, key);
+    }
+  }
+}
+
+async function dropIfEmpty(parts: StoreParts, key: string): Promise<void> {
+  const { entryIndex, entryQueue, generations } = parts;
+  if (entryQueue.get(key) !== undefined) return;
+  const record = await entryIndex.get(key);
+  if (record !== undefined && (await hasAnyPiece(parts, record.entry))) return;
+  await entryIndex.replace(key, undefined, generations.active.number);
+}
+
+async function hasAnyPiece(parts: StoreParts, entry: Entry): Promise<boolean> {
+  for (const { id } of entry.variants) {
+    if (parts.open.hasPieces(id) || (await parts.pieceIndex.hasPieces(id))) return true;
+  }
+  return false;
+}
+
+/** Runs it; damaged parts of the index end it early without harm. */
+async function tolerate(parts: StoreParts, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (troubleOf(error) !== 'corrupt') throw error;
+    parts.settings.log.warn({ reason: reasonOf(error) }, 'a part of the index of the disk tier cannot be read');
+  }
+}

@@ -1,0 +1,122 @@
+import { type PieceSpan, pieceBytes, type RepresentationId, type Tier } from '../cache/types.ts';
+import type { Generation } from './generation.ts';
+import type { Health } from './health.ts';
+import type { PiecePlace } from './index-records.ts';
+import { reasonOf, troubleOf, withDeadline } from './level.ts';
+import { pendingPlace } from './spans.ts';
+import type { StoreParts } from './store-parts.ts';
+import type { Writer } from './writer.ts';
+
+/** Reads under way at once; more are misses. The thread pool works on four at a time. */
+const readsMax = 4096;
+/** Failed reads in a row that mean the device and not a piece. */
+const readFailuresMax = 3;
+const removalsMax = 262_144;
+
+/** The pieces of a store as a tier: what is known in memory answers `find`, the generations answer `read`. */
+export class StoredPieces implements Tier {
+  readonly name = 'disk';
+  readonly #parts: StoreParts;
+  readonly #writer: Writer;
+  readonly #health: Health;
+  /** By place; everybody who asks for a piece that is being read gets the same bytes. */
+  readonly #reads = new Map<string, Promise<Buffer | undefined>>();
+  #failuresInRow = 0;
+
+  constructor(parts: StoreParts, writer: Writer, health: Health) {
+    this.#parts = parts;
+    this.#writer = writer;
+    this.#health = health;
+  }
+
+  find(id: RepresentationId, offset: number): PieceSpan | undefined {
+    return this.#parts.open.find(id, offset);
+  }
+
+  read(id: RepresentationId, first: number): Buffer | undefined | Promise<Buffer | undefined> {
+    const span = this.#parts.open.at(id, first);
+    if (span === undefined) return undefined;
+    if (span.generation === pendingPlace.generation) return this.#parts.pieceQueue.get(id, first)?.bytes;
+    const generation = this.#parts.generations.get(span.generation);
+    if (generation === undefined) {
+      this.#parts.open.drop(id, first, span);
+      return undefined;
+    }
+    generation.countHit(span.sequence);
+    const place = `${span.generation}/${span.sequence}`;
+    const underWay = this.#reads.get(place);
+    if (underWay !== undefined) return underWay;
+    if (this.#reads.size >= readsMax) return undefined;
+    const read = this.#read(generation, { id, first, ...span }).finally(() => this.#reads.delete(place));
+    this.#reads.set(place, read);
+    return read;
+  }
+
+  put(id: RepresentationId, first: number, bytes: Buffer): void {
+    const { open, pieceQueue, counts } = this.#parts;
+    const piece = { first, length: bytes.length };
+    if (this.#health.state !== 'ok' || !isPiece(id, piece) || !pieceQueue.hasRoom(bytes.length)) {
+      counts.declined++;
+      return;
+    }
+    const replaced = open.add(id, piece, pendingPlace);
+    if (replaced === undefined) return;
+    const supersedes = replaced.filter((each) => each.generation !== pendingPlace.generation);
+    for (const each of replaced) pieceQueue.drop(id, each.first);
+    pieceQueue.push({ id, first, bytes, supersedes, dropped: false });
+    this.#writer.wake();
+  }
+
+  remove(id: RepresentationId): void {
+    const { open, pieceQueue, removals } = this.#parts;
+    open.close(id);
+    pieceQueue.dropAll(id);
+    // Beyond the bound its pieces stay until their generations leave: unused, but never wrong.
+    if (removals.size < removalsMax) removals.add(id);
+    this.#writer.wake();
+  }
+
+  async #read(
+    generation: Generation,
+    piece: { id: number; first: number; length: number } & PiecePlace,
+  ): Promise<Buffer | undefined> {
+    const { settings } = this.#parts;
+    try {
+      const what = `reading from ${generation.directory}`;
+      const bytes = await withDeadline(generation.read(piece.sequence, piece), settings.readTimeoutMs, what);
+      this.#failuresInRow = 0;
+      if (bytes === undefined) this.#dropCorrupt(piece);
+      return bytes;
+    } catch (error) {
+      this.#onReadFailure(piece, error);
+      return undefined;
+    }
+  }
+
+  #dropCorrupt(piece: { id: number; first: number } & PiecePlace): void {
+    const { open, counts, settings, generations } = this.#parts;
+    open.drop(piece.id, piece.first, piece);
+    // The generation left while the piece was read: gone, not corrupt.
+    if (generations.get(piece.generation) === undefined) return;
+    counts.corrupt++;
+    const { id, first, generation } = piece;
+    settings.log.warn({ id, first, generation }, 'a piece on disk did not pass verification; it is dropped');
+  }
+
+  #onReadFailure(piece: { id: number; first: number } & PiecePlace, error: unknown): void {
+    const { open, counts, generations, settings } = this.#parts;
+    open.drop(piece.id, piece.first, piece);
+    const trouble = troubleOf(error);
+    if (generations.get(piece.generation) === undefined || trouble === 'closed') return;
+    counts.readFailures++;
+    settings.log.warn({ reason: reasonOf(error), generation: piece.generation }, 'a piece on disk cannot be read');
+    if (trouble === 'corrupt') return;
+    this.#failuresInRow++;
+    if (this.#failuresInRow >= readFailuresMax) this.#health.fail(error, 'read');
+  }
+}
+
+function isPiece(id: RepresentationId, { first, length }: PieceSpan): boolean {
+  if (!Number.isSafeInteger(id) || id < 0 || !Number.isSafeInteger(first) || first < 0) return false;
+  return length > 0 && (first % pieceBytes) + length <= pieceBytes;
+}

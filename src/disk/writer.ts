@@ -1,0 +1,246 @@
+import type { Entry, RepresentationId } from '../cache/types.ts';
+import { pieceBytes } from '../cache/types.ts';
+import type { Generation } from './generation.ts';
+import { levelDeadlineMs, withDeadline } from './level.ts';
+import { generationRecordsMax } from './options.ts';
+import { pieceHeaderBytes } from './piece-record.ts';
+import type { PendingPiece } from './piece-queue.ts';
+import { reclaim } from './reclaim.ts';
+import { pendingPlace } from './spans.ts';
+import { heldBytes, type StoreParts } from './store-parts.ts';
+
+const entriesAtOnce = 64;
+const generationsMax = 256;
+
+/** One piece of the largest size, or as many small ones as take no more room. */
+const batchBytes = pieceBytes + pieceHeaderBytes;
+
+/**
+ * The one writer of a store: whatever is queued goes to disk from here, one batch at a time, since several at once
+ * starve the readers. It stops at the first failure, and goes on when it is resumed.
+ */
+export class Writer {
+  readonly #parts: StoreParts;
+  readonly #onFailure: (error: unknown) => void;
+  readonly #scratch = Buffer.allocUnsafeSlow(batchBytes);
+  readonly #waiting = new Set<() => void>();
+  #running = false;
+  #paused = false;
+  #trimmed = false;
+
+  constructor(parts: StoreParts, onFailure: (error: unknown) => void) {
+    this.#parts = parts;
+    this.#onFailure = onFailure;
+  }
+
+  /** Something was queued. */
+  wake(): void {
+    if (!this.#running && !this.#paused) void this.#run();
+  }
+
+  /** Resolves when nothing is left to write, or nothing can be written. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.turned();
+  }
+
+  /** Resolves when something was written, or nothing is being written. */
+  turned(): Promise<void> {
+    return this.#running ? new Promise((resolve) => this.#waiting.add(resolve)) : Promise.resolve();
+  }
+
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.idle();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#trimmed = false;
+    this.wake();
+  }
+
+  /** Tries the disk: a record in the newest generation, and its state in the index. Only while paused. */
+  async probe(): Promise<void> {
+    const { generations, pieceIndex } = this.#parts;
+    await generations.active.append([{ id: 0, first: 0, bytes: Buffer.alloc(4096) }], this.#scratch);
+    await generations.active.seal();
+    await pieceIndex.saveState(generations.active);
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    try {
+      while (!this.#paused && this.#hasWork()) {
+        await this.#turn();
+        this.#notify();
+      }
+    } catch (error) {
+      this.#paused = true;
+      this.#giveUpQueued();
+      this.#onFailure(error);
+    } finally {
+      this.#running = false;
+      this.#notify();
+    }
+  }
+
+  #hasWork(): boolean {
+    const { pieceQueue, entryQueue, removals } = this.#parts;
+    return (
+      !this.#trimmed || pieceQueue.length > 0 || entryQueue.length > 0 || removals.size > 0 || entryQueue.distrusted
+    );
+  }
+
+  /** Removals go first: a piece that was offered before its removal is not in the queue any more. */
+  async #turn(): Promise<void> {
+    if (!this.#trimmed) {
+      for (const number of [...this.#parts.generations.missing]) await reclaim(this.#parts, number, this.#scratch);
+      await this.#trim();
+      this.#trimmed = true;
+    }
+    await this.#applyRemovals();
+    await this.#writePieces();
+    await this.#writeEntries();
+  }
+
+  async #applyRemovals(): Promise<void> {
+    const { removals } = this.#parts;
+    if (removals.size === 0) return;
+    for (const id of [...removals]) {
+      await this.#forget(id);
+      removals.delete(id);
+    }
+    const { generations } = this.#parts;
+    for (let empty = generations.emptySealed; empty !== undefined; empty = generations.emptySealed) {
+      await reclaim(this.#parts, empty.number, this.#scratch);
+    }
+  }
+
+  async #forget(id: RepresentationId): Promise<void> {
+    const { pieceIndex, generations } = this.#parts;
+    await pieceIndex.forgetAll(id, (number, pieces) => {
+      const generation = generations.get(number);
+      if (generation !== undefined) generation.pieces -= pieces;
+    });
+  }
+
+  async #writePieces(): Promise<void> {
+    const { pieceQueue, counts } = this.#parts;
+    if (pieceQueue.length === 0) return;
+    const generation = await this.#generationWithRoom();
+    const pieces = pieceQueue.take(batchBytes);
+    if (pieces.length === 0) return;
+    try {
+      const sequences = await generation.append(pieces, this.#scratch);
+      await this.#index(pieces, sequences, generation);
+      for (const { bytes } of pieces) counts.writtenBytes += bytes.length;
+    } catch (error) {
+      for (const piece of pieces) this.#giveUp(piece);
+      throw error;
+    }
+  }
+
+  /** Makes written pieces known. One that was dropped while it was written stays unknown. */
+  async #index(pieces: readonly PendingPiece[], sequences: readonly number[], generation: Generation): Promise<void> {
+    const { pieceIndex, pieceQueue, open, generations } = this.#parts;
+    const placed = pieces.map((piece, i) => {
+      const place = { generation: generation.number, sequence: sequences[i] ?? 0 };
+      return { piece, place, named: { id: piece.id, first: piece.first, length: piece.bytes.length, ...place } };
+    });
+    const wanted = placed.filter(({ piece }) => !piece.dropped);
+    const superseded = wanted.flatMap(({ piece }) =>
+      piece.supersedes.map((other) => ({ ...other, id: piece.id, by: piece.first })),
+    );
+    generation.pieces += wanted.length;
+    for (const each of superseded) {
+      const other = generations.get(each.generation);
+      if (other !== undefined) other.pieces--;
+    }
+    const deleted = superseded.filter((each) => each.first !== each.by);
+    await pieceIndex.add(
+      wanted.map(({ named }) => named),
+      deleted,
+      generation,
+    );
+    for (const { piece, place } of placed) {
+      if (!piece.dropped) open.move(piece.id, piece.first, { from: pendingPlace, to: place });
+      pieceQueue.done(piece);
+    }
+  }
+
+  async #writeEntries(): Promise<void> {
+    const { entryQueue, entryIndex, removals } = this.#parts;
+    if (entryQueue.distrusted) {
+      await entryIndex.clear();
+      entryQueue.trust();
+    }
+    const batch = entryQueue.peek(entriesAtOnce);
+    if (batch.length === 0) return;
+    const generation = await this.#generationWithRoom();
+    for (const [key, entry] of batch) await this.#writeEntry(key, entry, generation);
+    await this.#parts.pieceIndex.saveState(generation);
+    // Pieces of representations that no entry has any more cannot be asked for after a restart.
+    if (removals.size > 0) await this.#applyRemovals();
+  }
+
+  async #writeEntry(key: string, entry: Entry | null, generation: Generation): Promise<void> {
+    const { entryIndex, entryQueue, removals } = this.#parts;
+    const { orphans, bytes } = await entryIndex.replace(key, entry ?? undefined, generation.number);
+    for (const id of orphans) removals.add(id);
+    generation.bytes += bytes;
+    entryQueue.done(key, entry);
+  }
+
+  async #generationWithRoom(): Promise<Generation> {
+    const { generations, settings } = this.#parts;
+    const { active } = generations;
+    const isFull = active.bytes + batchBytes > settings.generationBytes || active.sequence >= generationRecordsMax;
+    if (!isFull) return active;
+    const before = await generations.rollOver();
+    await before.seal();
+    await this.#trim();
+    return generations.active;
+  }
+
+  /** Lets the oldest generations go until the newest one can be filled within the budget and what the disk has left. */
+  async #trim(): Promise<void> {
+    const { generations, settings, index } = this.#parts;
+    await index.measure();
+    for (;;) {
+      const oldest = generations.oldestSealed;
+      if (oldest === undefined) return;
+      const toCome = Math.max(0, settings.generationBytes - generations.active.bytes);
+      // A compaction of the index holds some of it twice for a moment.
+      const fits = heldBytes(this.#parts) + index.bytes / 4 + toCome + settings.reserveBytes <= settings.bytesMax;
+      const free = await withDeadline(
+        generations.freeBytes(),
+        levelDeadlineMs,
+        'asking the file system for its free space',
+      );
+      if (fits && generations.count <= generationsMax && free >= toCome + 2 * settings.writeBufferBytes) return;
+      await reclaim(this.#parts, oldest.number, this.#scratch);
+    }
+  }
+
+  /** The disk takes nothing now: what waits for it is forgotten, so that it holds no memory. */
+  #giveUpQueued(): void {
+    const { pieceQueue, counts } = this.#parts;
+    for (let pieces = pieceQueue.take(batchBytes); pieces.length > 0; pieces = pieceQueue.take(batchBytes)) {
+      counts.declined += pieces.length;
+      for (const piece of pieces) this.#giveUp(piece);
+    }
+  }
+
+  #giveUp(piece: PendingPiece): void {
+    const { pieceQueue, open } = this.#parts;
+    const isLatest = pieceQueue.get(piece.id, piece.first) === piece;
+    pieceQueue.done(piece);
+    if (isLatest) open.drop(piece.id, piece.first, pendingPlace);
+  }
+
+  #notify(): void {
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resolve of waiting) resolve();
+  }
+}
