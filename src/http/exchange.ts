@@ -65,6 +65,13 @@ export class Exchange {
     this.#front.onFinished(this.#responder.record(this.#head, this.#outcome));
   }
 
+  /** Its content turned out malformed: told so if no response has begun, else cut off. */
+  refuse(reply: Reply): void {
+    this.#outcome.error = 'bad-request';
+    if (this.#responder.started) this.#responder.destroy(new Error('malformed content'));
+    else this.#sendInstead(reply);
+  }
+
   #answer(): Promise<void> | undefined {
     const read = readRequest(this.#head, this.#front.limits);
     if (!('kind' in read)) return this.#send(read);
@@ -105,9 +112,13 @@ export class Exchange {
     if (!(error instanceof EddyError) || error.code === 'internal') {
       this.#front.log.error({ err: error, target: this.#head.target }, 'answering a request failed');
     }
-    if (this.#responder.started) return this.#responder.destroy(asError(error));
+    if (this.#responder.started) this.#responder.destroy(asError(error));
+    else this.#sendInstead(errorReply(error, this.#head.method));
+  }
+
+  #sendInstead(reply: Reply): void {
     try {
-      void this.#send(errorReply(error, this.#head.method));
+      void this.#send(reply);
     } catch (cause) {
       this.#responder.destroy(asError(cause));
     }

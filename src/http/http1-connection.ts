@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Fields } from '../fields.ts';
 import { refusedRecord } from './access.ts';
-import { readBody } from './body.ts';
+import { RequestBody } from './body.ts';
 import { Exchange, type Front } from './exchange.ts';
 import { Http1Responder } from './http1-responder.ts';
 import type { ViewerLimits } from './limits.ts';
@@ -32,6 +32,7 @@ export class Http1Connection {
   readonly #options: Http1Options;
   readonly #waiting: Waiting[] = [];
   #current: Waiting | undefined;
+  #exchange: Exchange | undefined;
   /** No further request is taken: too many wait, or the input is malformed. */
   #last = false;
   #refusal: Reply | undefined;
@@ -51,8 +52,10 @@ export class Http1Connection {
   /** A parsed header section. `continues`: the viewer waits for 100 (Continue) before it sends content. */
   accept(request: IncomingMessage, response: ServerResponse, { continues }: { continues: boolean }): void {
     if (this.#last) return;
-    if (request.httpVersionMajor !== 1)
-      return this.refuse(textReply(505, 'only HTTP/1.0 and 1.1 here', { close: true }));
+    if (request.httpVersionMajor !== 1) {
+      this.refuse(textReply(505, 'only HTTP/1.0 and HTTP/1.1 here', { close: true }));
+      return;
+    }
     this.#last = this.#waiting.length + 1 >= this.#options.limits.pipelineMax;
     this.#waiting.push({ request, response, continues });
     if (this.#current === undefined) this.#next();
@@ -63,10 +66,9 @@ export class Http1Connection {
     if (this.#refusal !== undefined) return;
     this.#last = true;
     this.#refusal = reply;
-    const { request, response } = this.#current ?? {};
-    // The malformed part is content of the request being answered: its response ends here.
-    if (request?.complete === false && response?.headersSent === true) this.#socket.destroy();
-    else if (request === undefined || request.complete === false) this.#end(reply);
+    if (this.#current === undefined) this.#end(reply);
+    // The malformed part is content of the request being answered, or comes behind it.
+    else if (!this.#current.request.complete) this.#exchange?.refuse(reply);
   }
 
   #next(): void {
@@ -80,24 +82,36 @@ export class Http1Connection {
 
   #start({ request, response, continues }: Waiting): void {
     const { front, limits, draining } = this.#options;
-    const closing = () => draining() || (this.#last && this.#waiting.length === 0 && this.#refusal === undefined);
-    const exchange = new Exchange(
-      front,
-      this.#head(request, continues ? response : undefined),
-      new Http1Responder(response, closing),
-    );
+    const closing = () => {
+      const lastOne = this.#last && this.#waiting.length === 0;
+      return (
+        draining() || (!request.complete && this.#refusal !== undefined) || (lastOne && this.#refusal === undefined)
+      );
+    };
+    const body = this.#body(request, continues ? response : undefined);
+    const head = this.#head(request, body);
+    const exchange = new Exchange(front, head, new Http1Responder(response, closing));
+    this.#exchange = exchange;
     response.once('close', () => {
       exchange.closed(response.writableFinished);
+      body?.stop();
       if (!request.complete) discardRest(request, limits.discardBytesMax);
       this.#next();
     });
     exchange.run();
   }
 
-  #head(request: IncomingMessage, continuing: ServerResponse | undefined): RequestHead {
+  #body(request: IncomingMessage, continuing: ServerResponse | undefined): RequestBody | undefined {
+    const { headers } = request;
+    if (headers['transfer-encoding'] === undefined && !(Number(headers['content-length']) > 0)) return undefined;
+    const onFirstRead = () => {
+      if (continuing?.headersSent === false) continuing.writeContinue();
+    };
+    return new RequestBody(request, { bytesMax: this.#options.limits.bodyBytesMax, onFirstRead });
+  }
+
+  #head(request: IncomingMessage, body: RequestBody | undefined): RequestHead {
     const { socket } = request;
-    const hasBody = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length']) > 0;
-    const onFirstRead = () => continuing?.writeContinue();
     return {
       method: request.method ?? '',
       target: request.url ?? '',
@@ -106,7 +120,7 @@ export class Http1Connection {
       scheme: 'encrypted' in socket ? 'https' : 'http',
       localAuthority: localAuthority(socket),
       remote: socket.remoteAddress ?? '',
-      body: hasBody ? readBody(request, { bytesMax: this.#options.limits.bodyBytesMax, onFirstRead }) : undefined,
+      body,
     };
   }
 

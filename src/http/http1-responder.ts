@@ -17,7 +17,10 @@ export class Http1Responder implements Responder {
   }
 
   head(status: number, fields: readonly string[]): void {
-    if (status < 200) return this.#response.writeInformation(status, fields);
+    if (status < 200) {
+      this.#response.writeInformation(status, fields);
+      return;
+    }
     const close = this.#closing() && fields.at(-2) !== 'Connection';
     // The types ask for mutable fields, though nothing changes them.
     this.#response.writeHead(status, close ? [...fields, 'Connection', 'close'] : (fields as string[]));

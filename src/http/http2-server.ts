@@ -1,6 +1,6 @@
 import { constants, createServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import { Fields } from '../fields.ts';
-import { readBody } from './body.ts';
+import { RequestBody } from './body.ts';
 import { Exchange, type Front } from './exchange.ts';
 import { Http2Responder } from './http2-responder.ts';
 import type { ViewerLimits } from './limits.ts';
@@ -64,7 +64,8 @@ interface StreamOptions extends Http2Options {
 function onStream(stream: ServerHttp2Stream, options: StreamOptions): void {
   const { limits } = options;
   stream.on('error', () => {});
-  const exchange = new Exchange(options.front, readHead(stream, options), new Http2Responder(stream));
+  const head = readHead(stream, options);
+  const exchange = new Exchange(options.front, head, new Http2Responder(stream));
   stream.setTimeout(limits.stallTimeoutMs, () => {
     if (stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
   });
@@ -79,12 +80,16 @@ function onStream(stream: ServerHttp2Stream, options: StreamOptions): void {
   });
   stream.once('close', () => {
     clearTimeout(requestTimer);
+    head.body?.stop();
     exchange.closed(stream.writableFinished && stream.rstCode === constants.NGHTTP2_NO_ERROR);
   });
   exchange.run();
 }
 
-function readHead(stream: ServerHttp2Stream, { rawHeaders, hasBody, limits }: StreamOptions): RequestHead {
+function readHead(
+  stream: ServerHttp2Stream,
+  { rawHeaders, hasBody, limits }: StreamOptions,
+): RequestHead & { body: RequestBody | undefined } {
   const { pseudo, fields } = splitFields(rawHeaders);
   const { session } = stream;
   const socket = session?.socket;
@@ -102,7 +107,7 @@ function readHead(stream: ServerHttp2Stream, { rawHeaders, hasBody, limits }: St
     authority: pseudo.get(':authority'),
     localAuthority: `${socket?.localAddress ?? 'localhost'}:${socket?.localPort ?? 443}`,
     remote: socket?.remoteAddress ?? '',
-    body: hasBody ? readBody(stream, { bytesMax: limits.bodyBytesMax, onFirstRead }) : undefined,
+    body: hasBody ? new RequestBody(stream, { bytesMax: limits.bodyBytesMax, onFirstRead }) : undefined,
   };
 }
 

@@ -62,7 +62,7 @@ function opaqueTag(tag: string): string {
 /** The members of `#entity-tag`; undefined when it is not one. Commas may stand inside a tag, so no splitting. */
 function parseEntityTags(list: string): readonly string[] | undefined {
   const tags: string[] = [];
-  const member = /[ \t]*((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")?[ \t]*(?:,|$)/y;
+  const member = /[ \t,]*(?:((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")(?=[ \t]*(?:,|$))|$)/y;
   while (member.lastIndex < list.length) {
     const match = member.exec(list);
     if (match === null) return undefined;

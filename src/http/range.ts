@@ -25,7 +25,7 @@ export function parseRange(value: string): readonly RangeSpec[] | undefined {
   if (set === undefined) return undefined;
   const specs: RangeSpec[] = [];
   for (const element of set.split(',')) {
-    const text = element.replace(/^[ \t]+|[ \t]+$/g, '');
+    const text = element.trim();
     // Empty list elements are to be accepted and ignored (section 5.6.1.2).
     if (text === '') continue;
     const spec = parseSpec(text);

@@ -92,6 +92,10 @@ export class FakeContent implements Content {
 /** A Cache whose answers are set by path. What is not set is answered with an error by the HTTP side. */
 export class FakeCache implements Cache {
   readonly requests: CacheRequest[] = [];
+  /** Answers paths that are not set. */
+  otherwise: (request: CacheRequest) => Answer | Promise<Answer> = () => {
+    throw new EddyError('origin-refused', 'no such path', { side: 'upstream' });
+  };
   readonly #answers = new Map<
     string,
     { answer: (request: CacheRequest) => Answer | Promise<Answer>; peeks: boolean }
@@ -127,9 +131,8 @@ export class FakeCache implements Cache {
 
   async answer(request: CacheRequest): Promise<Answer> {
     this.requests.push(request);
-    const found = this.#answers.get(pathOf(request));
-    if (found === undefined) throw new EddyError('origin-refused', 'no such path', { side: 'upstream' });
-    return found.answer(request);
+    const answer = this.#answers.get(pathOf(request))?.answer ?? this.otherwise;
+    return answer(request);
   }
 
   purge(): Promise<number> {
