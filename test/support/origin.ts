@@ -75,7 +75,8 @@ export class TestOrigin {
 
   /** Resolves once no connection is left open: the client has closed or reset all of them. */
   async idle(): Promise<void> {
-    while (this.#sockets.size > 0) await Promise.race([...this.#sockets].map((socket) => once(socket, 'close')));
+    const closed = (socket: Socket) => new Promise((resolve) => socket.once('close', resolve));
+    while (this.#sockets.size > 0) await Promise.all([...this.#sockets].map(closed));
   }
 
   async listen(port: number): Promise<void> {

@@ -1,0 +1,71 @@
+import { EddyError } from '../errors.ts';
+
+/** How far an upstream request had come when it failed. */
+export type Phase = 'connect' | 'headers' | 'body';
+
+/**
+ * What undici or the network reported, as Eddy's error.
+ * @param origin scheme, host and port of the upstream, for the message
+ */
+export function upstreamFailure(cause: unknown, about: { origin: string; phase: Phase }): EddyError {
+  if (cause instanceof EddyError) return cause;
+  const { code, message } = describe(cause);
+  if (requestFaults.has(code)) return new EddyError('bad-request', message, { side: 'downstream', cause });
+  if (closings.has(code)) return originClosed();
+  const timeout = timeouts.get(code);
+  const kind =
+    timeout !== undefined ? 'origin-timeout' : about.phase === 'connect' ? 'origin-refused' : 'origin-broken';
+  const what = timeout ?? `${phases[about.phase]}: ${message}`;
+  return new EddyError(kind, `${about.origin} ${what}`, { side: 'upstream', retryable: true, cause });
+}
+
+/** A response that HTTP does not allow or that cannot be passed on. */
+export function malformed(origin: string, what: string): EddyError {
+  return new EddyError('origin-broken', `${origin} sent ${what}`, { side: 'upstream', retryable: true });
+}
+
+/** No connection was free, and none could be made, within the time. */
+export function noConnection(origin: string, afterMs: number): EddyError {
+  const message = `${origin} had no free connection within ${afterMs} ms`;
+  return new EddyError('origin-timeout', message, { side: 'upstream', retryable: true });
+}
+
+/** The caller's request body broke off. */
+export function clientGone(cause: unknown): EddyError {
+  if (cause instanceof EddyError) return cause;
+  return new EddyError('client-gone', 'the request body broke off', { side: 'downstream', cause });
+}
+
+/** The caller's signal was aborted. */
+export function aborted(signal: AbortSignal): EddyError {
+  return new EddyError('aborted', 'the origin request was aborted', { side: 'internal', cause: signal.reason });
+}
+
+/** The supplier was closed. */
+export function originClosed(): EddyError {
+  return new EddyError('draining', 'the origin supplier is closed', { side: 'internal' });
+}
+
+const phases: Record<Phase, string> = {
+  connect: 'could not be connected',
+  headers: 'broke off before its response',
+  body: 'broke off inside its body',
+};
+
+const timeouts = new Map([
+  ['UND_ERR_CONNECT_TIMEOUT', 'did not accept a connection in time'],
+  ['ETIMEDOUT', 'did not accept a connection in time'],
+  ['UND_ERR_HEADERS_TIMEOUT', 'did not send response fields in time'],
+  ['UND_ERR_BODY_TIMEOUT', 'stopped sending inside its body'],
+]);
+
+const requestFaults = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH']);
+
+const closings = new Set(['UND_ERR_DESTROYED', 'UND_ERR_CLOSED']);
+
+function describe(cause: unknown): { code: string; message: string } {
+  if (!(cause instanceof Error)) return { code: '', message: String(cause) };
+  const code = 'code' in cause && typeof cause.code === 'string' ? cause.code : '';
+  // The AggregateError of a connection tried over several addresses has an empty message.
+  return { code, message: cause.message === '' ? code || cause.name : cause.message };
+}
