@@ -1,0 +1,48 @@
+import { Fields } from '../fields.ts';
+import { formatHttpDate, parseHttpDate } from './dates.ts';
+import { currentAgeSeconds } from './freshness.ts';
+import { hopByHopNames } from './hop-by-hop.ts';
+import type { StoredResponse } from './types.ts';
+
+/** RFC 9110 section 7.6.3 */
+const via = ['Via', '1.1 eddy'] as const;
+
+/**
+ * Fields of an answer from storage: as stored, with Age (RFC 9111 section 4), Via, and Date where it was missing.
+ * Targeted fields go on as they are (RFC 9213 section 3).
+ */
+export function storedFields(stored: StoredResponse, nowMs: number): Fields {
+  const kept = stored.fields.without(['age']);
+  const age = String(Math.floor(currentAgeSeconds(stored, nowMs)));
+  return new Fields([...dated(kept, stored.responseTimeMs).raw, 'Age', age, ...via]);
+}
+
+/** Fields of an answer that is passed on: end-to-end ones, with Via, and Date where it was missing (section 6.6.1). */
+export function passedFields(fields: Fields, responseTimeMs: number): Fields {
+  return new Fields([...dated(fields.without(hopByHopNames(fields)), responseTimeMs).raw, ...via]);
+}
+
+/** Fields of a request that is passed on, with Via: end-to-end ones, less what is meant for caches only (CMCD). */
+export function passedRequestFields(fields: Fields): Fields {
+  const dropped = [...hopByHopNames(fields), ...ownNames, ...cmcdNames];
+  return new Fields([...fields.without(dropped).raw, ...via]);
+}
+
+/** As `passedRequestFields`, less the client's conditions and ranges, for a request to which the cache adds its own. */
+export function requestFieldsForOrigin(fields: Fields): Fields {
+  const dropped = [...hopByHopNames(fields), ...ownNames, ...cmcdNames, ...conditionNames];
+  return new Fields([...fields.without(dropped).raw, ...via]);
+}
+
+/** Set by whoever sends the request, or meant for this node as a proxy. */
+const ownNames = ['host', 'expect', 'proxy-authorization', 'http2-settings'];
+/** CTA-5004 section 3.2 */
+const cmcdNames = ['cmcd-request', 'cmcd-object', 'cmcd-status', 'cmcd-session'];
+const conditionNames = [
+  ...['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range'],
+];
+
+function dated(fields: Fields, responseTimeMs: number): Fields {
+  if (parseHttpDate(fields.get('date'), responseTimeMs) !== undefined) return fields;
+  return fields.with('Date', formatHttpDate(responseTimeMs));
+}
