@@ -18,11 +18,11 @@ import { type LevelOperation, troubleOf } from './level.ts';
 
 export type KeySelection = { prefix: string } | { tag: string } | 'all';
 
-/** What saving or deleting an entry came to. */
+/** What saving or deleting entries came to. */
 export interface EntryChange {
   /** Representations that no entry has any more. */
   readonly orphans: readonly RepresentationId[];
-  /** Bytes that the new record takes, everything about it counted. */
+  /** Bytes that the new records take, everything about them counted. */
   readonly bytes: number;
 }
 
@@ -40,30 +40,26 @@ export class EntryIndex {
     return value === undefined ? undefined : decodeEntry(value, key);
   }
 
-  /** Replaces the entry of that key, by nothing if `entry` is undefined or too large to keep. */
-  async replace(key: string, entry: Entry | undefined, generation: number): Promise<EntryChange> {
-    const value = entry && encodeEntry({ entry, generation, savedMs: Date.now() });
-    const kept = value !== undefined && value.length <= entryRecordBytesMax ? entry : undefined;
-    const before = await this.get(key);
+  /** Replaces the entries of those keys, each once; by nothing where `null` stands or one is too large to keep. */
+  async replace(changes: readonly (readonly [string, Entry | null])[], generation: number): Promise<EntryChange> {
+    const before = await Promise.all(changes.map(([key]) => this.get(key)));
     const operations: LevelOperation[] = [];
-    const ids = new Set(kept?.variants.map(({ id }) => id));
-    const orphans = before?.entry.variants.map(({ id }) => id).filter((id) => !ids.has(id)) ?? [];
-    for (const id of orphans) operations.push({ type: 'del', key: ownerKey(id) });
-    const tags: ReadonlySet<string> = kept === undefined ? new Set() : tagsOf(kept);
-    for (const tag of before === undefined ? [] : tagsOf(before.entry)) {
-      if (!tags.has(tag)) operations.push({ type: 'del', key: tagKey(tag, key) });
+    const orphans: RepresentationId[] = [];
+    let bytes = 0;
+    for (const [i, [key, entry]] of changes.entries()) {
+      const value = entry === null ? undefined : encodeEntry({ entry, generation, savedMs: Date.now() });
+      const kept = value !== undefined && value.length <= entryRecordBytesMax ? { entry, value } : undefined;
+      const tags: ReadonlySet<string> = kept?.entry ? tagsOf(kept.entry) : new Set();
+      const ids = new Set(kept?.entry?.variants.map(({ id }) => id));
+      const gone = leftOver(key, before[i]?.entry, { tags, ids });
+      orphans.push(...gone.orphans);
+      const put = kept === undefined ? [] : puts(key, kept.value, { tags, ids, generation });
+      for (const each of put) bytes += each.key.length + each.value.length + 16;
+      operations.push(...gone.operations, ...put);
+      if (kept === undefined) operations.push({ type: 'del', key: entryKey(key) });
     }
-    if (kept === undefined || value === undefined) {
-      operations.push({ type: 'del', key: entryKey(key) });
-      await this.#index.write(operations);
-      return { orphans, bytes: 0 };
-    }
-    operations.push({ type: 'put', key: entryKey(key), value });
-    operations.push({ type: 'put', key: savedKey(generation, key), value: Buffer.alloc(0) });
-    for (const tag of tags) operations.push({ type: 'put', key: tagKey(tag, key), value: Buffer.alloc(0) });
-    for (const id of ids) operations.push({ type: 'put', key: ownerKey(id), value: Buffer.from(key) });
     await this.#index.write(operations);
-    return { orphans, bytes: operations.reduce((sum, each) => sum + operationBytes(each), 0) };
+    return { orphans, bytes };
   }
 
   /** The key whose entry has that representation. */
@@ -71,8 +67,8 @@ export class EntryIndex {
     return (await this.#read(ownerKey(id)))?.toString('utf8');
   }
 
-  async forgetOwner(id: RepresentationId): Promise<void> {
-    await this.#index.write([{ type: 'del', key: ownerKey(id) }]);
+  async forgetOwners(ids: readonly RepresentationId[]): Promise<void> {
+    await this.#index.write(ids.map((id) => ({ type: 'del', key: ownerKey(id) })));
   }
 
   /** Keys of entries that were saved while that generation was written; some were saved again or deleted since. */
@@ -111,6 +107,35 @@ export class EntryIndex {
   }
 }
 
-function operationBytes(operation: LevelOperation): number {
-  return operation.type === 'put' ? operation.key.length + operation.value.length + 16 : 0;
+interface EntryLinks {
+  readonly tags: ReadonlySet<string>;
+  readonly ids: ReadonlySet<RepresentationId>;
+}
+
+/** What an entry had that the one after it has not. */
+function leftOver(
+  key: string,
+  before: Entry | undefined,
+  after: EntryLinks,
+): { orphans: RepresentationId[]; operations: LevelOperation[] } {
+  if (before === undefined) return { orphans: [], operations: [] };
+  const orphans = before.variants.map(({ id }) => id).filter((id) => !after.ids.has(id));
+  const tags = [...tagsOf(before)].filter((tag) => !after.tags.has(tag));
+  const keys = [...orphans.map(ownerKey), ...tags.map((tag) => tagKey(tag, key))];
+  return { orphans, operations: keys.map((each) => ({ type: 'del', key: each })) };
+}
+
+function puts(
+  key: string,
+  value: Buffer,
+  links: EntryLinks & { generation: number },
+): { type: 'put'; key: Buffer; value: Buffer }[] {
+  const empty = Buffer.alloc(0);
+  const owner = Buffer.from(key);
+  return [
+    { type: 'put', key: entryKey(key), value },
+    { type: 'put', key: savedKey(links.generation, key), value: empty },
+    ...[...links.tags].map((tag) => ({ type: 'put', key: tagKey(tag, key), value: empty }) as const),
+    ...[...links.ids].map((id) => ({ type: 'put', key: ownerKey(id), value: owner }) as const),
+  ];
 }

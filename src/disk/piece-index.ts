@@ -30,11 +30,11 @@ export class PieceIndex {
     this.#index = index;
   }
 
-  /** Records new pieces of one generation, forgets those they supersede, and updates the generation's state. */
+  /** Records new pieces, forgets those they supersede, and updates the generations' states. */
   async add(
     pieces: readonly IndexedPiece[],
     superseded: readonly { id: RepresentationId; first: number }[],
-    generation: Generation,
+    changed: Iterable<Generation>,
   ): Promise<void> {
     const operations: LevelOperation[] = superseded.map(({ id, first }) => ({ type: 'del', key: pieceKey(id, first) }));
     for (const piece of pieces) {
@@ -45,7 +45,7 @@ export class PieceIndex {
         value: encodeReverse(piece),
       });
     }
-    operations.push(stateOf(generation));
+    for (const generation of changed) operations.push(stateOf(generation));
     await this.#index.write(operations);
   }
 
@@ -84,16 +84,16 @@ export class PieceIndex {
     await this.#index.write(pieces.map(({ id, first }) => ({ type: 'del', key: pieceKey(id, first) })));
   }
 
-  /** Forgets a representation; `onForgotten` hears how many pieces of which generation nobody needs now. */
-  async forgetAll(id: RepresentationId, onForgotten: (generation: number, pieces: number) => void): Promise<void> {
+  /** Forgets a representation; `onForgotten` hears the generation of each piece that nobody needs now. */
+  async forgetAll(id: RepresentationId, onForgotten: (generation: number) => void): Promise<void> {
     for await (const pieces of this.piecesOf(id)) {
       await this.forget(pieces.map(({ first }) => ({ id, first })));
-      for (const { generation } of pieces) onForgotten(generation, 1);
+      for (const { generation } of pieces) onForgotten(generation);
     }
   }
 
-  async saveState(generation: Generation): Promise<void> {
-    await this.#index.write([stateOf(generation)]);
+  async saveStates(generations: readonly Generation[]): Promise<void> {
+    await this.#index.write(generations.map(stateOf));
   }
 
   /** Forgets what was recorded about a generation as such. */

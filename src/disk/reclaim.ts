@@ -5,6 +5,8 @@ import { reasonOf, troubleOf } from './level.ts';
 import type { IndexedPiece } from './piece-index.ts';
 import type { StoreParts } from './store-parts.ts';
 
+const lookupsAtOnce = 64;
+
 /**
  * Lets a generation go: pieces that were read since they were written are appended to the newest one, the others are
  * forgotten, entries of which nothing is left with them; then it is deleted as a whole. Works as well for a generation
@@ -60,7 +62,7 @@ async function keep(
   const [sequence = 0] = await active.append([{ id: piece.id, first: piece.first, bytes: found }], what.scratch);
   const moved = { ...piece, generation: active.number, sequence };
   active.pieces++;
-  await pieceIndex.add([moved], [], active);
+  await pieceIndex.add([moved], [], [active]);
   open.move(piece.id, piece.first, { from: piece, to: moved });
   counts.writtenBytes += piece.length;
   counts.reappendedBytes += piece.length;
@@ -69,35 +71,46 @@ async function keep(
 
 /** Entries that lost their last piece, and those without pieces that were last saved that long ago. */
 async function dropEntries(parts: StoreParts, number: number, lost: ReadonlySet<RepresentationId>): Promise<void> {
-  const { entryIndex, pieceIndex, open } = parts;
-  for (const id of lost) {
-    if (open.hasPieces(id) || (await pieceIndex.hasPieces(id))) continue;
-    const key = await entryIndex.ownerOf(id);
-    if (key === undefined) continue;
-    await entryIndex.forgetOwner(id);
-    await dropIfEmpty(parts, key);
+  const { entryIndex } = parts;
+  const ids = [...lost];
+  for (let i = 0; i < ids.length; i += lookupsAtOnce) {
+    const few = ids.slice(i, i + lookupsAtOnce);
+    const kept = await Promise.all(few.map((id) => hasPieces(parts, id)));
+    const gone = few.filter((_, at) => kept[at] === false);
+    const owners = await Promise.all(gone.map((id) => entryIndex.ownerOf(id)));
+    await entryIndex.forgetOwners(gone);
+    await dropEmpty(parts, new Set(owners.filter((key) => key !== undefined)));
   }
   for await (const keys of entryIndex.savedDuring(number)) {
-    for (const key of keys) {
-      const record = await entryIndex.get(key);
-      if (record?.generation === number) await dropIfEmpty(parts, key);
+    for (let i = 0; i < keys.length; i += lookupsAtOnce) {
+      const few = keys.slice(i, i + lookupsAtOnce);
+      const records = await Promise.all(few.map((key) => entryIndex.get(key)));
+      await dropEmpty(parts, new Set(few.filter((_, at) => records[at]?.generation === number)));
     }
   }
 }
 
-async function dropIfEmpty(parts: StoreParts, key: string): Promise<void> {
+/** Deletes those of the entries of which no piece is left. */
+async function dropEmpty(parts: StoreParts, keys: ReadonlySet<string>): Promise<void> {
   const { entryIndex, entryQueue, generations } = parts;
-  if (entryQueue.get(key) !== undefined) return;
-  const record = await entryIndex.get(key);
-  if (record !== undefined && (await hasAnyPiece(parts, record.entry))) return;
-  await entryIndex.replace(key, undefined, generations.active.number);
+  const known = [...keys].filter((key) => entryQueue.get(key) === undefined);
+  const records = await Promise.all(known.map((key) => entryIndex.get(key)));
+  const kept = await Promise.all(records.map((record) => record !== undefined && hasAnyPiece(parts, record.entry)));
+  const empty = known.filter((_, i) => kept[i] === false);
+  await entryIndex.replace(
+    empty.map((key) => [key, null] as const),
+    generations.active.number,
+  );
 }
 
 async function hasAnyPiece(parts: StoreParts, entry: Entry): Promise<boolean> {
-  for (const { id } of entry.variants) {
-    if (parts.open.hasPieces(id) || (await parts.pieceIndex.hasPieces(id))) return true;
-  }
+  for (const { id } of entry.variants) if (await hasPieces(parts, id)) return true;
   return false;
+}
+
+/** Pieces that wait to be written count. */
+async function hasPieces({ open, pieceIndex }: StoreParts, id: RepresentationId): Promise<boolean> {
+  return open.hasPieces(id) || pieceIndex.hasPieces(id);
 }
 
 /** Runs it; damaged parts of the index end it early without harm. */

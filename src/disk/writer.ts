@@ -1,4 +1,3 @@
-import type { Entry, RepresentationId } from '../cache/types.ts';
 import { pieceBytes } from '../cache/types.ts';
 import type { Generation } from './generation.ts';
 import { levelDeadlineMs, withDeadline } from './level.ts';
@@ -8,8 +7,8 @@ import type { PendingPiece } from './piece-queue.ts';
 import { reclaim } from './reclaim.ts';
 import { pendingPlace } from './spans.ts';
 import { heldBytes, type StoreParts } from './store-parts.ts';
+import { applyRemovals, writeEntries } from './write-entries.ts';
 
-const entriesAtOnce = 64;
 const generationsMax = 256;
 
 /** One piece of the largest size, or as many small ones as take no more room. */
@@ -64,7 +63,7 @@ export class Writer {
     const { generations, pieceIndex } = this.#parts;
     await generations.active.append([{ id: 0, first: 0, bytes: Buffer.alloc(4096) }], this.#scratch);
     await generations.active.seal();
-    await pieceIndex.saveState(generations.active);
+    await pieceIndex.saveStates([generations.active]);
   }
 
   async #run(): Promise<void> {
@@ -98,35 +97,30 @@ export class Writer {
       await this.#trim();
       this.#trimmed = true;
     }
-    await this.#applyRemovals();
-    await this.#writePieces();
-    await this.#writeEntries();
+    if (this.#parts.removals.size > 0) await this.#applyRemovals();
+    if (this.#parts.pieceQueue.length > 0) await this.#writePieces();
+    await this.#distrust();
+    if (this.#parts.entryQueue.length > 0) await writeEntries(this.#parts, await this.#generationWithRoom());
   }
 
   async #applyRemovals(): Promise<void> {
-    const { removals } = this.#parts;
-    if (removals.size === 0) return;
-    for (const id of [...removals]) {
-      await this.#forget(id);
-      removals.delete(id);
-    }
+    await applyRemovals(this.#parts);
     const { generations } = this.#parts;
     for (let empty = generations.emptySealed; empty !== undefined; empty = generations.emptySealed) {
       await reclaim(this.#parts, empty.number, this.#scratch);
     }
   }
 
-  async #forget(id: RepresentationId): Promise<void> {
-    const { pieceIndex, generations } = this.#parts;
-    await pieceIndex.forgetAll(id, (number, pieces) => {
-      const generation = generations.get(number);
-      if (generation !== undefined) generation.pieces -= pieces;
-    });
+  /** Deletions were lost: nothing that is stored may be believed. */
+  async #distrust(): Promise<void> {
+    const { entryQueue, entryIndex } = this.#parts;
+    if (!entryQueue.distrusted) return;
+    await entryIndex.clear();
+    entryQueue.trust();
   }
 
   async #writePieces(): Promise<void> {
     const { pieceQueue, counts } = this.#parts;
-    if (pieceQueue.length === 0) return;
     const generation = await this.#generationWithRoom();
     const pieces = pieceQueue.take(batchBytes);
     if (pieces.length === 0) return;
@@ -152,43 +146,20 @@ export class Writer {
       piece.supersedes.map((other) => ({ ...other, id: piece.id, by: piece.first })),
     );
     generation.pieces += wanted.length;
+    const changed = new Set([generation]);
     for (const each of superseded) {
       const other = generations.get(each.generation);
-      if (other !== undefined) other.pieces--;
+      if (other === undefined) continue;
+      other.pieces--;
+      changed.add(other);
     }
+    const named = wanted.map((each) => each.named);
     const deleted = superseded.filter((each) => each.first !== each.by);
-    await pieceIndex.add(
-      wanted.map(({ named }) => named),
-      deleted,
-      generation,
-    );
+    await pieceIndex.add(named, deleted, changed);
     for (const { piece, place } of placed) {
       if (!piece.dropped) open.move(piece.id, piece.first, { from: pendingPlace, to: place });
       pieceQueue.done(piece);
     }
-  }
-
-  async #writeEntries(): Promise<void> {
-    const { entryQueue, entryIndex, removals } = this.#parts;
-    if (entryQueue.distrusted) {
-      await entryIndex.clear();
-      entryQueue.trust();
-    }
-    const batch = entryQueue.peek(entriesAtOnce);
-    if (batch.length === 0) return;
-    const generation = await this.#generationWithRoom();
-    for (const [key, entry] of batch) await this.#writeEntry(key, entry, generation);
-    await this.#parts.pieceIndex.saveState(generation);
-    // Pieces of representations that no entry has any more cannot be asked for after a restart.
-    if (removals.size > 0) await this.#applyRemovals();
-  }
-
-  async #writeEntry(key: string, entry: Entry | null, generation: Generation): Promise<void> {
-    const { entryIndex, entryQueue, removals } = this.#parts;
-    const { orphans, bytes } = await entryIndex.replace(key, entry ?? undefined, generation.number);
-    for (const id of orphans) removals.add(id);
-    generation.bytes += bytes;
-    entryQueue.done(key, entry);
   }
 
   async #generationWithRoom(): Promise<Generation> {

@@ -1,6 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type PieceSpan, pieceBytes, type Tier } from '../../src/cache/types.ts';
+import { bytesOf } from '../support/tier-bytes.ts';
+
+export { bytesOf };
 
 /** A tier under test, empty, and how to be done with it. */
 export interface OpenedTier {
@@ -16,13 +19,6 @@ export interface TierExpectations {
 }
 
 const seed = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31);
-
-/** Bytes of a made-up representation: each depends on the id and its own offset only, so any mix-up shows. */
-export function bytesOf(id: number, first: number, length: number): Buffer {
-  const bytes = Buffer.allocUnsafe(length);
-  for (let i = 0; i < length; i++) bytes[i] = ((first + i) * 31 + ((first + i) >>> 8) * 7 + id * 131) & 0xff;
-  return bytes;
-}
 
 /** What every `Tier` keeps to, whatever it stores pieces in. `open` gives an empty tier each time. */
 export function tierContract(name: string, open: () => Promise<OpenedTier>, expectations: TierExpectations = {}): void {
