@@ -1,3 +1,5 @@
+import type { Fields } from '../fields.ts';
+
 const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'];
 
 // RFC 9111 section 4.2 asks caches to match dates without regard to case, and to take no zone but GMT.
@@ -30,6 +32,17 @@ export function parseHttpDate(value: string | undefined, nowMs: number): number 
 /** IMF-fixdate, the only form that may be sent (RFC 9110 section 5.6.7). */
 export function formatHttpDate(ms: number): string {
   return new Date(ms).toUTCString();
+}
+
+/** When the message was generated: its Date; the time it came where that is absent or invalid (section 6.6.1). */
+export function dateMs({ fields, responseTimeMs }: { fields: Fields; responseTimeMs: number }): number {
+  return parseHttpDate(fields.get('date'), responseTimeMs) ?? responseTimeMs;
+}
+
+/** The fields with a valid Date: their own, else the time the message came (section 6.6.1). */
+export function dated(fields: Fields, responseTimeMs: number): Fields {
+  if (parseHttpDate(fields.get('date'), responseTimeMs) !== undefined) return fields;
+  return fields.with('Date', formatHttpDate(responseTimeMs));
 }
 
 type Digits = string | undefined;

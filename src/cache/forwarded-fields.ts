@@ -1,5 +1,5 @@
 import { Fields } from '../fields.ts';
-import { formatHttpDate, parseHttpDate } from './dates.ts';
+import { dated } from './dates.ts';
 import { currentAgeSeconds } from './freshness.ts';
 import { hopByHopNames } from './hop-by-hop.ts';
 import type { StoredResponse } from './types.ts';
@@ -9,12 +9,23 @@ const via = ['Via', '1.1 eddy'] as const;
 
 /**
  * Fields of an answer from storage: as stored, with Age (RFC 9111 section 4), Via, and Date where it was missing.
- * Targeted fields go on as they are (RFC 9213 section 3).
+ * Targeted fields go on as they are (RFC 9213 section 3). `ageSeconds`: its current age, where it is known already.
  */
-export function storedFields(stored: StoredResponse, nowMs: number): Fields {
-  const kept = stored.fields.without(['age']);
-  const age = String(Math.floor(currentAgeSeconds(stored, nowMs)));
-  return new Fields([...dated(kept, stored.responseTimeMs).raw, 'Age', age, ...via]);
+export function storedFields(
+  stored: StoredResponse,
+  nowMs: number,
+  ageSeconds: number = currentAgeSeconds(stored, nowMs),
+): Fields {
+  const raw: string[] = [];
+  let hasDate = false;
+  for (const [name, value] of stored.fields.lines()) {
+    const short = name.length <= 4 ? name.toLowerCase() : name;
+    if (short === 'age') continue;
+    if (short === 'date') hasDate = true;
+    raw.push(name, value);
+  }
+  raw.push('Age', String(Math.floor(ageSeconds)), ...via);
+  return hasDate ? new Fields(raw) : dated(new Fields(raw), stored.responseTimeMs);
 }
 
 /** Fields of an answer that is passed on: end-to-end ones, with Via, and Date where it was missing (section 6.6.1). */
@@ -34,15 +45,10 @@ export function requestFieldsForOrigin(fields: Fields): Fields {
   return new Fields([...fields.without(dropped).raw, ...via]);
 }
 
-/** Set by whoever sends the request, or meant for this node as a proxy. */
-const ownNames = ['host', 'expect', 'proxy-authorization', 'http2-settings'];
+/** Set by whoever sends the request, or meant for this node. */
+const ownNames = ['host', 'expect', 'http2-settings'];
 /** CTA-5004 section 3.2 */
 const cmcdNames = ['cmcd-request', 'cmcd-object', 'cmcd-status', 'cmcd-session'];
 const conditionNames = [
   ...['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range'],
 ];
-
-function dated(fields: Fields, responseTimeMs: number): Fields {
-  if (parseHttpDate(fields.get('date'), responseTimeMs) !== undefined) return fields;
-  return fields.with('Date', formatHttpDate(responseTimeMs));
-}

@@ -1,8 +1,9 @@
 import { Fields } from '../fields.ts';
-import { parseHttpDate, formatHttpDate } from './dates.ts';
+import { dateMs, dated } from './dates.ts';
+import { hopByHopNames } from './hop-by-hop.ts';
 import { fieldsStored } from './storable.ts';
-import type { StoredResponse } from './types.ts';
-import { validatorOf, weakCompare } from './validators.ts';
+import type { CacheRequest, StoredResponse } from './types.ts';
+import { strongCompare, type Validators, validatorOf, weakCompare } from './validators.ts';
 import { varyOf } from './vary.ts';
 
 /** A response that updates stored ones; every Supply is one. */
@@ -15,20 +16,29 @@ export interface Update {
 /**
  * The stored response updated by a 304 or the answer to HEAD (RFC 9111 sections 3.2, 4.3.4): its fields replace those
  * of the same name, except Content-Length and Content-Range, which belong to the stored content. It is as young as the
- * update. `request`: the fields of the request, for the case that the update changes Vary.
+ * update. `request`: the one that brought it, for the case that the update changes Vary or what may be stored.
  */
-export function freshen(stored: StoredResponse, update: Update, request?: Fields): StoredResponse {
-  const news = withDate(fieldsStored(update.fields), update.responseTimeMs);
-  const names = new Set([...news.lines()].map(([name]) => name));
-  // The stored Age and Date tell of an older message than the one that has just been received.
-  const kept = stored.fields.without([...names, 'age', 'date']);
-  const fields = new Fields([...kept.raw, ...news.raw]);
+export function freshen(
+  stored: StoredResponse,
+  update: Update,
+  request?: Pick<CacheRequest, 'fields' | 'policy'>,
+): StoredResponse {
+  const dropped = [...hopByHopNames(update.fields), 'content-length', 'content-range'];
+  const news = dated(update.fields.without(dropped), update.responseTimeMs);
+  const names = [...news.lines()].map(([name]) => name);
+  // The stored Age tells of an older message than the one that has just been received.
+  const kept = stored.fields.without([...names, 'age']);
+  // What both say together may withhold a field that is stored.
+  const fields = fieldsStored(new Fields([...kept.raw, ...news.raw]), {
+    status: stored.status,
+    targetedFields: request?.policy.targetedFields ?? [],
+  });
   return {
     ...stored,
     fields,
     requestTimeMs: update.requestTimeMs,
     responseTimeMs: update.responseTimeMs,
-    vary: varyAfter(stored, fields, request),
+    vary: varyAfter(stored, fields, request?.fields),
     invalidated: false,
   };
 }
@@ -43,12 +53,10 @@ export function freshenSelects(
   fields: Fields,
   asked?: StoredResponse,
 ): readonly StoredResponse[] {
-  const { etag, lastModified, strong } = validatorOf(fields);
-  if (strong !== undefined) return variants.filter((each) => validatorOf(each.fields).strong === strong);
-  if (etag !== undefined || lastModified !== undefined) {
-    const matching = variants.filter((each) => weaklyMatches(each, { etag, lastModified }));
-    return mostRecent(matching);
-  }
+  const news = validatorOf(fields);
+  if (news.strong !== undefined) return variants.filter((each) => hasSame(each, news, strongCompare));
+  if (news.etag !== undefined || news.lastModified !== undefined)
+    return mostRecent(variants.filter((each) => hasSame(each, news, weakCompare)));
   if (asked !== undefined) return [asked];
   const [only] = variants;
   const lacking = variants.length === 1 && only !== undefined && conditionless(only);
@@ -59,19 +67,18 @@ export function freshenSelects(
  * What becomes of a stored response when a 200 to HEAD came for the same request (section 4.3.5): updated where its
  * validators and its length match, else to be validated before its next use.
  */
-export function headFreshens(stored: StoredResponse, update: Update): StoredResponse {
+export function headFreshens(
+  stored: StoredResponse,
+  update: Update,
+  request?: Pick<CacheRequest, 'fields' | 'policy'>,
+): StoredResponse {
   const same = ['etag', 'last-modified'].every((name) => {
     const value = update.fields.get(name);
     return value === undefined || value === stored.fields.get(name);
   });
   const length = update.fields.get('content-length');
   const fits = length === undefined || stored.completeLength === undefined || length === String(stored.completeLength);
-  return same && fits ? freshen(stored, update) : { ...stored, invalidated: true };
-}
-
-function withDate(fields: Fields, responseTimeMs: number): Fields {
-  if (parseHttpDate(fields.get('date'), responseTimeMs) !== undefined) return fields;
-  return fields.with('Date', formatHttpDate(responseTimeMs));
+  return same && fits ? freshen(stored, update, request) : { ...stored, invalidated: true };
 }
 
 function varyAfter(stored: StoredResponse, fields: Fields, request: Fields | undefined): StoredResponse['vary'] {
@@ -80,22 +87,16 @@ function varyAfter(stored: StoredResponse, fields: Fields, request: Fields | und
   return vary === 'any' ? stored.vary : vary;
 }
 
-function weaklyMatches(
-  stored: StoredResponse,
-  { etag, lastModified }: { etag: string | undefined; lastModified: string | undefined },
-): boolean {
+/** Whether the stored response has the same entity tag; the same Last-Modified where one of the two has no tag. */
+function hasSame(stored: StoredResponse, news: Validators, compare: (a: string, b: string) => boolean): boolean {
   const own = validatorOf(stored.fields);
-  if (etag !== undefined && own.etag !== undefined) return weakCompare(etag, own.etag);
-  return lastModified !== undefined && lastModified === own.lastModified;
+  if (news.etag !== undefined && own.etag !== undefined) return compare(news.etag, own.etag);
+  return news.lastModified !== undefined && news.lastModified === own.lastModified;
 }
 
 function mostRecent(variants: readonly StoredResponse[]): readonly StoredResponse[] {
   const [first] = variants.toSorted((a, b) => dateMs(b) - dateMs(a));
   return first === undefined ? [] : [first];
-}
-
-function dateMs({ fields, responseTimeMs }: StoredResponse): number {
-  return parseHttpDate(fields.get('date'), responseTimeMs) ?? responseTimeMs;
 }
 
 function conditionless(stored: StoredResponse): boolean {

@@ -1,5 +1,5 @@
 import type { Fields } from '../fields.ts';
-import { parseHttpDate } from './dates.ts';
+import { dateMs, parseHttpDate } from './dates.ts';
 import { type Directives, deltaSecondsMax, effectiveDirectives } from './directives.ts';
 import { mediaKind } from './media.ts';
 import { isHeuristicallyCacheable, isUnderstood } from './statuses.ts';
@@ -110,13 +110,12 @@ function lifetime(
 }
 
 /** Expires minus Date; 0 when it is not a date (RFC 9111 section 5.3). Of several lines the first counts. */
-function expiresSeconds({ fields, responseTimeMs }: Dated): number | undefined {
-  const [expires] = fields.all('expires');
+function expiresSeconds(stored: Dated): number | undefined {
+  const [expires] = stored.fields.all('expires');
   if (expires === undefined) return undefined;
-  const expiresMs = parseHttpDate(expires, responseTimeMs);
+  const expiresMs = parseHttpDate(expires, stored.responseTimeMs);
   if (expiresMs === undefined) return 0;
-  const dateMs = parseHttpDate(fields.get('date'), responseTimeMs) ?? responseTimeMs;
-  return Math.min(Math.max(0, (expiresMs - dateMs) / 1000), deltaSecondsMax);
+  return Math.min(Math.max(0, (expiresMs - dateMs(stored)) / 1000), deltaSecondsMax);
 }
 
 /** What the policy assumes without a word from the origin (RFC 9111 section 4.2.2). */
@@ -134,20 +133,18 @@ function assumedSeconds(stored: Dated, { target, policy }: Context, directives: 
 }
 
 /** A share of the time since Last-Modified; undefined without one. */
-function heuristicSeconds({ fields, responseTimeMs }: Dated, policy: MapPolicy): number | undefined {
-  const modifiedMs = parseHttpDate(fields.get('last-modified'), responseTimeMs);
+function heuristicSeconds(stored: Dated, policy: MapPolicy): number | undefined {
+  const modifiedMs = parseHttpDate(stored.fields.get('last-modified'), stored.responseTimeMs);
   if (modifiedMs === undefined) return undefined;
-  const dateMs = parseHttpDate(fields.get('date'), responseTimeMs) ?? responseTimeMs;
-  const share = (Math.max(0, dateMs - modifiedMs) / 1000) * policy.heuristicFraction;
+  const share = (Math.max(0, dateMs(stored) - modifiedMs) / 1000) * policy.heuristicFraction;
   return Math.min(share, policy.heuristicLifetimeSecondsMax);
 }
 
-function initialAgeSeconds({ fields, requestTimeMs, responseTimeMs }: Dated): number {
-  const dateMs = parseHttpDate(fields.get('date'), responseTimeMs);
+function initialAgeSeconds(stored: Dated): number {
   // Date has whole seconds: what is left of the second it was sent in is not age.
-  const apparent = dateMs === undefined ? 0 : Math.max(0, Math.floor((responseTimeMs - dateMs) / 1000));
-  const delay = Math.max(0, responseTimeMs - requestTimeMs) / 1000;
-  return Math.max(apparent, ageValue(fields) + delay);
+  const apparent = Math.max(0, Math.floor((stored.responseTimeMs - dateMs(stored)) / 1000));
+  const delay = Math.max(0, stored.responseTimeMs - stored.requestTimeMs) / 1000;
+  return Math.max(apparent, ageValue(stored.fields) + delay);
 }
 
 /** The first member of Age; 0 when it is absent or invalid (RFC 9111 section 5.1). */

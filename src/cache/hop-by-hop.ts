@@ -1,6 +1,10 @@
 import type { Fields } from '../fields.ts';
 
-const always = ['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'];
+/** Of the connection (RFC 9110 section 7.6.1) and of the proxy it leads to (section 11.7). */
+const always = [
+  ...['connection', 'keep-alive', 'proxy-connection', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
+  ...['proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization'],
+];
 
 /** Meant for every recipient: a Connection that names them is in error (RFC 9110 section 7.6.1). */
 const endToEnd: ReadonlySet<string> = new Set([

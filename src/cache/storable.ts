@@ -40,17 +40,10 @@ export function fieldsStored(
   fields: Fields,
   { status = 206, targetedFields = [] }: { readonly status?: number; readonly targetedFields?: readonly string[] } = {},
 ): Fields {
-  const dropped = [
-    ...hopByHopNames(fields),
-    ...proxyNames,
-    ...fieldsWithheld(fields, targetedFields),
-    'content-length',
-  ];
+  const dropped = [...hopByHopNames(fields), ...fieldsWithheld(fields, targetedFields), 'content-length'];
   if (status === 206 || status === 416) dropped.push('content-range');
   return fields.without(dropped);
 }
-
-const proxyNames = ['proxy-authenticate', 'proxy-authentication-info', 'proxy-authorization'];
 
 /** Answers to a condition or a range of one request; they say nothing about the resource for others. */
 const conditional: ReadonlySet<number> = new Set([304, 412, 416, 417]);
@@ -95,7 +88,7 @@ function noStoreRequested(request: Fields): boolean {
 }
 
 /** Fields that a qualified private or no-cache names (sections 5.2.2.4 and 5.2.2.7). */
-export function fieldsWithheld(fields: Fields, targetedFields: readonly string[]): readonly string[] {
+function fieldsWithheld(fields: Fields, targetedFields: readonly string[]): readonly string[] {
   const { directives } = effectiveDirectives(fields, targetedFields);
   const named = [directives.private, directives.noCache].filter((names) => typeof names === 'object');
   return named.flat();

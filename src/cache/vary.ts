@@ -1,5 +1,5 @@
 import type { Fields } from '../fields.ts';
-import { parseHttpDate } from './dates.ts';
+import { dateMs } from './dates.ts';
 import { splitList } from './list.ts';
 import type { StoredResponse } from './types.ts';
 
@@ -27,10 +27,6 @@ export function selectVariant(variants: readonly StoredResponse[], request: Fiel
   const varying = matching.filter((each) => each.vary.length > 0);
   const candidates = varying.length > 0 ? varying : matching;
   return candidates.reduce((best, each) => (dateMs(each) > dateMs(best) ? each : best));
-}
-
-function dateMs({ fields, responseTimeMs }: StoredResponse): number {
-  return parseHttpDate(fields.get('date'), responseTimeMs) ?? responseTimeMs;
 }
 
 function varyNames(response: Fields): string[] {
