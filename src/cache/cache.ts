@@ -1,0 +1,321 @@
+import { EddyError } from '../errors.ts';
+import type { Fields } from '../fields.ts';
+import { passedAnswer, sharedAnswer, verbatimAnswer } from './answers.ts';
+import { Collapse, unlessAborted } from './collapse.ts';
+import { RepresentationContent } from './content.ts';
+import { Entries } from './entries.ts';
+import { parseCacheControl } from './directives.ts';
+import { discard, Filler } from './filler.ts';
+import { passedRequestFields, storedFields } from './forwarded-fields.ts';
+import { invalidates } from './invalidate.ts';
+import { cacheKey, originTarget } from './key.ts';
+import { type Purge, purgeKeys } from './purge.ts';
+import type { Representation } from './representation.ts';
+import { type Outcome, ResponseFetch } from './response-fetch.ts';
+import { judge, mayServeOnError } from './reuse.ts';
+import type {
+  Answer,
+  Cache,
+  CacheRequest,
+  CacheStatus,
+  EntryStore,
+  MapPolicy,
+  Source,
+  Supplier,
+  Supply,
+  Tier,
+} from './types.ts';
+import { Unshareable } from './unshareable.ts';
+import { selectVariant } from './vary.ts';
+import { wantedOf, within } from './wanted.ts';
+
+export interface VideoCacheOptions {
+  readonly ram: Tier;
+  /** Undefined when the disk tier is off. */
+  readonly disk: { readonly tier: Tier; readonly entries: EntryStore } | undefined;
+  /** In the order they are asked: peers, then origin. */
+  readonly suppliers: readonly Supplier[];
+  readonly policies: () => readonly MapPolicy[];
+  readonly now: () => number;
+  /** Bytes given to viewers, by where they came from. */
+  readonly onServed: (source: Source, bytes: number) => void;
+  /** Validations that ran behind a viewer's back and failed. */
+  readonly onBackgroundError: (error: unknown) => void;
+}
+
+interface Asked {
+  readonly key: string;
+  readonly request: CacheRequest;
+  readonly status: CacheStatus;
+}
+
+/** Stored responses kept in memory with their metadata; the rest is on disk only. */
+const entriesMax = 100_000;
+/** A change at the origin sends a request back to the start, this often. */
+const roundsMax = 4;
+const backgroundTimeoutMs = 60_000;
+
+/** The path of a request: stored and fresh? else validate or fetch, once for all who ask; then the bytes, from anywhere. */
+export class VideoCache implements Cache {
+  readonly #options: VideoCacheOptions;
+  readonly #entries: Entries;
+  readonly #filler: Filler;
+  readonly #fetch: ResponseFetch;
+  readonly #collapse = new Collapse<Outcome>((outcome) => {
+    if (outcome.kind === 'passed') discard(outcome.supply);
+  });
+  readonly #unshareable: Unshareable;
+
+  constructor(options: VideoCacheOptions) {
+    const tiers = options.disk === undefined ? [options.ram] : [options.ram, options.disk.tier];
+    this.#options = options;
+    this.#entries = new Entries({ tiers, store: options.disk?.entries, entriesMax });
+    this.#filler = new Filler({
+      tiers,
+      suppliers: options.suppliers,
+      now: options.now,
+      onChanged: (representation, request, supply) => this.#changed(representation, request, supply),
+      onSettled: (representation, outcome) => this.#settled(representation, outcome),
+    });
+    this.#unshareable = new Unshareable(options.now);
+    this.#fetch = new ResponseFetch(this.#filler, this.#entries);
+  }
+
+  peek(request: CacheRequest): Answer | undefined {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
+    const variants = this.#entries.peek(cacheKey(request));
+    const representation = variants && select(variants, request.fields);
+    if (representation === undefined) return undefined;
+    const verdict = this.#judge(representation, request);
+    if (verdict.use !== 'fresh' || !this.#holdsWanted(representation, request)) return undefined;
+    return this.#answer(representation, request, { hit: true, ttlSeconds: verdict.ttlSeconds });
+  }
+
+  async answer(request: CacheRequest): Promise<Answer> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') return this.#pass(request, 'method');
+    const key = cacheKey(request);
+    for (let round = 0; round < roundsMax; round++) {
+      const answer = await this.#find(key, request);
+      if (answer !== undefined) return answer;
+    }
+    throw new EddyError('origin-changed', `${request.target} keeps changing at the origin`, {
+      side: 'upstream',
+      retryable: true,
+    });
+  }
+
+  async purge(which: Purge, signal: AbortSignal): Promise<number> {
+    let purged = 0;
+    for await (const key of purgeKeys(which, { entries: this.#entries, policies: this.#options.policies(), signal }))
+      purged += await this.#entries.removeKey(key);
+    return purged;
+  }
+
+  /** Undefined: what was found is no longer there, look again. */
+  async #find(key: string, request: CacheRequest): Promise<Answer | undefined> {
+    const variants = await this.#entries.find(key, originTarget(request.target, request.policy));
+    const representation = select(variants, request.fields);
+    if (representation === undefined) return this.#miss(key, request, variants.length > 0 ? 'vary-miss' : 'miss');
+    const verdict = this.#judge(representation, request);
+    switch (verdict.use) {
+      case 'fresh':
+        return this.#fromStored(representation, request, { hit: true, ttlSeconds: verdict.ttlSeconds });
+      case 'stale-while-revalidate':
+        this.#validateBehind(key, request, representation);
+        return this.#fromStored(representation, request, { hit: true, ttlSeconds: verdict.ttlSeconds });
+      case 'revalidate':
+        return this.#validate(key, request, { stale: representation, fwd: verdict.fwd ?? 'stale' });
+      default:
+        return verdict.use satisfies never;
+    }
+  }
+
+  /** Answers from a stored response; before its head goes out, what is missing of it must prove to be of one version. */
+  async #fromStored(
+    representation: Representation,
+    request: CacheRequest,
+    status: CacheStatus,
+  ): Promise<Answer | undefined> {
+    if (request.method === 'HEAD' || this.#holdsWanted(representation, request))
+      return this.#answer(representation, request, status);
+    const { completeLength, strongValidator } = representation;
+    const range =
+      completeLength === undefined ? undefined : within(wantedOf(request.method, request.fields), completeLength);
+    if (range === undefined) return this.#answer(representation, request, status);
+    if (strongValidator === undefined) return this.#miss(representation.key, request, 'partial');
+    this.#filler.fill(representation, range, request);
+    const first = this.#filler.locate(representation, range.first);
+    try {
+      if (first.kind === 'flight') await unlessAborted(first.flight.head, request.signal);
+    } catch (error) {
+      if (error instanceof EddyError && error.code === 'origin-changed') return undefined;
+      if (error instanceof EddyError && error.code === 'aborted') return undefined;
+      throw error;
+    }
+    return this.#answer(representation, request, { ...status, hit: false, fwd: 'partial' });
+  }
+
+  async #miss(key: string, request: CacheRequest, fwd: NonNullable<CacheStatus['fwd']>): Promise<Answer | undefined> {
+    if (onlyIfCached(request))
+      throw new EddyError('only-if-cached', `${request.target} is not stored`, { side: 'downstream' });
+    if (request.method === 'HEAD' || this.#unshareable.has(key)) {
+      if (request.method === 'HEAD') return this.#pass(request, fwd);
+      return this.#conclude(await this.#fetch.fetch({ key, request }, request.signal), {
+        key,
+        request,
+        status: { hit: false, fwd },
+      });
+    }
+    const { leader, outcome } = await this.#collapse.run(key, request.signal, (signal) =>
+      this.#fetch.fetch({ key, request }, signal),
+    );
+    return this.#collapsed(outcome, { key, request, leader, status: { hit: false, fwd } });
+  }
+
+  async #validate(
+    key: string,
+    request: CacheRequest,
+    { stale, fwd }: { stale: Representation; fwd: 'stale' | 'request' },
+  ): Promise<Answer | undefined> {
+    if (onlyIfCached(request))
+      throw new EddyError('only-if-cached', `${request.target} is stale`, { side: 'downstream' });
+    const status: CacheStatus = { hit: false, fwd };
+    try {
+      const name = `${request.method} ${stale.id} ${key}`;
+      const { leader, outcome } = await this.#collapse.run(name, request.signal, (signal) =>
+        this.#fetch.fetch({ key, request, stale }, signal),
+      );
+      const failed = outcome.kind === 'shared' || (outcome.kind === 'passed' && outcome.supply.status >= 500);
+      if (!failed || !this.#mayServeOnError(stale, request))
+        return this.#collapsed(outcome, { key, request, leader, status });
+      const fwdStatus = outcome.supply.status;
+      return this.#fromStored(stale, request, { ...status, fwdStatus });
+    } catch (error) {
+      const upstream = error instanceof EddyError && error.side === 'upstream';
+      if (!upstream || !this.#mayServeOnError(stale, request)) throw error;
+      return this.#fromStored(stale, request, status);
+    }
+  }
+
+  /** What a fetch shared by several requests means for this one. */
+  async #collapsed(outcome: Outcome, asked: Asked & { leader: boolean }): Promise<Answer | undefined> {
+    if (asked.leader) return this.#conclude(outcome, asked);
+    const { key, request } = asked;
+    const status: CacheStatus = { ...asked.status, collapsed: true };
+    if (outcome.kind === 'shared') return sharedAnswer(outcome, request, status);
+    if (outcome.kind === 'freshened') return this.#fromStored(outcome.representation, request, status);
+    const ours = outcome.kind === 'stored' && select([outcome.representation], request.fields) !== undefined;
+    // It was asked for while this request waited, so it answers this request even if it is stale already.
+    if (outcome.kind === 'stored' && ours) return this.#fromStored(outcome.representation, request, status);
+    return this.#conclude(await this.#fetch.fetch({ key, request }, request.signal), asked);
+  }
+
+  /** What a fetch made for this very request means for it. */
+  async #conclude(outcome: Outcome, { key, request, status }: Asked): Promise<Answer | undefined> {
+    switch (outcome.kind) {
+      case 'shared':
+        return sharedAnswer(outcome, request, status);
+      case 'passed':
+        this.#unshareable.add(key);
+        return passedAnswer(outcome.supply, status);
+      case 'freshened': {
+        const { representation } = outcome;
+        const verdict = this.#judge(representation, request);
+        return this.#fromStored(representation, request, { ...status, fwdStatus: 304, ttlSeconds: verdict.ttlSeconds });
+      }
+      case 'stored': {
+        this.#unshareable.delete(key);
+        const { representation, fwdStatus, verbatim } = outcome;
+        const answer = this.#answer(representation, request, { ...status, fwdStatus, stored: true });
+        return verbatim === undefined ? answer : verbatimAnswer(answer, { part: verbatim, signal: request.signal });
+      }
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  /** A request the cache has no part in; unsafe ones invalidate what they may have changed (RFC 9111 section 4.4). */
+  async #pass(request: CacheRequest, fwd: NonNullable<CacheStatus['fwd']>): Promise<Answer> {
+    const { method, policy, signal, body, onInformational } = request;
+    const supply = await this.#filler.supply(
+      {
+        method,
+        target: originTarget(request.target, policy),
+        fields: passedRequestFields(request.fields),
+        map: policy.name,
+        ...(body && { body }),
+      },
+      { signal, ...(onInformational && { onInformational }) },
+    );
+    for (const target of invalidates(request, supply)) await this.#invalidate(cacheKey({ target, policy }), target);
+    return passedAnswer(supply, { hit: false, fwd, fwdStatus: supply.status });
+  }
+
+  async #invalidate(key: string, target: string): Promise<void> {
+    for (const each of await this.#entries.find(key, target))
+      this.#entries.update(each, { ...each.stored, invalidated: true });
+  }
+
+  #validateBehind(key: string, request: CacheRequest, stale: Representation): void {
+    const signal = AbortSignal.timeout(backgroundTimeoutMs);
+    const unconditional: CacheRequest = { ...request, method: 'GET', signal };
+    const name = `GET ${stale.id} ${key}`;
+    this.#collapse
+      .run(name, signal, (shared) => this.#fetch.fetch({ key, request: unconditional, stale }, shared))
+      .then(({ leader, outcome }) => {
+        if (leader && outcome.kind === 'passed') discard(outcome.supply);
+      })
+      .catch(this.#options.onBackgroundError);
+  }
+
+  #answer(representation: Representation, request: CacheRequest, status: CacheStatus): Answer {
+    const { ram } = this.#options;
+    const content = new RepresentationContent(representation, request, {
+      filler: this.#filler,
+      ram,
+      onServed: this.#options.onServed,
+    });
+    const fields = storedFields(representation.stored, this.#options.now());
+    return { kind: 'representation', status: representation.stored.status, fields, cacheStatus: status, content };
+  }
+
+  #judge(representation: Representation, request: CacheRequest): ReturnType<typeof judge> {
+    return judge(representation.stored, request, this.#options.now());
+  }
+
+  #mayServeOnError(stale: Representation, request: CacheRequest): boolean {
+    return mayServeOnError(stale.stored, request, this.#options.now());
+  }
+
+  /** Whether every byte the request wants is at hand or on its way. */
+  #holdsWanted(representation: Representation, request: CacheRequest): boolean {
+    const { completeLength } = representation;
+    if (request.method === 'HEAD') return true;
+    if (completeLength === undefined) return representation.flights.size > 0;
+    const range = within(wantedOf(request.method, request.fields), completeLength);
+    if (range === undefined || range.last < range.first) return true;
+    return this.#filler.holds(representation, range.first, range.last);
+  }
+
+  #changed(representation: Representation, request: CacheRequest, supply: Supply | undefined): void {
+    this.#entries.remove(representation);
+    if (supply !== undefined) this.#fetch.replace(representation, request, supply);
+  }
+
+  #settled(representation: Representation, outcome: { completeLength: number } | 'broken'): void {
+    if (outcome === 'broken') this.#entries.remove(representation);
+    else this.#entries.update(representation, { ...representation.stored, completeLength: outcome.completeLength });
+  }
+}
+
+function select(variants: readonly Representation[], fields: Fields): Representation | undefined {
+  const stored = selectVariant(
+    variants.map((each) => each.stored),
+    fields,
+  );
+  return variants.find((each) => each.stored === stored);
+}
+
+function onlyIfCached(request: CacheRequest): boolean {
+  return request.policy.requestDirectives && parseCacheControl(request.fields.get('cache-control')).onlyIfCached;
+}

@@ -1,0 +1,159 @@
+import { EddyError } from '../errors.ts';
+import type { Filler, Place } from './filler.ts';
+import type { Flight } from './flight.ts';
+import type { Reader } from './reader.ts';
+import type { Representation } from './representation.ts';
+import type { CacheRequest, Content, Source, Tier } from './types.ts';
+
+/** Largest answer that leaves in one piece from RAM; a longer one is read on as the socket takes it. */
+const peekBytesMax = 8 * 1024 * 1024;
+/** A reader that gets nowhere this many times in a row gives up. */
+const failuresMax = 3;
+const fruitlessMax = 64;
+
+export interface ContentOptions {
+  readonly filler: Filler;
+  readonly ram: Tier;
+  readonly onServed: (source: Source, bytes: number) => void;
+}
+
+/** The bytes of one representation for one request: RAM, disk, what is in flight, and the gaps fetched on the way. */
+export class RepresentationContent implements Content {
+  readonly #representation: Representation;
+  readonly #request: CacheRequest;
+  readonly #options: ContentOptions;
+
+  constructor(representation: Representation, request: CacheRequest, options: ContentOptions) {
+    this.#representation = representation;
+    this.#request = request;
+    this.#options = options;
+  }
+
+  get completeLength(): number | undefined {
+    return this.#representation.completeLength;
+  }
+
+  peek(first: number, last: number): readonly Buffer[] | undefined {
+    if (last - first >= peekBytesMax) return undefined;
+    const { ram, onServed } = this.#options;
+    const { id } = this.#representation;
+    const buffers: Buffer[] = [];
+    for (let offset = first; offset <= last; ) {
+      const span = ram.find(id, offset);
+      if (span === undefined || span.first > offset) return undefined;
+      const piece = ram.read(id, span.first);
+      if (!Buffer.isBuffer(piece)) return undefined;
+      const slice = piece.subarray(offset - span.first, last + 1 - span.first);
+      buffers.push(slice);
+      offset += slice.length;
+    }
+    onServed('ram', last - first + 1);
+    return buffers;
+  }
+
+  sourceOf(first: number): Source {
+    const place = this.#options.filler.locate(this.#representation, first);
+    if (place.kind === 'tier') return place.tier.name;
+    if (place.kind === 'flight') return first < place.flight.given ? 'ram' : place.flight.source;
+    return 'origin';
+  }
+
+  async *read(first: number, last: number | undefined, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
+    const reader = this.#representation.join({ first, last }, signal);
+    try {
+      while (!this.#finished(reader)) {
+        reader.throwIfAborted();
+        const bytes = await this.#next(reader);
+        if (bytes === undefined) continue;
+        this.#representation.advance(reader, reader.offset + bytes.length);
+        yield bytes;
+      }
+    } finally {
+      this.#representation.leave(reader);
+    }
+  }
+
+  #finished(reader: Reader): boolean {
+    const { completeLength } = this.#representation;
+    if (completeLength !== undefined && reader.offset >= completeLength) return true;
+    return reader.last !== undefined && reader.offset > reader.last;
+  }
+
+  /** The next bytes from wherever they are; undefined when the place has to be looked for again. */
+  async #next(reader: Reader): Promise<Buffer | undefined> {
+    this.#lookAhead(reader);
+    const place = this.#options.filler.locate(this.#representation, reader.offset);
+    if (place.kind === 'tier') return this.#fromTier(reader, place);
+    if (place.kind === 'flight') return this.#fromFlight(reader, place.flight);
+    this.#reopen(reader);
+    return undefined;
+  }
+
+  async #fromTier(reader: Reader, place: Extract<Place, { kind: 'tier' }>): Promise<Buffer | undefined> {
+    const { tier, span } = place;
+    const { ram, onServed } = this.#options;
+    const piece = await tier.read(this.#representation.id, span.first);
+    if (piece === undefined) return this.#fruitless(reader);
+    if (tier !== ram) ram.put(this.#representation.id, span.first, piece);
+    const bytes = this.#cut(piece, reader, span.first);
+    onServed(tier.name, bytes.length);
+    return bytes;
+  }
+
+  async #fromFlight(reader: Reader, flight: Flight): Promise<Buffer | undefined> {
+    const here = flight.take(reader.offset);
+    if (here === undefined) {
+      reader.fruitless = 0;
+      await flight.wait(reader);
+      if (flight.error !== undefined && reader.offset >= flight.position) this.#failed(reader, flight.error);
+      return undefined;
+    }
+    const bytes = this.#cut(here, reader, reader.offset);
+    const end = reader.offset + bytes.length;
+    const again = Math.min(bytes.length, Math.max(0, flight.given - reader.offset));
+    if (again > 0) this.#options.onServed('ram', again);
+    if (again < bytes.length) this.#options.onServed(flight.source, bytes.length - again);
+    flight.given = Math.max(flight.given, end);
+    return bytes;
+  }
+
+  #cut(piece: Buffer, reader: Reader, pieceFirst: number): Buffer {
+    const end = reader.last === undefined ? piece.length : Math.min(piece.length, reader.last + 1 - pieceFirst);
+    return piece.subarray(reader.offset - pieceFirst, end);
+  }
+
+  /** Fetches coming gaps before the reader stands in front of them. */
+  #lookAhead(reader: Reader): void {
+    const { completeLength, strongValidator } = this.#representation;
+    if (completeLength === undefined || strongValidator === undefined || reader.offset < reader.plannedTo) return;
+    const last = Math.min(reader.last ?? completeLength - 1, completeLength - 1);
+    reader.plannedTo = this.#options.filler.fill(this.#representation, { first: reader.offset, last }, this.#request);
+  }
+
+  #failed(reader: Reader, error: EddyError): void {
+    // Given up because others left: this reader came just then, and opens the gap anew.
+    if (error.code === 'aborted') return;
+    reader.failures += 1;
+    const hopeless = error.code === 'origin-changed' || this.#representation.strongValidator === undefined;
+    if (hopeless || reader.failures >= failuresMax) throw error;
+  }
+
+  #reopen(reader: Reader): void {
+    const { completeLength, strongValidator } = this.#representation;
+    if (completeLength === undefined || strongValidator === undefined)
+      throw new EddyError('origin-broken', `bytes from ${reader.offset} on are gone and cannot be fetched alone`, {
+        side: 'upstream',
+        retryable: true,
+      });
+    reader.plannedTo = reader.offset;
+    this.#fruitless(reader);
+  }
+
+  /** Counts a look that found nothing, so that a fault of ours ends in an error and not in a busy loop. */
+  #fruitless(reader: Reader): undefined {
+    reader.fruitless += 1;
+    if (reader.fruitless <= fruitlessMax) return undefined;
+    const { target } = this.#representation;
+    throw new EddyError('internal', `no progress at byte ${reader.offset} of ${target}`, { side: 'internal' });
+  }
+}

@@ -1,0 +1,149 @@
+import { Representation } from './representation.ts';
+import type { EntryStore, StoredResponse, Tier } from './types.ts';
+
+/** Stored responses of one key; more than this many variants and the oldest goes. */
+const variantsMax = 16;
+
+export interface EntriesOptions {
+  readonly tiers: readonly Tier[];
+  /** Where entries outlive a restart; undefined when the disk tier is off. */
+  readonly store: EntryStore | undefined;
+  /** Entries kept in memory. */
+  readonly entriesMax: number;
+}
+
+/** Which responses are stored, by cache key: the hot ones in memory, all of them in the store. */
+export class Entries {
+  readonly #options: EntriesOptions;
+  /** In order of use: the first is the least recently used. */
+  readonly #live = new Map<string, readonly Representation[]>();
+  readonly #loading = new Map<string, Promise<readonly Representation[]>>();
+
+  constructor(options: EntriesOptions) {
+    this.#options = options;
+  }
+
+  /** Variants in memory, most recent first. Undefined says nothing about the store. */
+  peek(key: string): readonly Representation[] | undefined {
+    const variants = this.#live.get(key);
+    if (variants === undefined) return undefined;
+    this.#live.delete(key);
+    this.#live.set(key, variants);
+    return variants;
+  }
+
+  async find(key: string, target: string): Promise<readonly Representation[]> {
+    const live = this.peek(key);
+    if (live !== undefined) return live;
+    if (this.#options.store === undefined) return [];
+    let loading = this.#loading.get(key);
+    if (loading === undefined) {
+      loading = this.#load(key, target).finally(() => this.#loading.delete(key));
+      this.#loading.set(key, loading);
+    }
+    return loading;
+  }
+
+  /** Stores a response as the newest of its key; it replaces those that `replaces` names. */
+  add(added: Representation, replaces: (stored: StoredResponse) => boolean): void {
+    const before = this.#live.get(added.key) ?? [];
+    const kept = before.filter((each) => each !== added && !replaces(each.stored));
+    const variants = [added, ...kept].slice(0, variantsMax);
+    this.#set(added.key, variants);
+    for (const each of before) if (!variants.includes(each)) this.#drop(each);
+  }
+
+  /** Puts new metadata in the place of the old: freshened, invalidated, or of known length now. */
+  update(representation: Representation, stored: StoredResponse): void {
+    representation.stored = stored;
+    const variants = this.#live.get(representation.key);
+    if (variants?.includes(representation)) this.#save(representation.key, variants);
+  }
+
+  /** Forgets one stored response. Who reads it now reads on as long as its bytes are at hand. */
+  remove(representation: Representation): void {
+    const variants = this.#live.get(representation.key);
+    if (variants === undefined || !variants.includes(representation)) return;
+    const kept = variants.filter((each) => each !== representation);
+    if (kept.length > 0) this.#set(representation.key, kept);
+    else this.#delete(representation.key);
+    this.#drop(representation);
+  }
+
+  /** Forgets all stored responses of a key; returns how many there were. */
+  async removeKey(key: string): Promise<number> {
+    const variants = await this.find(key, '');
+    this.#delete(key);
+    for (const each of variants) this.#drop(each);
+    return variants.length;
+  }
+
+  /** Keys of this prefix, tag, or all; in memory first, then in the store. May name a key twice. */
+  async *keys(
+    which: { prefix: string } | { tag: string; tagsOf: (stored: StoredResponse) => readonly string[] } | 'all',
+    signal: AbortSignal,
+  ): AsyncGenerator<string, void, undefined> {
+    for (const [key, variants] of [...this.#live]) if (matches(which, key, variants)) yield key;
+    if (this.#options.store === undefined) return;
+    const stored = which === 'all' || 'prefix' in which ? which : { tag: which.tag };
+    yield* this.#options.store.keys(stored, signal);
+  }
+
+  async #load(key: string, target: string): Promise<readonly Representation[]> {
+    const entry = await this.#options.store?.load(key, AbortSignal.timeout(loadTimeoutMs)).catch(() => undefined);
+    // Stored meanwhile by a request that did not wait: that is newer.
+    const live = this.#live.get(key);
+    if (live !== undefined) return live;
+    if (entry === undefined) return [];
+    const variants = entry.variants.map((stored) => new Representation(stored, { key, target }));
+    this.#live.set(key, variants);
+    this.#trim();
+    return variants;
+  }
+
+  #set(key: string, variants: readonly Representation[]): void {
+    this.#live.delete(key);
+    this.#live.set(key, variants);
+    this.#save(key, variants);
+    this.#trim();
+  }
+
+  #save(key: string, variants: readonly Representation[]): void {
+    // A body whose end is not known cannot be picked up again after a restart.
+    const known = variants.map((each) => each.stored).filter((stored) => stored.completeLength !== undefined);
+    if (known.length > 0) this.#options.store?.save({ key, variants: known });
+    else this.#options.store?.delete(key);
+  }
+
+  #delete(key: string): void {
+    this.#live.delete(key);
+    this.#options.store?.delete(key);
+  }
+
+  #drop(representation: Representation): void {
+    representation.whenIdle(() => {
+      for (const tier of this.#options.tiers) tier.remove(representation.id);
+    });
+  }
+
+  #trim(): void {
+    for (const [key, variants] of this.#live) {
+      if (this.#live.size <= this.#options.entriesMax) return;
+      if (variants.some((each) => each.busy)) continue;
+      this.#live.delete(key);
+      if (this.#options.store === undefined) for (const each of variants) this.#drop(each);
+    }
+  }
+}
+
+const loadTimeoutMs = 2_000;
+
+function matches(
+  which: { prefix: string } | { tag: string; tagsOf: (stored: StoredResponse) => readonly string[] } | 'all',
+  key: string,
+  variants: readonly Representation[],
+): boolean {
+  if (which === 'all') return true;
+  if ('prefix' in which) return key.startsWith(which.prefix);
+  return variants.some((each) => which.tagsOf(each.stored).includes(which.tag));
+}

@@ -1,0 +1,241 @@
+import { EddyError } from '../errors.ts';
+import { Fields } from '../fields.ts';
+import { parseContentRange } from './content-range.ts';
+import { asEddyError, Flight } from './flight.ts';
+import { requestFieldsForOrigin } from './forwarded-fields.ts';
+import type { Representation } from './representation.ts';
+import type { CacheRequest, PieceSpan, Supplier, Supply, SupplyOptions, SupplyRequest, Tier } from './types.ts';
+import { sameRepresentation } from './validators.ts';
+
+/** Longest range asked of a supplier at once, beyond what one viewer asked for: nothing unneeded is ever fetched. */
+const windowBytes = 1024 * 1024;
+/** A gap up to this long is fetched in one request. */
+const gapBytesMax = 4 * 1024 * 1024;
+/** A reader this far ahead of a writer does not wait for it. */
+const farBytes = 4 * 1024 * 1024;
+/** How far ahead of a reader gaps are fetched, in parallel. */
+const lookaheadBytes = 4 * 1024 * 1024;
+
+/** Where the byte at an offset is: in a tier, in or soon in a flight, or nowhere as far as `last`. */
+export type Place =
+  | { readonly kind: 'tier'; readonly tier: Tier; readonly span: PieceSpan }
+  | { readonly kind: 'flight'; readonly flight: Flight }
+  | { readonly kind: 'gap'; readonly last: number };
+
+export interface FillerOptions {
+  /** Nearest first. */
+  readonly tiers: readonly Tier[];
+  /** In the order they are asked. */
+  readonly suppliers: readonly Supplier[];
+  readonly now: () => number;
+  /** The origin has another version: `supply` is a whole answer to use, or undefined when only the news is known. */
+  readonly onChanged: (representation: Representation, request: CacheRequest, supply: Supply | undefined) => void;
+  /** A body ended: the complete length became known, or what is stored can never be completed. */
+  readonly onSettled: (representation: Representation, outcome: { completeLength: number } | 'broken') => void;
+}
+
+/** Fills the gaps of representations: finds what is missing and brings exactly that, once. */
+export class Filler {
+  readonly #options: FillerOptions;
+
+  constructor(options: FillerOptions) {
+    this.#options = options;
+  }
+
+  locate(representation: Representation, offset: number): Place {
+    let next = representation.completeLength ?? Number.MAX_SAFE_INTEGER;
+    for (const tier of this.#options.tiers) {
+      const span = tier.find(representation.id, offset);
+      if (span === undefined) continue;
+      if (span.first <= offset) return { kind: 'tier', tier, span };
+      next = Math.min(next, span.first);
+    }
+    for (const flight of representation.flights) {
+      if (flight.take(offset) !== undefined) return { kind: 'flight', flight };
+      if (flight.covers(offset) && offset >= flight.position && !this.#far(representation, flight, offset))
+        return { kind: 'flight', flight };
+      if (!flight.ended && flight.first > offset) next = Math.min(next, flight.first);
+      else if (!flight.ended && flight.position > offset) next = Math.min(next, flight.position);
+    }
+    return { kind: 'gap', last: next - 1 };
+  }
+
+  /** Whether all of first .. last is at hand or on its way, so that no supplier has to be asked. */
+  holds(representation: Representation, first: number, last: number): boolean {
+    for (let offset = first; offset <= last; ) {
+      const place = this.locate(representation, offset);
+      if (place.kind === 'gap') return false;
+      offset = this.#after(place, offset);
+    }
+    return true;
+  }
+
+  /**
+   * Opens flights for the gaps of a range, in parallel, no further than the look-ahead.
+   * Returns the offset at which it wants to be called again: half a look-ahead before the end of what it planned.
+   */
+  fill(representation: Representation, range: { first: number; last: number }, request: CacheRequest): number {
+    const to = Math.min(range.last, range.first + lookaheadBytes - 1);
+    let offset = range.first;
+    while (offset <= to) {
+      const place = this.locate(representation, offset);
+      if (place.kind === 'gap') {
+        const last = gapEnd({ first: offset, last: Math.min(place.last, range.last) });
+        this.#open(representation, { first: offset, last }, request);
+        offset = last + 1;
+      } else offset = this.#after(place, offset);
+    }
+    return offset > range.last ? offset : Math.max(range.first + 1, offset - lookaheadBytes / 2);
+  }
+
+  /** Makes the body of a response that was just stored a flight of its representation. */
+  receive(representation: Representation, supply: Supply, range: { first: number; last: number | undefined }): Flight {
+    const flight = this.#flight(representation, range);
+    flight.begin(range, supply.source);
+    void this.#pump(representation, flight, supply.body);
+    return flight;
+  }
+
+  /** Asks the suppliers in order. */
+  async supply(request: SupplyRequest, options: SupplyOptions): Promise<Supply> {
+    for (const supplier of this.#options.suppliers) {
+      const supply = await supplier.supply(request, options);
+      if (supply !== undefined) return supply;
+    }
+    throw new EddyError('origin-refused', `no supplier for ${request.target}`, { side: 'internal' });
+  }
+
+  #after(place: Exclude<Place, { kind: 'gap' }>, offset: number): number {
+    if (place.kind === 'tier') return place.span.first + place.span.length;
+    const bytes = place.flight.take(offset);
+    if (place.flight.ended || offset < place.flight.position) return offset + (bytes?.length ?? 1);
+    return place.flight.last === undefined ? Number.MAX_SAFE_INTEGER : place.flight.last + 1;
+  }
+
+  #far(representation: Representation, flight: Flight, offset: number): boolean {
+    return (
+      offset - flight.position > farBytes &&
+      representation.strongValidator !== undefined &&
+      !representation.rangesIgnored
+    );
+  }
+
+  #flight(representation: Representation, range: { first: number; last: number | undefined }): Flight {
+    const keep = (first: number, bytes: Buffer): void => {
+      for (const tier of this.#options.tiers) tier.put(representation.id, first, bytes);
+    };
+    const flight = new Flight(range, { keep, nowMs: this.#options.now() });
+    representation.flights.add(flight);
+    return flight;
+  }
+
+  #open(representation: Representation, range: { first: number; last: number }, request: CacheRequest): Flight {
+    for (const other of representation.flights) if (other.covers(range.first)) other.truncate(range.first);
+    const flight = this.#flight(representation, range);
+    void this.#fetch(representation, flight, { ...range, request });
+    return flight;
+  }
+
+  async #fetch(
+    representation: Representation,
+    flight: Flight,
+    gap: { first: number; last: number; request: CacheRequest },
+  ): Promise<void> {
+    try {
+      const asked = gapRequest(representation, gap);
+      const supply = await this.supply(asked, { signal: flight.controller.signal });
+      const range = this.#accept(representation, supply, gap);
+      flight.begin(range, supply.source);
+      await this.#pump(representation, flight, supply.body);
+    } catch (error) {
+      flight.fail(asEddyError(error));
+      representation.settle(flight);
+    }
+  }
+
+  /** The range that the supply really holds of this representation; throws when it holds another version or none. */
+  #accept(
+    representation: Representation,
+    supply: Supply,
+    gap: { first: number; last: number; request: CacheRequest },
+  ): { first: number; last: number } {
+    const { completeLength } = representation;
+    const same = sameRepresentation(representation.stored.fields, supply.fields);
+    const range = parseContentRange(supply.fields.get('content-range'));
+    if (supply.status === 206 && same && range !== undefined && range.completeLength === completeLength) {
+      if (range.first === gap.first && range.last <= gap.last) return range;
+      discard(supply);
+      throw new EddyError(
+        'origin-broken',
+        `asked for bytes ${gap.first}-${gap.last}, got ${range.first}-${range.last}`,
+        {
+          side: 'upstream',
+        },
+      );
+    }
+    if (supply.status === 200 && same && completeLength !== undefined) {
+      representation.rangesIgnored = true;
+      return { first: 0, last: completeLength - 1 };
+    }
+    if (supply.status >= 500) {
+      discard(supply);
+      throw new EddyError('origin-status', `the origin answered ${supply.status} to a range`, {
+        side: 'upstream',
+        retryable: true,
+      });
+    }
+    const whole = supply.status === 200;
+    if (!whole) discard(supply);
+    this.#options.onChanged(representation, gap.request, whole ? supply : undefined);
+    throw new EddyError('origin-changed', `${representation.target} changed at the origin while it was read`, {
+      side: 'upstream',
+      retryable: true,
+    });
+  }
+
+  async #pump(representation: Representation, flight: Flight, body: AsyncIterable<Buffer>): Promise<void> {
+    const planned = flight.last;
+    try {
+      for await (const chunk of body) {
+        flight.append(chunk);
+        // Only a flight that gave its rest away stops early; a full one reads on, to the end of the message.
+        if (flight.ended || (flight.full && flight.last !== planned)) break;
+        await representation.pace(flight);
+      }
+      if (!flight.ended && flight.last !== undefined && !flight.full)
+        throw new EddyError('origin-broken', `body ended at byte ${flight.position}, not ${flight.last}`, {
+          side: 'upstream',
+        });
+      flight.end();
+      if (planned === undefined) this.#options.onSettled(representation, { completeLength: flight.position });
+    } catch (error) {
+      flight.fail(asEddyError(error));
+    }
+    const incompletable = representation.strongValidator === undefined || representation.completeLength === undefined;
+    if (flight.error !== undefined && incompletable) this.#options.onSettled(representation, 'broken');
+    representation.settle(flight);
+  }
+}
+
+/** Of a long gap one aligned window is taken, so that neighbouring readers meet at the same borders. */
+function gapEnd(gap: { first: number; last: number }): number {
+  if (gap.last - gap.first < gapBytesMax) return gap.last;
+  return Math.min(gap.last, (Math.floor(gap.first / windowBytes) + 1) * windowBytes - 1);
+}
+
+function gapRequest(
+  representation: Representation,
+  gap: { first: number; last: number; request: CacheRequest },
+): SupplyRequest {
+  const toEnd = gap.last + 1 === representation.completeLength;
+  const raw = [...requestFieldsForOrigin(gap.request.fields).raw];
+  raw.push('Range', toEnd ? `bytes=${gap.first}-` : `bytes=${gap.first}-${gap.last}`);
+  if (representation.strongValidator !== undefined) raw.push('If-Range', representation.strongValidator);
+  return { method: 'GET', target: representation.target, fields: new Fields(raw), map: gap.request.policy.name };
+}
+
+/** Lets go of a body nobody will read. */
+export function discard(supply: Supply): void {
+  const iterator = supply.body[Symbol.asyncIterator]();
+  void iterator.return?.().catch(() => {});
+}

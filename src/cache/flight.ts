@@ -1,0 +1,164 @@
+import { EddyError } from '../errors.ts';
+import type { Reader } from './reader.ts';
+import { pieceBytes, type Source } from './types.ts';
+
+/** Takes a finished piece for keeping. The bytes are not written again. */
+export type Keep = (first: number, bytes: Buffer) => void;
+
+/** Committed pieces a flight still holds itself, for readers close behind the writer when no tier took them. */
+const recentPiecesMax = 4;
+
+/**
+ * One growing fetch with many readers. It covers bytes first .. last of a representation and belongs to no reader:
+ * whoever supplies the bytes appends them, whoever reads follows `position`. Readers never write to what `take` gives.
+ */
+export class Flight {
+  /** Planned end, inclusive; undefined while the complete length is unknown. */
+  last: number | undefined;
+  first: number;
+  /** The next byte to arrive. */
+  position: number;
+  source: Source = 'origin';
+  /** Bytes below this were given to a reader: what is given first counts for the source, again for RAM. */
+  given: number;
+  error: EddyError | undefined;
+  ended = false;
+  readonly startedMs: number;
+  /** Stops the supply behind this flight. */
+  readonly controller = new AbortController();
+  /** Resolves once the supplier's head proved to be of this representation; rejects with the flight's error. */
+  readonly head: Promise<void>;
+  readonly #keep: Keep;
+  readonly #headSettled = Promise.withResolvers<void>();
+  readonly #waiting = new Set<Reader>();
+  readonly #recent: { first: number; bytes: Buffer }[] = [];
+  #buffer: Buffer | undefined;
+  #bufferFirst = 0;
+
+  constructor(range: { first: number; last: number | undefined }, options: { keep: Keep; nowMs: number }) {
+    this.first = range.first;
+    this.last = range.last;
+    this.position = range.first;
+    this.given = range.first;
+    this.#keep = options.keep;
+    this.startedMs = options.nowMs;
+    this.head = this.#headSettled.promise;
+    // A flight nobody primes may fail: its readers learn it from `error`.
+    this.head.catch(() => {});
+  }
+
+  /** The head was checked: these bytes will come. An origin that ignores ranges starts at 0 instead of `first`. */
+  begin(range: { first: number; last: number | undefined }, source: Source): void {
+    this.first = range.first;
+    this.position = range.first;
+    this.given = Math.max(this.given, range.first);
+    this.last =
+      this.last === undefined || range.first < this.first ? range.last : Math.min(this.last, range.last ?? this.last);
+    this.source = source;
+    this.#headSettled.resolve();
+  }
+
+  covers(offset: number): boolean {
+    return !this.ended && offset >= this.first && (this.last === undefined || offset <= this.last);
+  }
+
+  /** True once every planned byte is in; more bytes would not belong here. */
+  get full(): boolean {
+    return this.last !== undefined && this.position > this.last;
+  }
+
+  /** Copies a chunk in and wakes the readers. Bytes past `last` are dropped: another flight or a tier has them. */
+  append(chunk: Buffer): void {
+    let at = 0;
+    while (at < chunk.length && !this.full) {
+      const buffer = this.#buffer ?? this.#open();
+      const used = this.position - this.#bufferFirst;
+      const count = Math.min(
+        chunk.length - at,
+        buffer.length - used,
+        (this.last ?? Number.MAX_SAFE_INTEGER) - this.position + 1,
+      );
+      chunk.copy(buffer, used, at, at + count);
+      at += count;
+      this.position += count;
+      if (used + count === buffer.length) this.#commit(buffer);
+    }
+    this.#wake();
+  }
+
+  /** The supply ended as planned. */
+  end(): void {
+    if (this.ended) return;
+    this.#flush();
+    this.ended = true;
+    this.#headSettled.resolve();
+    this.#wake();
+  }
+
+  /** The supply broke off. What came before is right and stays. */
+  fail(error: EddyError): void {
+    if (this.ended) return;
+    this.#flush();
+    this.ended = true;
+    this.error = error;
+    this.#headSettled.reject(error);
+    this.#wake();
+  }
+
+  /** Gives up the bytes from `offset` on to somebody else. */
+  truncate(offset: number): void {
+    this.last = offset - 1;
+  }
+
+  /** Bytes from `offset` as far as they lie in one buffer; undefined when not here yet or no longer here. */
+  take(offset: number): Buffer | undefined {
+    if (this.#buffer !== undefined && offset >= this.#bufferFirst && offset < this.position)
+      return this.#buffer.subarray(offset - this.#bufferFirst, this.position - this.#bufferFirst);
+    const piece = this.#recent.find(({ first, bytes }) => offset >= first && offset < first + bytes.length);
+    return piece?.bytes.subarray(offset - piece.first);
+  }
+
+  /** Resolves when something happened: bytes came, the flight ended, or the reader was aborted. */
+  async wait(reader: Reader): Promise<void> {
+    this.#waiting.add(reader);
+    try {
+      await reader.sleep();
+    } finally {
+      this.#waiting.delete(reader);
+    }
+  }
+
+  #open(): Buffer {
+    const slotLeft = pieceBytes - (this.position % pieceBytes);
+    const planned = this.last === undefined ? slotLeft : Math.min(slotLeft, this.last - this.position + 1);
+    this.#bufferFirst = this.position;
+    this.#buffer = Buffer.allocUnsafeSlow(planned);
+    return this.#buffer;
+  }
+
+  #commit(bytes: Buffer): void {
+    this.#buffer = undefined;
+    this.#recent.push({ first: this.#bufferFirst, bytes });
+    if (this.#recent.length > recentPiecesMax) this.#recent.shift();
+    this.#keep(this.#bufferFirst, bytes);
+  }
+
+  #flush(): void {
+    if (this.#buffer === undefined) return;
+    const filled = this.#buffer.subarray(0, this.position - this.#bufferFirst);
+    // A short end must not pin a whole slot of memory for as long as it is stored.
+    if (filled.length > 0) this.#commit(filled.length === this.#buffer.length ? filled : Buffer.from(filled));
+    this.#buffer = undefined;
+  }
+
+  #wake(): void {
+    for (const reader of this.#waiting) reader.wake();
+  }
+}
+
+/** Any failure as an EddyError, for flights and answers. */
+export function asEddyError(error: unknown): EddyError {
+  if (error instanceof EddyError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new EddyError('internal', `unexpected failure: ${message}`, { side: 'internal', cause: error });
+}

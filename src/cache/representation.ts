@@ -1,0 +1,158 @@
+import { EddyError } from '../errors.ts';
+import type { Flight } from './flight.ts';
+import { Reader } from './reader.ts';
+import type { StoredResponse } from './types.ts';
+import { validatorOf } from './validators.ts';
+
+/** What is left of a flight when its last reader leaves and it is finished all the same; a larger rest is given up. */
+export const finishBytesMax = 8 * 1024 * 1024;
+
+/** How far a flight may run ahead of its fastest reader. */
+const runAheadBytesMax = 32 * 1024 * 1024;
+
+/** How long a flight that is far ahead waits for a first reader. */
+const claimTimeoutMs = 10_000;
+
+/** A stored response while it is in use: its metadata, its readers, and the flights that fill its gaps. */
+export class Representation {
+  readonly key: string;
+  /** Target URI of the request that stored it, as the origin knows it. */
+  readonly target: string;
+  readonly flights = new Set<Flight>();
+  /** Set once an origin answered a range with the whole: gaps then cost a fetch of everything. */
+  rangesIgnored = false;
+  #stored: StoredResponse;
+  #strong: string | undefined;
+  readonly #readers = new Set<Reader>();
+  #moved: PromiseWithResolvers<void> | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(stored: StoredResponse, where: { key: string; target: string }) {
+    this.#stored = stored;
+    this.#strong = validatorOf(stored.fields).strong;
+    this.key = where.key;
+    this.target = where.target;
+  }
+
+  get stored(): StoredResponse {
+    return this.#stored;
+  }
+
+  set stored(stored: StoredResponse) {
+    this.#stored = stored;
+    this.#strong = validatorOf(stored.fields).strong;
+  }
+
+  get id(): number {
+    return this.#stored.id;
+  }
+
+  get completeLength(): number | undefined {
+    return this.#stored.completeLength;
+  }
+
+  /** The strong validator that lets bytes of several responses be combined (RFC 9110 section 15.3.7.3). */
+  get strongValidator(): string | undefined {
+    return this.#strong;
+  }
+
+  get busy(): boolean {
+    return this.#readers.size > 0 || this.flights.size > 0;
+  }
+
+  join(range: { first: number; last: number | undefined }, signal: AbortSignal): Reader {
+    const reader = new Reader(range, signal);
+    this.#readers.add(reader);
+    this.#move();
+    return reader;
+  }
+
+  /** The reader is done. A flight that nobody wants any more finishes only if little is left of it. */
+  leave(reader: Reader): void {
+    reader.leave();
+    this.#readers.delete(reader);
+    this.#move();
+    for (const flight of this.flights)
+      if (!flight.ended && !this.#wanted(flight) && !finishable(flight)) giveUp(flight);
+    this.#settle();
+  }
+
+  advance(reader: Reader, offset: number): void {
+    reader.offset = offset;
+    reader.failures = 0;
+    reader.fruitless = 0;
+    if (this.#moved !== undefined) this.#move();
+  }
+
+  /** Keeps a flight from running far ahead of everybody; resolves when it may take the next chunk. */
+  async pace(flight: Flight): Promise<void> {
+    while (!flight.ended) {
+      const furthest = this.#furthest(flight);
+      const from = furthest ?? flight.first;
+      const allowance = furthest === undefined ? finishBytesMax : runAheadBytesMax;
+      if (flight.position - from <= allowance || (furthest === undefined && finishable(flight))) return;
+      const inTime = await this.#movement(claimTimeoutMs);
+      if (!inTime && this.#furthest(flight) === undefined) giveUp(flight);
+    }
+  }
+
+  /** The flight has ended; what it still holds stays readable while anybody reads. */
+  settle(flight: Flight): void {
+    if (this.#readers.size === 0) this.flights.delete(flight);
+    this.#settle();
+  }
+
+  /** Runs once when nobody reads and nothing flies: the moment its bytes may be dropped. */
+  whenIdle(run: () => void): void {
+    this.#onIdle = run;
+    this.#settle();
+  }
+
+  #settle(): void {
+    if (this.#readers.size > 0) return;
+    for (const flight of this.flights) if (flight.ended) this.flights.delete(flight);
+    if (this.flights.size > 0) return;
+    const run = this.#onIdle;
+    this.#onIdle = undefined;
+    run?.();
+  }
+
+  #wanted(flight: Flight): boolean {
+    for (const reader of this.#readers) if (reader.wants(flight.position, flight.last)) return true;
+    return false;
+  }
+
+  #furthest(flight: Flight): number | undefined {
+    let furthest: number | undefined;
+    for (const reader of this.#readers)
+      if (reader.wants(flight.first, flight.last) && reader.offset > (furthest ?? -1)) furthest = reader.offset;
+    return furthest;
+  }
+
+  #move(): void {
+    this.#moved?.resolve();
+    this.#moved = undefined;
+  }
+
+  async #movement(timeoutMs: number): Promise<boolean> {
+    this.#moved ??= Promise.withResolvers<void>();
+    const moved = this.#moved.promise.then(() => true);
+    const late = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => late.resolve(false), timeoutMs);
+    try {
+      return await Promise.race([moved, late.promise]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+function finishable(flight: Flight): boolean {
+  if (flight.last === undefined) return flight.position - flight.first <= finishBytesMax;
+  return flight.last - flight.position < finishBytesMax;
+}
+
+function giveUp(flight: Flight): void {
+  flight.fail(new EddyError('aborted', 'nobody reads this any more', { side: 'internal', retryable: true }));
+  flight.controller.abort();
+}
