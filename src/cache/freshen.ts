@@ -2,7 +2,7 @@ import { Fields } from '../fields.ts';
 import { dateMs, dated } from './dates.ts';
 import { hopByHopNames } from './hop-by-hop.ts';
 import { fieldsStored } from './storable.ts';
-import type { CacheRequest, StoredResponse } from './types.ts';
+import type { StoredResponse } from './types.ts';
 import { strongCompare, type Validators, validatorOf, weakCompare } from './validators.ts';
 import { varyOf } from './vary.ts';
 
@@ -13,15 +13,21 @@ export interface Update {
   readonly responseTimeMs: number;
 }
 
+export interface FreshenOptions {
+  readonly request?: Fields;
+  /** Of the map, in order of precedence. */
+  readonly targetedFields?: readonly string[];
+}
+
 /**
  * The stored response updated by a 304 or the answer to HEAD (RFC 9111 sections 3.2, 4.3.4): its fields replace those
  * of the same name, except Content-Length and Content-Range, which belong to the stored content. It is as young as the
- * update. `request`: the one that brought it, for the case that the update changes Vary or what may be stored.
+ * update. `request`: fields of the request that brought it, for the case that the update changes Vary.
  */
 export function freshen(
   stored: StoredResponse,
   update: Update,
-  request?: Pick<CacheRequest, 'fields' | 'policy'>,
+  { request, targetedFields = [] }: FreshenOptions = {},
 ): StoredResponse {
   const dropped = [...hopByHopNames(update.fields), 'content-length', 'content-range'];
   const news = dated(update.fields.without(dropped), update.responseTimeMs);
@@ -29,16 +35,13 @@ export function freshen(
   // The stored Age tells of an older message than the one that has just been received.
   const kept = stored.fields.without([...names, 'age']);
   // What both say together may withhold a field that is stored.
-  const fields = fieldsStored(new Fields([...kept.raw, ...news.raw]), {
-    status: stored.status,
-    targetedFields: request?.policy.targetedFields ?? [],
-  });
+  const fields = fieldsStored(new Fields([...kept.raw, ...news.raw]), { status: stored.status, targetedFields });
   return {
     ...stored,
     fields,
     requestTimeMs: update.requestTimeMs,
     responseTimeMs: update.responseTimeMs,
-    vary: varyAfter(stored, fields, request?.fields),
+    vary: varyAfter(stored, fields, request),
     invalidated: false,
   };
 }
@@ -67,18 +70,14 @@ export function freshenSelects(
  * What becomes of a stored response when a 200 to HEAD came for the same request (section 4.3.5): updated where its
  * validators and its length match, else to be validated before its next use.
  */
-export function headFreshens(
-  stored: StoredResponse,
-  update: Update,
-  request?: Pick<CacheRequest, 'fields' | 'policy'>,
-): StoredResponse {
+export function headFreshens(stored: StoredResponse, update: Update, options: FreshenOptions = {}): StoredResponse {
   const same = ['etag', 'last-modified'].every((name) => {
     const value = update.fields.get(name);
     return value === undefined || value === stored.fields.get(name);
   });
   const length = update.fields.get('content-length');
   const fits = length === undefined || stored.completeLength === undefined || length === String(stored.completeLength);
-  return same && fits ? freshen(stored, update, request) : { ...stored, invalidated: true };
+  return same && fits ? freshen(stored, update, options) : { ...stored, invalidated: true };
 }
 
 function varyAfter(stored: StoredResponse, fields: Fields, request: Fields | undefined): StoredResponse['vary'] {
