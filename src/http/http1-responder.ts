@@ -2,11 +2,16 @@ import type { ServerResponse } from 'node:http';
 import { EddyError } from '../errors.ts';
 import type { Responder } from './message.ts';
 
+const heldBytesMax = 64 * 1024;
+
 /** A Responder on node:http. Head, first buffers and end that follow one another leave in one write. */
 export class Http1Responder implements Responder {
   readonly #response: ServerResponse;
   readonly #closing: () => boolean;
   #corked = false;
+  readonly #held: Buffer[] = [];
+  #heldBytes = 0;
+  #begun = false;
 
   /** `closing`: whether the connection is to end after this response. */
   constructor(response: ServerResponse, closing: () => boolean) {
@@ -28,14 +33,17 @@ export class Http1Responder implements Responder {
   }
 
   write(buffers: readonly Buffer[]): Promise<void> | undefined {
+    if (this.#corked && this.#hold(buffers)) return undefined;
     this.#cork();
-    let accepted = true;
-    for (const buffer of buffers) accepted = this.#response.write(buffer);
+    const accepted = this.#writeHeld(buffers);
     return accepted ? undefined : drained(this.#response);
   }
 
   end(): void {
-    this.#response.end();
+    const last = this.#held.pop();
+    this.#writeHeld([]);
+    if (last === undefined) this.#response.end();
+    else this.#response.end(last);
   }
 
   destroy(error: Error): void {
@@ -52,10 +60,31 @@ export class Http1Responder implements Responder {
     process.nextTick(() => {
       this.#corked = false;
       if (this.#response.destroyed || this.#response.writableEnded) return;
+      this.#writeHeld([]);
       // A head without content yet goes out as well.
-      this.#response.flushHeaders();
+      if (!this.#begun) this.#response.flushHeaders();
       this.#response.uncork();
     });
+  }
+
+  /** Little content waits for the end of this tick, since a last buffer that is known to be the last costs one write less. */
+  #hold(buffers: readonly Buffer[]): boolean {
+    let bytes = this.#heldBytes;
+    for (const buffer of buffers) bytes += buffer.length;
+    if (bytes > heldBytesMax) return false;
+    this.#heldBytes = bytes;
+    this.#held.push(...buffers);
+    return true;
+  }
+
+  #writeHeld(more: readonly Buffer[]): boolean {
+    let accepted = true;
+    const wasHeld = this.#held.length > 0;
+    for (const buffer of this.#held.splice(0)) accepted = this.#response.write(buffer);
+    for (const buffer of more) accepted = this.#response.write(buffer);
+    this.#heldBytes = 0;
+    this.#begun ||= more.length > 0 || wasHeld;
+    return accepted;
   }
 }
 

@@ -15,14 +15,14 @@ export function evaluatePreconditions({ request, response }: Selected): Verdict 
   const ifMatch = request.get('if-match');
   if (ifMatch !== undefined) {
     if (!matches(ifMatch, response.get('etag'), 'strong')) return 'failed';
-  } else if (modifiedSince(request.get('if-unmodified-since'), response.get('last-modified')) === true) {
+  } else if (modifiedSince(request.get('if-unmodified-since'), () => response.get('last-modified')) === true) {
     return 'failed';
   }
   const ifNoneMatch = request.get('if-none-match');
   if (ifNoneMatch !== undefined) return matches(ifNoneMatch, response.get('etag'), 'weak') ? 'not-modified' : 'perform';
   // RFC 9111 section 4.3.2: without Last-Modified, a cache compares with Date.
-  const lastModified = response.get('last-modified') ?? response.get('date');
-  return modifiedSince(request.get('if-modified-since'), lastModified) === false ? 'not-modified' : 'perform';
+  const modified = () => response.get('last-modified') ?? response.get('date');
+  return modifiedSince(request.get('if-modified-since'), modified) === false ? 'not-modified' : 'perform';
 }
 
 /** Whether If-Range lets the Range field apply: absent, or the same strong validator (section 13.1.5). */
@@ -72,8 +72,8 @@ function parseEntityTags(list: string): readonly string[] | undefined {
 }
 
 /** Whether `lastModified` is later than `since`; undefined when the condition is to be ignored (sections 13.1.3, 13.1.4). */
-function modifiedSince(since: string | undefined, lastModified: string | undefined): boolean | undefined {
-  if (since === undefined || lastModified === undefined) return undefined;
-  const [then, modified] = [parseHttpDate(since), parseHttpDate(lastModified)];
+function modifiedSince(since: string | undefined, lastModified: () => string | undefined): boolean | undefined {
+  if (since === undefined) return undefined;
+  const [then, modified] = [parseHttpDate(since), parseHttpDate(lastModified() ?? '')];
   return then === undefined || modified === undefined ? undefined : modified > then;
 }

@@ -65,7 +65,7 @@ export function planWhole(answer: Representation, request: CacheRequest): Reply 
   if (isContentless(status)) return { ...common, status, body: { kind: 'none' } };
   if (length !== undefined) {
     common.fields.push('Content-Length', String(length));
-    if (status === 200 && !answer.fields.has('accept-ranges')) common.fields.push('Accept-Ranges', 'bytes');
+    if (status === 200 && !common.acceptRanges) common.fields.push('Accept-Ranges', 'bytes');
   }
   if (request.method === 'HEAD' || length === 0) return { ...common, status, body: { kind: 'none' } };
   const last = length === undefined ? undefined : length - 1;
@@ -107,7 +107,7 @@ function planSpan(
   const common = commonFields(answer, request, span.first);
   common.fields.push('Content-Range', `bytes ${span.first}-${span.last}/${length}`);
   common.fields.push('Content-Length', String(span.last - span.first + 1));
-  if (!answer.fields.has('accept-ranges')) common.fields.push('Accept-Ranges', 'bytes');
+  if (!common.acceptRanges) common.fields.push('Accept-Ranges', 'bytes');
   return { ...common, status: 206, body: { kind: 'span', content: answer.content, ...span } };
 }
 
@@ -121,7 +121,7 @@ function planParts(
   const typeless = { ...answer, fields: answer.fields.without(['content-type']) };
   const common = commonFields(typeless, request, spans[0]?.first ?? 0);
   common.fields.push('Content-Type', layout.contentType, 'Content-Length', String(layout.contentLength));
-  if (!answer.fields.has('accept-ranges')) common.fields.push('Accept-Ranges', 'bytes');
+  if (!common.acceptRanges) common.fields.push('Accept-Ranges', 'bytes');
   const body: ReplyBody = { kind: 'parts', content: answer.content, parts: layout.parts, tail: layout.tail };
   return { ...common, status: 206, body };
 }
@@ -160,7 +160,7 @@ const refusalFields: ReadonlySet<string> = new Set([
 
 /** The origin's own answer as it is; its Content-Length stays when it is one (RFC 9110 section 8.6). */
 function planPassed(answer: Extract<Answer, { kind: 'passed' }>, request: CacheRequest): Reply {
-  const fields = copyFields(answer, request, answer.cacheStatus);
+  const { fields } = copyFields(answer, request, answer.cacheStatus);
   const contentRange = answer.fields.get('content-range');
   if (contentRange !== undefined) fields.push('Content-Range', contentRange);
   const announced = answer.fields.get('content-length');
@@ -174,10 +174,16 @@ function commonFields(
   answer: Representation,
   request: CacheRequest,
   first: number,
-): { readonly fields: string[]; readonly source: Source } {
+): Copied & { readonly source: Source } {
   const { cacheStatus, content } = answer;
   const source = cacheStatus.hit ? content.sourceOf(first) : (cacheStatus.detail ?? content.sourceOf(first));
-  return { fields: copyFields(answer, request, { ...cacheStatus, detail: source }), source };
+  return { ...copyFields(answer, request, { ...cacheStatus, detail: source }), source };
+}
+
+interface Copied {
+  readonly fields: string[];
+  /** Whether the origin said something about ranges itself. */
+  readonly acceptRanges: boolean;
 }
 
 /** Everything end-to-end, then what the HTTP side adds. Cache-Status members of caches behind us stay before ours. */
@@ -185,10 +191,10 @@ function copyFields(
   answer: { readonly fields: Fields },
   request: CacheRequest,
   cacheStatus: Answer['cacheStatus'],
-): string[] {
+): Copied {
   const { raw } = answer.fields;
   const fields: string[] = [];
-  const seen = { date: false, allowsOrigin: false, timingAllowed: false };
+  const seen = { date: false, allowsOrigin: false, timingAllowed: false, acceptRanges: false };
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = raw[i] as string;
     const lower = name.toLowerCase();
@@ -196,12 +202,13 @@ function copyFields(
     if (lower === 'date') seen.date = true;
     else if (lower === 'access-control-allow-origin') seen.allowsOrigin = true;
     else if (lower === 'timing-allow-origin') seen.timingAllowed = true;
+    else if (lower === 'accept-ranges') seen.acceptRanges = true;
     fields.push(name, raw[i + 1] as string);
   }
   if (!seen.date) fields.push('Date', new Date().toUTCString());
   if (request.policy.cors) fields.push(...corsFields(seen));
   fields.push('Cache-Status', cacheStatusMember(cacheStatus));
-  return fields;
+  return { fields, acceptRanges: seen.acceptRanges };
 }
 
 /** Framing is the transport's, and a stored response's Content-Range describes what was fetched, not what is sent. */
