@@ -1,9 +1,10 @@
 import type { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { type Again, AttemptPlan, type Clock, type Step, wait } from './attempt-plan.ts';
-import { Exchange, type ResponseHead } from './exchange.ts';
+import { Exchange } from './exchange.ts';
 import type { OriginSettings } from './origin-map.ts';
 import { requestBody } from './request-body.ts';
+import type { ResponseHead } from './response-head.ts';
 import type { Upstream } from './upstream.ts';
 
 /** How one upstream request went: `unavailable` is an answer with 502, 503 or 504. */

@@ -2,9 +2,11 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
-import { aborted, clientGone, malformed, noConnection, type Phase, upstreamFailure } from './failure.ts';
+import { Deadline } from './deadline.ts';
+import { aborted, clientGone, late, malformed, type Phase, upstreamFailure } from './failure.ts';
 import { endToEnd } from './hop-by-hop.ts';
 import { originBounds } from './origin-map.ts';
+import { type ResponseHead, rawFields, unusable } from './response-head.ts';
 
 export interface ExchangeRequest {
   readonly method: string;
@@ -26,14 +28,6 @@ export interface ExchangeOptions {
   readonly onBytes?: ((bytes: number) => void) | undefined;
 }
 
-export interface ResponseHead {
-  readonly status: number;
-  /** End-to-end fields in order and case as received. */
-  readonly fields: Fields;
-  readonly requestTimeMs: number;
-  readonly responseTimeMs: number;
-}
-
 interface Reader {
   readonly resolve: (result: IteratorResult<Buffer, undefined>) => void;
   readonly reject: (error: EddyError) => void;
@@ -53,13 +47,13 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
   readonly #options: ExchangeOptions;
   readonly #head = Promise.withResolvers<ResponseHead>();
   readonly #settle: (error: EddyError | undefined) => void;
+  readonly #deadline = new Deadline();
   readonly #unread: Buffer[] = [];
   readonly #onAbort = () => this.#fail(aborted(this.#options.signal));
   #unreadBytes = 0;
   #controller: Dispatcher.DispatchController | undefined;
   #requestBody: Readable | null = null;
   #reader: Reader | undefined;
-  #startTimer: NodeJS.Timeout | undefined;
   #phase: Phase | 'ended' | 'failed' = 'connect';
   #error: EddyError | undefined;
   #discarded: number | undefined;
@@ -74,22 +68,14 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
 
   /** Sends the request. Resolves at the final response's fields. @throws EddyError */
   start(dispatcher: Dispatcher, request: ExchangeRequest): Promise<ResponseHead> {
-    const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs, signal } = this.#options;
+    const { signal } = this.#options;
     if (signal.aborted) this.#onAbort();
     else {
       signal.addEventListener('abort', this.#onAbort);
-      // Covers what undici has no deadline for: the wait for a free connection.
-      const startTimeoutMs = connectTimeoutMs + firstByteTimeoutMs;
-      this.#startTimer = setTimeout(
-        () => this.#fail(noConnection(this.#options.origin, startTimeoutMs)),
-        startTimeoutMs,
-      );
+      this.#await('connect');
       this.#requestBody = request.body;
       const { method, path, fields: headers, body } = request;
-      dispatcher.dispatch(
-        { method, path, headers, body, headersTimeout: firstByteTimeoutMs, bodyTimeout: idleTimeoutMs },
-        this,
-      );
+      dispatcher.dispatch({ method, path, headers, body, headersTimeout: 0, bodyTimeout: 0 }, this);
     }
     return this.#head.promise;
   }
@@ -102,7 +88,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
     const chunk = this.#unread.shift();
     if (chunk !== undefined) {
       this.#unreadBytes -= chunk.length;
-      if (this.#unreadBytes <= originBounds.unreadBytesMax / 2) this.#controller?.resume();
+      if (this.#unreadBytes <= originBounds.unreadBytesMax / 2) this.#resume();
       return Promise.resolve({ done: false, value: chunk });
     }
     if (this.#phase === 'ended') return Promise.resolve({ done: true, value: undefined });
@@ -126,16 +112,15 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
   discard(): void {
     this.#discarded = this.#unreadBytes;
     this.#drop();
-    this.#controller?.resume();
+    this.#resume();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    clearTimeout(this.#startTimer);
     // Given up while it waited for a connection: throwing leaves that connection to others, aborting would close it.
     if (this.#error !== undefined) throw this.#error;
     this.#controller = controller;
-    this.#phase = 'headers';
     this.sent = true;
+    this.#await('headers');
     this.#requestTimeMs = Date.now();
   }
 
@@ -155,11 +140,16 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
       this.#options.onInformational?.(status, fields);
       return;
     }
-    this.#phase = 'body';
+    this.#await('body');
     this.#head.resolve({ status, fields, requestTimeMs: this.#requestTimeMs, responseTimeMs: Date.now() });
   }
 
+  onBodySent(): void {
+    this.#deadline.touch();
+  }
+
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#deadline.touch();
     this.#options.onBytes?.(chunk.length);
     if (this.#discarded !== undefined) {
       this.#discarded += chunk.length;
@@ -187,6 +177,31 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
 
   get #running(): boolean {
     return this.#phase !== 'ended' && this.#phase !== 'failed';
+  }
+
+  #resume(): void {
+    if (!this.#controller?.paused) return;
+    this.#deadline.touch();
+    this.#controller.resume();
+  }
+
+  /** Enters the phase, under its deadline. */
+  #await(phase: Phase): void {
+    const { origin, connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs } = this.#options;
+    const timeoutMs = { connect: connectTimeoutMs, headers: firstByteTimeoutMs, body: idleTimeoutMs }[phase];
+    this.#phase = phase;
+    this.#deadline.start({
+      timeoutMs,
+      ownWait: () => this.#ownWait,
+      onLate: () => this.#fail(late(origin, phase, timeoutMs)),
+    });
+  }
+
+  /** Whether it is the reader of this body, or the source of the request's, that lets the upstream wait. */
+  get #ownWait(): boolean {
+    if (this.#phase === 'body') return this.#controller?.paused === true;
+    const body = this.#requestBody;
+    return this.#phase === 'headers' && body !== null && !body.readableEnded && !body.isPaused();
   }
 
   /** A failure of the caller's request body is the caller's; any other is the upstream's. */
@@ -219,7 +234,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
   }
 
   #finish(): void {
-    clearTimeout(this.#startTimer);
+    this.#deadline.stop();
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     this.#settle(this.#error);
   }
@@ -228,22 +243,4 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
     this.#unread.length = 0;
     this.#unreadBytes = 0;
   }
-}
-
-/** As undici gives them: the bytes of names and values by turns. */
-function rawFields(raw: Dispatcher.DispatchController['rawHeaders']): string[] {
-  if (!Array.isArray(raw)) return [];
-  // The parser leaves optional whitespace (RFC 9112 section 5.1) at the end of values.
-  return raw.map((part) => part.toString('latin1').replace(/[ \t]+$/, ''));
-}
-
-/** Why a response that parses cannot be passed on. */
-function unusable(status: number, raw: readonly string[]): string | undefined {
-  if (status === 101) return 'an upgrade that nobody asked for';
-  if (status < 100 || status > 599) return `the status ${status}`;
-  for (let i = 0; i + 1 < raw.length; i += 2) {
-    if (raw[i]?.toLowerCase() !== 'transfer-encoding') continue;
-    if (raw[i + 1]?.toLowerCase() !== 'chunked') return `the transfer coding ${raw[i + 1]}`;
-  }
-  return undefined;
 }

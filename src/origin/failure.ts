@@ -12,11 +12,10 @@ export function upstreamFailure(cause: unknown, about: { origin: string; phase: 
   const { code, message } = describe(cause);
   if (requestFaults.has(code)) return new EddyError('bad-request', message, { side: 'downstream', cause });
   if (closings.has(code)) return originClosed();
-  const timeout = timeouts.get(code);
-  const kind =
-    timeout !== undefined ? 'origin-timeout' : about.phase === 'connect' ? 'origin-refused' : 'origin-broken';
-  const what = timeout ?? `${phases[about.phase]}: ${message}`;
-  return new EddyError(kind, `${about.origin} ${what}`, { side: 'upstream', retryable: true, cause });
+  const unconnected = connectTimeouts.has(code) ? 'origin-timeout' : 'origin-refused';
+  const kind = about.phase === 'connect' ? unconnected : 'origin-broken';
+  const what = `${about.origin} ${phases[about.phase]}: ${message}`;
+  return new EddyError(kind, what, { side: 'upstream', retryable: true, cause });
 }
 
 /** A response that HTTP does not allow or that cannot be passed on. */
@@ -24,9 +23,9 @@ export function malformed(origin: string, what: string): EddyError {
   return new EddyError('origin-broken', `${origin} sent ${what}`, { side: 'upstream', retryable: true });
 }
 
-/** No connection was free, and none could be made, within the time. */
-export function noConnection(origin: string, afterMs: number): EddyError {
-  const message = `${origin} had no free connection within ${afterMs} ms`;
+/** The deadline of that phase passed. */
+export function late(origin: string, phase: Phase, afterMs: number): EddyError {
+  const message = `${origin} did not ${missing[phase]} within ${afterMs} ms`;
   return new EddyError('origin-timeout', message, { side: 'upstream', retryable: true });
 }
 
@@ -52,12 +51,13 @@ const phases: Record<Phase, string> = {
   body: 'broke off inside its body',
 };
 
-const timeouts = new Map([
-  ['UND_ERR_CONNECT_TIMEOUT', 'did not accept a connection in time'],
-  ['ETIMEDOUT', 'did not accept a connection in time'],
-  ['UND_ERR_HEADERS_TIMEOUT', 'did not send response fields in time'],
-  ['UND_ERR_BODY_TIMEOUT', 'stopped sending inside its body'],
-]);
+const missing: Record<Phase, string> = {
+  connect: 'take a connection',
+  headers: 'send response fields',
+  body: 'send more of its body',
+};
+
+const connectTimeouts = new Set(['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']);
 
 const requestFaults = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH']);
 

@@ -2,8 +2,8 @@ import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { backoffMs, type Clock, wait } from './attempt-plan.ts';
 import type { OriginAnswer } from './attempts.ts';
-import type { ResponseHead } from './exchange.ts';
 import { aborted, malformed } from './failure.ts';
+import type { ResponseHead } from './response-head.ts';
 
 /** Bounds on the requests made to complete one body. */
 export const resumeBounds = {

@@ -70,6 +70,18 @@ test('request fields: one hop only are dropped, configured ones replace, order, 
   ]);
 });
 
+test.each([
+  ['X A', '1'],
+  ['X-A', 'a\r\nX-B: b'],
+  ['X-A', '\u0100'],
+])('a field that HTTP does not allow (%j: %j) is not sent', async (name, value) => {
+  const origin = kept(await startRawOrigin(ok));
+  const supplier = kept(supplierFor({ upstreams: [origin.url] }));
+  const error = await errorOf(ask(supplier, '/', { fields: new Fields([name, value]) }));
+  expect(error).toMatchObject({ code: 'bad-request', side: 'downstream' });
+  expect(origin.received).toEqual([]);
+});
+
 test('TRACE does not show the credentials to the viewer, CONNECT is refused', async () => {
   const origin = kept(await startRawOrigin(ok));
   const supplier = kept(supplierFor({ upstreams: [origin.url], fieldsAdded: { 'X-Key': 'secret' } }));

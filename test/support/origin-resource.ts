@@ -23,8 +23,9 @@ export interface OriginResource {
   readonly chunked?: boolean;
   /** Added to Content-Length while the body stays as it is. Negative: the origin sends more than it says. */
   readonly contentLengthLie?: number;
-  /** The first so many requests get this status (default 503) without body. */
+  /** So many requests get this status (default 503) without body: the first ones, or those after others. */
   readonly refuseTimes?: number;
+  readonly refuseAfterRequests?: number;
   readonly refuseStatus?: number;
   readonly refuseFields?: Readonly<Record<string, string>>;
   /** Waits that long before the response fields. */

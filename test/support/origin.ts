@@ -115,7 +115,8 @@ export class TestOrigin {
     request.resume();
     if (resource.delayMs !== undefined) await sleep(resource.delayMs, undefined, { signal: this.#closing.signal });
     if (faulty && resource.hangBeforeHeaders) return;
-    if (number <= (resource.refuseTimes ?? 0)) {
+    const { refuseTimes = 0, refuseAfterRequests = 0 } = resource;
+    if (number > refuseAfterRequests && number <= refuseAfterRequests + refuseTimes) {
       response.writeHead(resource.refuseStatus ?? 503, { 'Content-Length': '0', ...resource.refuseFields }).end();
       return;
     }
