@@ -5,7 +5,7 @@ import { type CrashMarks, generationSlot } from './crash-marks.ts';
 import { closeLevel, type Level, levelDeadlineMs, withDeadline } from './level.ts';
 import type { GenerationState } from './index-records.ts';
 import { decodePiece, encodePiece, pieceHeaderBytes, type PieceName } from './piece-record.ts';
-import { removeTree } from './recovery.ts';
+import { dropDirectory } from './recovery.ts';
 
 /** What LevelDB adds to a record: key, lengths, its share of the block index. */
 const recordOverheadBytes = 40;
@@ -133,7 +133,7 @@ export class Generation {
   /** Closes and deletes it. */
   async destroy(timeoutMs: number): Promise<void> {
     await closeLevel(this.#level, timeoutMs);
-    await removeTree(this.directory);
+    await dropDirectory(this.directory);
     this.#marks.clear(this.#slot);
   }
 

@@ -8,6 +8,7 @@ import { generationNumbersIn, generationPath } from './generation.ts';
 import { Generations } from './generations.ts';
 import { IndexDatabase } from './index-database.ts';
 import { closeLevel, type Level, openLevel, reasonOf, troubleOf } from './level.ts';
+import { type GenerationsOptions, openGenerations } from './open-generations.ts';
 import { OpenRepresentations } from './open-representations.ts';
 import type { DiskSettings } from './options.ts';
 import { PieceIndex } from './piece-index.ts';
@@ -28,15 +29,15 @@ export interface OpenedStore {
 export async function openStore(directory: string, settings: DiskSettings): Promise<OpenedStore> {
   const startMs = performance.now();
   const store = await usableDirectory(directory);
-  const lock = await lockDirectory(store);
+  const lock = await withRoom(store, settings, () => lockDirectory(store)).catch((error: unknown) => {
+    throw unusable(store, error);
+  });
   try {
     await checkFormat(store, settings);
     const marks = new CrashMarks(join(store, 'marks'));
     const { index, lost } = await withRoom(store, settings, () => IndexDatabase.open(store, settings, marks));
     if (lost) await removeGenerations(store);
-    const generations = await withRoom(store, settings, () =>
-      Generations.open({ directory: store, settings, marks }, index),
-    );
+    const generations = await openFilled({ directory: store, settings, marks }, index);
     const parts = partsOf({ settings, index, generations, asideBytes: await asideBytes(store) });
     const { pieces, bytes, count } = generations;
     const ms = Math.round(performance.now() - startMs);
@@ -45,6 +46,24 @@ export async function openStore(directory: string, settings: DiskSettings): Prom
   } catch (error) {
     await closeLevel(lock, settings.closeTimeoutMs);
     throw unusable(store, error);
+  }
+}
+
+/** An index that opens but cannot be read is repaired, and failing that given up with all it knew. */
+async function openFilled(options: GenerationsOptions, index: IndexDatabase): Promise<Generations> {
+  const { directory, settings } = options;
+  const open = () => withRoom(directory, settings, () => openGenerations(options, index));
+  try {
+    const found = await open().catch(async (error) => {
+      if (troubleOf(error) !== 'corrupt') throw error;
+      settings.log.warn({ directory, reason: reasonOf(error) }, 'the index of the disk tier cannot be read');
+      if (await index.reopen(true)) await removeGenerations(directory);
+      return open();
+    });
+    return new Generations(options, found);
+  } catch (error) {
+    await index.close(settings.closeTimeoutMs);
+    throw error;
   }
 }
 
@@ -89,7 +108,8 @@ async function lockDirectory(store: string): Promise<Level> {
     }
     return await openLevel(directory, { create: true, writeBufferBytes: 65_536, cacheBytes: 0, fileBytes: 2 ** 20 });
   } catch (error) {
-    if (troubleOf(error) !== 'locked') throw unusable(store, error);
+    // Any other trouble came after the lock, so nobody else is in there.
+    if (troubleOf(error) !== 'locked') throw error;
     const message = `disk tier directory ${store} is in use by another process, or twice in this one: give each its own`;
     throw new EddyError('disk-failed', message, { side: 'internal', cause: error });
   }

@@ -84,6 +84,21 @@ export async function directoryBytes(directory: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
+/** Deletes a database so that one that is half deleted is never taken for a damaged one. */
+export async function dropDirectory(directory: string): Promise<void> {
+  const gone = `${directory}.gone`;
+  const renamed = await rename(directory, gone).then(
+    () => true,
+    () => false,
+  );
+  await removeTree(renamed ? gone : directory);
+}
+
+/** Deletes what a process that ended had begun to delete. */
+export async function finishDropping(parent: string): Promise<void> {
+  for (const name of await readdir(parent)) if (name.endsWith('.gone')) await removeTree(join(parent, name));
+}
+
 export async function removeTree(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true }).catch(() => undefined);
 }

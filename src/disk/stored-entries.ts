@@ -126,7 +126,8 @@ export class StoredEntries implements EntryStore {
     const trouble = troubleOf(error);
     this.#parts.counts.readFailures++;
     this.#parts.settings.log.warn({ reason: reasonOf(error) }, 'the index of the disk tier cannot be read');
-    if (trouble !== 'corrupt' && trouble !== 'closed') this.#health.fail(error, 'read');
+    // A damaged index takes a repair, as after a failed write; a scan that stops half-way must not stay so.
+    if (trouble !== 'closed') this.#health.fail(error, trouble === 'corrupt' ? 'write' : 'read');
   }
 }
 
