@@ -1,0 +1,176 @@
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { cycleIn, type Import, importsOf, readSources, type SourceFile, unitOf } from '../support/source-files.ts';
+
+/** May be imported from everywhere, and import nothing but each other. */
+const leaves = ['errors', 'fields', 'log', 'metrics'];
+
+/** The folders and files of src/ that each may import besides itself and the leaves. `types`: cache/types.ts only. */
+const mayImport: Readonly<Record<string, readonly string[] | 'all'>> = {
+  main: ['node', 'config'],
+  node: 'all',
+  config: ['types'],
+  http: ['cache', 'live'],
+  cache: [],
+  ram: ['types'],
+  disk: ['types'],
+  origin: ['types'],
+  peers: ['types'],
+  live: ['types'],
+  sample: [],
+  console: [],
+  errors: [],
+  fields: [],
+  log: [],
+  metrics: [],
+};
+
+/** The one folder or file that each package is used by. Packages of a scope are named by the scope. */
+const owners: Readonly<Record<string, string>> = {
+  'classic-level': 'disk',
+  undici: 'origin',
+  'lru-cache': 'ram',
+  'structured-headers': 'cache',
+  'prom-client': 'metrics',
+  pino: 'log',
+  'pino-pretty': 'log',
+  yaml: 'config',
+  zod: 'config',
+  libp2p: 'peers',
+  '@libp2p': 'peers',
+  '@chainsafe': 'peers',
+  '@multiformats': 'peers',
+  'hls.js': 'console',
+  dashjs: 'console',
+};
+
+const linesMax = 250;
+/** Longer files, and why they are one thing: the path of a request is to be read top-down in one place. */
+const longFiles: readonly string[] = ['cache/cache.ts'];
+
+const sources = readSources(fileURLToPath(new URL('../../src', import.meta.url)));
+
+describe('the sources', () => {
+  it('are found', () => {
+    expect(sources.map(({ path }) => path)).toContain('cache/types.ts');
+  });
+
+  it('import only what their place allows', () => {
+    expect(forbiddenImports(sources)).toEqual([]);
+  });
+
+  it('use each package in one place', () => {
+    expect(strayPackages(sources)).toEqual([]);
+  });
+
+  it('have no cycle between folders', () => {
+    expect(folderCycle(sources)).toBeUndefined();
+  });
+
+  it('export by name, each thing from the file it is in', () => {
+    expect(unwantedExports(sources)).toEqual([]);
+  });
+
+  it('are named after what they hold', () => {
+    const vague = /(?:^|\/)(?:index|utils?|helpers?|managers?|common|misc)(?:\.ts$|\/)/;
+    expect(sources.map(({ path }) => path).filter((path) => vague.test(path))).toEqual([]);
+  });
+
+  it(`have at most ${linesMax} lines`, () => {
+    const long = sources.filter(({ text }) => text.trimEnd().split('\n').length > linesMax);
+    expect(long.map(({ path }) => path).filter((path) => !longFiles.includes(path))).toEqual([]);
+  });
+});
+
+describe('these checks', () => {
+  const file = (path: string, text: string): SourceFile => ({ path, text });
+
+  it('see every form of import', () => {
+    const text = [
+      "import type { A } from '../cache/types.ts';",
+      "import {\n  b,\n  c,\n} from './b.ts';",
+      "import 'node:fs';",
+      "export { d } from './d/e.ts';",
+      "const f = await import('@scope/name/deep.js');",
+      "import package_ from '../../package.json' with { type: 'json' };",
+    ].join('\n');
+    expect(importsOf(file('ram/a.ts', text)).map(({ to }) => to)).toEqual([
+      'cache/types.ts',
+      'ram/b.ts',
+      'node:fs',
+      'ram/d/e.ts',
+      '../package.json',
+      '@scope/name',
+    ]);
+  });
+
+  it('refuse a tier that imports another, the cache itself, or what is outside', () => {
+    const bad = [
+      "import { a } from '../disk/a.ts';",
+      "import { b } from '../cache/key.ts';",
+      "import c from '../../c.ts';",
+    ];
+    expect(forbiddenImports([file('ram/a.ts', bad.join('\n'))])).toHaveLength(3);
+    expect(forbiddenImports([file('ram/a.ts', "import { e } from '../errors.ts';")])).toEqual([]);
+    expect(forbiddenImports([file('main.ts', "import { a } from './http/a.ts';")])).toHaveLength(1);
+    expect(forbiddenImports([file('elsewhere/a.ts', "import { a } from './b.ts';")])).toHaveLength(1);
+  });
+
+  it('refuse a package outside its place, and one that has none', () => {
+    const text = "import { Level } from 'classic-level';\nimport { x } from 'left-pad';\nimport 'node:net';";
+    expect(strayPackages([file('disk/a.ts', text)])).toHaveLength(1);
+    expect(strayPackages([file('ram/a.ts', text)])).toHaveLength(2);
+  });
+
+  it('see a cycle', () => {
+    const a = file('a/x.ts', "import type { B } from '../b/y.ts';");
+    const b = file('b/y.ts', "import { c } from '../c/z.ts';");
+    const c = file('c/z.ts', "import { a } from '../a/x.ts';");
+    expect(folderCycle([a, b])).toBeUndefined();
+    expect(folderCycle([a, b, c])).toEqual(['a', 'b', 'c', 'a']);
+  });
+
+  it('see default exports and barrels', () => {
+    for (const text of ['export default 1;', "export * from './a.ts';", "export {\n  a,\n} from './a.ts';"])
+      expect(unwantedExports([file('a.ts', text)])).toEqual(['a.ts']);
+    expect(
+      unwantedExports([file('a.ts', "export const a = 1;\nexport type { A };\nimport { b } from './b.ts';")]),
+    ).toEqual([]);
+  });
+});
+
+function forbiddenImports(files: readonly SourceFile[]): readonly string[] {
+  const imports = files.flatMap(importsOf).filter(({ kind }) => kind === 'file');
+  return imports.filter((each) => !isAllowed(each)).map(({ from, to }) => `${from} imports ${to}`);
+}
+
+function isAllowed({ from, to }: Import): boolean {
+  const [importer, imported] = [unitOf(from), unitOf(to)];
+  const allowed = mayImport[importer];
+  if (allowed === undefined) return false;
+  if (to.startsWith('..')) return to === '../package.json' && (importer === 'main' || importer === 'node');
+  if (imported === importer || leaves.includes(imported)) return true;
+  return allowed === 'all' || allowed.includes(imported) || (allowed.includes('types') && to === 'cache/types.ts');
+}
+
+function strayPackages(files: readonly SourceFile[]): readonly string[] {
+  const imports = files.flatMap(importsOf).filter(({ kind, to }) => kind === 'package' && !to.startsWith('node:'));
+  return imports
+    .filter(({ from, to }) => (owners[to] ?? owners[to.split('/', 1)[0] ?? to]) !== unitOf(from))
+    .map(({ from, to }) => `${from} uses ${to}`);
+}
+
+function folderCycle(files: readonly SourceFile[]): readonly string[] | undefined {
+  const edges = new Map<string, Set<string>>();
+  for (const { from, to, kind } of files.flatMap(importsOf)) {
+    if (kind === 'package' || unitOf(from) === unitOf(to)) continue;
+    const targets = edges.get(unitOf(from)) ?? new Set();
+    edges.set(unitOf(from), targets.add(unitOf(to)));
+  }
+  return cycleIn(edges);
+}
+
+function unwantedExports(files: readonly SourceFile[]): readonly string[] {
+  const unwanted = /^export\s+(?:default\b|\*|(?:type\s+)?\{[^}]*\}\s*from\b)/m;
+  return files.filter(({ text }) => unwanted.test(text)).map(({ path }) => path);
+}
