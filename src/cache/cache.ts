@@ -43,6 +43,8 @@ export interface VideoCacheOptions {
   readonly onBackgroundError: (error: unknown) => void;
 }
 
+type Forwarded = NonNullable<CacheStatus['fwd']>;
+
 interface Asked {
   readonly key: string;
   readonly request: CacheRequest;
@@ -54,6 +56,7 @@ const entriesMax = 100_000;
 /** A change at the origin sends a request back to the start, this often. */
 const roundsMax = 4;
 const backgroundTimeoutMs = 60_000;
+const refetched = { hit: false, fwd: 'stale', stored: true } as const;
 
 /** The path of a request: stored and fresh? else validate or fetch, once for all who ask; then the bytes, from anywhere. */
 export class VideoCache implements Cache {
@@ -96,7 +99,9 @@ export class VideoCache implements Cache {
     const key = cacheKey(request);
     for (let round = 0; round < roundsMax; round++) {
       const answer = await this.#find(key, request);
-      if (answer !== undefined) return answer;
+      // A later round finds what an earlier one fetched: not a hit.
+      if (answer !== undefined)
+        return round === 0 ? answer : { ...answer, cacheStatus: { ...answer.cacheStatus, ...refetched } };
     }
     throw new EddyError('origin-changed', `${request.target} keeps changing at the origin`, {
       side: 'upstream',
@@ -115,7 +120,8 @@ export class VideoCache implements Cache {
   async #find(key: string, request: CacheRequest): Promise<Answer | undefined> {
     const variants = await this.#entries.find(key, originTarget(request.target, request.policy));
     const representation = select(variants, request.fields);
-    if (representation === undefined) return this.#miss(key, request, variants.length > 0 ? 'vary-miss' : 'miss');
+    if (representation === undefined)
+      return this.#miss(key, request, { fwd: variants.length > 0 ? 'vary-miss' : 'miss' });
     const verdict = this.#judge(representation, request);
     switch (verdict.use) {
       case 'fresh':
@@ -142,7 +148,10 @@ export class VideoCache implements Cache {
     const range =
       completeLength === undefined ? undefined : within(wantedOf(request.method, request.fields), completeLength);
     if (range === undefined) return this.#answer(representation, request, status);
-    if (strongValidator === undefined) return this.#miss(representation.key, request, 'partial');
+    if (strongValidator === undefined) {
+      const missingFrom = this.#filler.firstGap(representation, range);
+      return this.#miss(representation.key, request, { fwd: 'partial', missingFrom });
+    }
     this.#filler.fill(representation, range, request);
     const first = this.#filler.locate(representation, range.first);
     try {
@@ -155,21 +164,22 @@ export class VideoCache implements Cache {
     return this.#answer(representation, request, { ...status, hit: false, fwd: 'partial' });
   }
 
-  async #miss(key: string, request: CacheRequest, fwd: NonNullable<CacheStatus['fwd']>): Promise<Answer | undefined> {
+  async #miss(
+    key: string,
+    request: CacheRequest,
+    { fwd, missingFrom }: { fwd: Forwarded; missingFrom?: number },
+  ): Promise<Answer | undefined> {
     if (onlyIfCached(request))
       throw new EddyError('only-if-cached', `${request.target} is not stored`, { side: 'downstream' });
-    if (request.method === 'HEAD' || this.#unshareable.has(key)) {
-      if (request.method === 'HEAD') return this.#pass(request, fwd);
-      return this.#conclude(await this.#fetch.fetch({ key, request }, request.signal), {
-        key,
-        request,
-        status: { hit: false, fwd },
-      });
-    }
+    if (request.method === 'HEAD') return this.#pass(request, fwd);
+    const asking = { key, request, ...(missingFrom !== undefined && { missingFrom }) };
+    const status: CacheStatus = { hit: false, fwd };
+    if (this.#unshareable.has(key))
+      return this.#conclude(await this.#fetch.fetch(asking, request.signal), { key, request, status });
     const { leader, outcome } = await this.#collapse.run(key, request.signal, (signal) =>
-      this.#fetch.fetch({ key, request }, signal),
+      this.#fetch.fetch(asking, signal),
     );
-    return this.#collapsed(outcome, { key, request, leader, status: { hit: false, fwd } });
+    return this.#collapsed(outcome, { key, request, leader, status });
   }
 
   async #validate(
@@ -235,7 +245,7 @@ export class VideoCache implements Cache {
   }
 
   /** A request the cache has no part in; unsafe ones invalidate what they may have changed (RFC 9111 section 4.4). */
-  async #pass(request: CacheRequest, fwd: NonNullable<CacheStatus['fwd']>): Promise<Answer> {
+  async #pass(request: CacheRequest, fwd: Forwarded): Promise<Answer> {
     const { method, policy, signal, body, onInformational } = request;
     const supply = await this.#filler.supply(
       {

@@ -60,14 +60,20 @@ export class Filler {
     return { kind: 'gap', last: next - 1 };
   }
 
-  /** Whether all of first .. last is at hand or on its way, so that no supplier has to be asked. */
-  holds(representation: Representation, first: number, last: number): boolean {
-    for (let offset = first; offset <= last; ) {
+  /** The first byte of a range that is neither at hand nor on its way; past its last one when there is none. */
+  firstGap(representation: Representation, { first, last }: { first: number; last: number }): number {
+    let offset = first;
+    while (offset <= last) {
       const place = this.locate(representation, offset);
-      if (place.kind === 'gap') return false;
+      if (place.kind === 'gap') return offset;
       offset = this.#after(place, offset);
     }
-    return true;
+    return offset;
+  }
+
+  /** Whether all of first .. last is at hand or on its way, so that no supplier has to be asked. */
+  holds(representation: Representation, first: number, last: number): boolean {
+    return this.firstGap(representation, { first, last }) > last;
   }
 
   /**

@@ -34,6 +34,8 @@ export interface Asking {
   readonly request: CacheRequest;
   /** A stored response to be validated. */
   readonly stale?: Representation;
+  /** First byte that is missing of a stored part without strong validator: perhaps the origin tells more this time. */
+  readonly missingFrom?: number;
 }
 
 /** An open range of unknown length is asked for in windows: a viewer seldom reads all it asks for. */
@@ -53,11 +55,13 @@ export class ResponseFetch {
   }
 
   async fetch(asking: Asking, signal: AbortSignal): Promise<Outcome> {
-    const wanted = wantedOf(asking.request.method, asking.request.fields);
-    const range = rangeAsked(wanted, asking.request.fields);
+    const { request, missingFrom } = asking;
+    const wanted = wantedOf(request.method, request.fields);
+    const rest = missingFrom !== undefined && wanted.kind === 'whole';
+    const range = rest ? `bytes=${missingFrom}-` : rangeAsked(wanted, request.fields);
     const supply = await this.#ask(asking, range, signal);
     const outcome = await this.#take(asking, range, supply);
-    const original = asking.request.fields.get('range');
+    const original = request.fields.get('range');
     if (outcome !== undefined && (outcome.kind !== 'passed' || supply.status !== 206 || range === original))
       return outcome;
     // What came is less than the viewer wants and cannot be added to, or it freshens nothing: ask for all of it.

@@ -63,6 +63,9 @@ export function planWhole(answer: Representation, request: CacheRequest): Reply 
   const length = content.completeLength;
   const common = commonFields(answer, request, 0);
   if (isContentless(status)) return { ...common, status, body: { kind: 'none' } };
+  // Outside 206 and 416 it has no meaning (RFC 9110 section 14.4): a field like any other, passed on as it was stored.
+  const contentRange = answer.fields.get('content-range');
+  if (contentRange !== undefined) common.fields.push('Content-Range', contentRange);
   if (length !== undefined) {
     common.fields.push('Content-Length', String(length));
     if (status === 200 && !common.acceptRanges) common.fields.push('Accept-Ranges', 'bytes');

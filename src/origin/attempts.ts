@@ -57,7 +57,7 @@ export async function attempt(route: Route, request: OriginRequest, options: Att
       const unavailable = unavailableStatuses.has(head.status);
       report(upstream, unavailable ? `${upstream.origin} answered ${head.status}` : undefined);
       options.onAttempt?.(unavailable ? 'unavailable' : 'answered');
-      next = unavailable && repeatable(request) ? plan.next('anywhere', retryAfterMs(head, options.clock)) : undefined;
+      next = unavailable && repeatable(request) ? plan.next(...afterAnswer(head, options.clock)) : undefined;
       if (next === undefined) return { head, body: watched(exchange, upstream), upstream };
       exchange.discard();
     } catch (cause) {
@@ -113,6 +113,12 @@ function withAdded(request: OriginRequest, { fieldsAdded }: Upstream): readonly 
 
 function repeatable(request: OriginRequest): boolean {
   return request.body === undefined && idempotentMethods.has(request.method);
+}
+
+/** An origin that answers is not pressed: another upstream is asked, the same one only when it names a time itself. */
+function afterAnswer(head: ResponseHead, clock: Clock): [again: Again, askedMs: number] {
+  const asked = head.fields.get('Retry-After') !== undefined;
+  return [asked ? 'anywhere' : 'elsewhere', retryAfterMs(head, clock)];
 }
 
 function afterFailure(error: EddyError, about: { exchange: Exchange; request: OriginRequest }): Again {

@@ -18,6 +18,9 @@ async function refusingUrl(): Promise<string> {
   return `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
 }
 
+/** The origin names a time itself, so that the same upstream may be asked again. */
+const again = { 'Retry-After': '0' };
+
 test('an upstream that refuses connections is passed over, for any method', async () => {
   const origin = kept(await startOrigin(good));
   const onAttempt = vi.fn();
@@ -47,11 +50,12 @@ test('a name that does not resolve is refused', async () => {
   expect(await errorOf(ask(supplier, '/v'))).toMatchObject({ code: 'origin-refused' });
 });
 
-test('503 is asked again and the last one is the answer', async () => {
+test('503 with Retry-After is asked again and the last one is the answer', async () => {
   const origin = kept(
     await startOrigin({
-      '/twice': { length: 10, refuseTimes: 2 },
-      '/always': { length: 10, refuseTimes: 99, refuseFields: { 'X-Why': 'overload' } },
+      '/twice': { length: 10, refuseTimes: 2, refuseFields: again },
+      '/once': { length: 10, refuseTimes: 1 },
+      '/always': { length: 10, refuseTimes: 99, refuseFields: { ...again, 'X-Why': 'overload' } },
       '/teapot': { length: 10, refuseTimes: 99, refuseStatus: 500 },
     }),
   );
@@ -61,6 +65,7 @@ test('503 is asked again and the last one is the answer', async () => {
   expect(onAttempt.mock.calls.flat()).toEqual(['unavailable', 'unavailable', 'answered']);
   const last = await ask(supplier, '/always');
   expect([last.status, last.fields.get('x-why'), origin.count('/always')]).toEqual([503, 'overload', 3]);
+  expect([(await ask(supplier, '/once')).status, origin.count('/once')]).toEqual([503, 1]);
   expect((await ask(supplier, '/teapot')).status).toBe(500);
   expect(origin.count('/teapot')).toBe(1);
 });
@@ -77,7 +82,7 @@ test('503 to a request that may have had an effect is the answer', async () => {
 });
 
 test('another upstream is asked at once, the same one after a jittered, growing wait', async () => {
-  const refusing = { '/v': { length: 10, refuseTimes: 99 } };
+  const refusing = { '/v': { length: 10, refuseTimes: 99, refuseFields: again } };
   const [one, two] = [kept(await startOrigin(refusing)), kept(await startOrigin(refusing))];
   const waits: number[] = [];
   const clock = {
@@ -186,7 +191,7 @@ test('an upstream is down after three failures, tried once after its time, and u
 });
 
 test('when all are down, each is tried once all the same', async () => {
-  const refusing = { '/v': { length: 10, refuseTimes: 99 } };
+  const refusing = { '/v': { length: 10, refuseTimes: 99, refuseFields: again } };
   const [one, two] = [kept(await startOrigin(refusing)), kept(await startOrigin(refusing))];
   const clock = { nowMs: () => 0, sleep: async () => {} };
   const supplier = kept(supplierFor({ upstreams: [one.url, two.url], attemptsMax: 6 }, { clock }));
