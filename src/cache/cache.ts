@@ -7,12 +7,13 @@ import { Entries } from './entries.ts';
 import { parseCacheControl } from './directives.ts';
 import { discard, Filler } from './filler.ts';
 import { passedRequestFields, storedFields } from './forwarded-fields.ts';
+import { headFreshens } from './freshen.ts';
 import { invalidates } from './invalidate.ts';
 import { cacheKey, originTarget } from './key.ts';
 import { type Purge, purgeKeys } from './purge.ts';
 import type { Representation } from './representation.ts';
 import { type Outcome, ResponseFetch } from './response-fetch.ts';
-import { judge, mayServeOnError } from './reuse.ts';
+import { judgeBy, mayServeOnError, type Verdict } from './reuse.ts';
 import type {
   Answer,
   Cache,
@@ -226,7 +227,8 @@ export class VideoCache implements Cache {
       case 'shared':
         return sharedAnswer(outcome, request, status);
       case 'passed':
-        this.#unshareable.add(key);
+        if (request.method === 'GET') this.#unshareable.add(key);
+        else if (outcome.supply.status === 200) await this.#headFreshens(request, outcome.supply);
         return passedAnswer(outcome.supply, status);
       case 'freshened': {
         const { representation } = outcome;
@@ -257,8 +259,15 @@ export class VideoCache implements Cache {
       },
       { signal, ...(onInformational && { onInformational }) },
     );
+    if (method === 'HEAD' && supply.status === 200) await this.#headFreshens(request, supply);
     for (const target of invalidates(request, supply)) await this.#invalidate(cacheKey({ target, policy }), target);
     return passedAnswer(supply, { hit: false, fwd, fwdStatus: supply.status });
+  }
+
+  /** What HEAD says of a stored response counts for it too (RFC 9111 section 4.3.5). */
+  async #headFreshens(request: CacheRequest, supply: Supply): Promise<void> {
+    const stored = select(await this.#entries.find(cacheKey(request), request.target), request.fields);
+    if (stored !== undefined) this.#entries.update(stored, headFreshens(stored.stored, supply));
   }
 
   async #invalidate(key: string, target: string): Promise<void> {
@@ -289,8 +298,8 @@ export class VideoCache implements Cache {
     return { kind: 'representation', status: representation.stored.status, fields, cacheStatus: status, content };
   }
 
-  #judge(representation: Representation, request: CacheRequest): ReturnType<typeof judge> {
-    return judge(representation.stored, request, this.#options.now());
+  #judge(representation: Representation, request: CacheRequest): Verdict {
+    return judgeBy(representation.terms(request.policy), request, this.#options.now());
   }
 
   #mayServeOnError(stale: Representation, request: CacheRequest): boolean {

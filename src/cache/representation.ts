@@ -1,7 +1,8 @@
 import { EddyError } from '../errors.ts';
 import type { Flight } from './flight.ts';
 import { Reader } from './reader.ts';
-import type { StoredResponse } from './types.ts';
+import { type FreshnessTerms, freshnessTerms } from './freshness.ts';
+import type { MapPolicy, StoredResponse } from './types.ts';
 import { validatorOf } from './validators.ts';
 
 /** What is left of a flight when its last reader leaves and it is finished all the same; a larger rest is given up. */
@@ -23,6 +24,7 @@ export class Representation {
   rangesIgnored = false;
   #stored: StoredResponse;
   #strong: string | undefined;
+  #terms: { readonly policy: MapPolicy; readonly terms: FreshnessTerms } | undefined;
   readonly #readers = new Set<Reader>();
   #moved: PromiseWithResolvers<void> | undefined;
   #onIdle: (() => void) | undefined;
@@ -41,6 +43,14 @@ export class Representation {
   set stored(stored: StoredResponse) {
     this.#stored = stored;
     this.#strong = validatorOf(stored.fields).strong;
+    this.#terms = undefined;
+  }
+
+  /** What decides about its reuse; kept until it is freshened or the policy changes. */
+  terms(policy: MapPolicy): FreshnessTerms {
+    if (this.#terms?.policy !== policy)
+      this.#terms = { policy, terms: freshnessTerms(this.#stored, { target: this.target, policy }) };
+    return this.#terms.terms;
   }
 
   get id(): number {

@@ -111,7 +111,7 @@ export class ResponseFetch {
   /** A 304 freshens the stored responses it selects (RFC 9111 section 4.3.4). Undefined: it means none that we have. */
   #freshened({ key, request }: Asking, stale: Representation, supply: Supply): Outcome | undefined {
     discard(supply);
-    const variants = this.#entries.peek(key) ?? [stale];
+    const variants = (this.#entries.peek(key) ?? [stale]).filter((each) => matches(each.stored, request.fields));
     const selected = freshenSelects(
       variants.map((each) => each.stored),
       supply.fields,

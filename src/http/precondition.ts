@@ -1,5 +1,6 @@
+import { parseHttpDate } from '../cache/dates.ts';
+import { parseEntityTags, strongCompare, weakCompare } from '../cache/validators.ts';
 import type { Fields } from '../fields.ts';
-import { parseHttpDate } from './http-date.ts';
 
 /** What the preconditions of a GET or HEAD leave to do (RFC 9110 section 13.2.2). */
 export type Verdict = 'perform' | 'not-modified' | 'failed';
@@ -33,7 +34,7 @@ export function ifRangeHolds({ request, response }: Selected): boolean {
     const tags = parseEntityTags(ifRange);
     return tags?.length === 1 && matches(ifRange, response.get('etag'), 'strong');
   }
-  const date = parseHttpDate(ifRange);
+  const date = parseHttpDate(ifRange, Date.now());
   const lastModified = response.get('last-modified');
   if (date === undefined || lastModified === undefined || lastModified !== ifRange) return false;
   return isStrongDate(date, response.get('date'));
@@ -41,7 +42,7 @@ export function ifRangeHolds({ request, response }: Selected): boolean {
 
 /** A Last-Modified is a strong validator once the Date is at least a second later (section 8.8.2.2). */
 function isStrongDate(lastModified: number, date: string | undefined): boolean {
-  const sent = date === undefined ? undefined : parseHttpDate(date);
+  const sent = date === undefined ? undefined : parseHttpDate(date, Date.now());
   return sent !== undefined && sent - lastModified >= 1000;
 }
 
@@ -49,31 +50,14 @@ function isStrongDate(lastModified: number, date: string | undefined): boolean {
 function matches(list: string, etag: string | undefined, comparison: 'strong' | 'weak'): boolean {
   if (list.trim() === '*') return true;
   if (etag === undefined) return false;
-  const tags = parseEntityTags(list) ?? [];
-  if (comparison === 'strong') return !etag.startsWith('W/') && tags.includes(etag);
-  const opaque = opaqueTag(etag);
-  return tags.some((tag) => opaqueTag(tag) === opaque);
-}
-
-function opaqueTag(tag: string): string {
-  return tag.startsWith('W/') ? tag.slice(2) : tag;
-}
-
-/** The members of `#entity-tag`; undefined when it is not one. Commas may stand inside a tag, so no splitting. */
-function parseEntityTags(list: string): readonly string[] | undefined {
-  const tags: string[] = [];
-  const member = /[ \t,]*(?:((?:W\/)?"[\x21\x23-\x7e\x80-\xff]*")(?=[ \t]*(?:,|$))|$)/y;
-  while (member.lastIndex < list.length) {
-    const match = member.exec(list);
-    if (match === null) return undefined;
-    if (match[1] !== undefined) tags.push(match[1]);
-  }
-  return tags;
+  const same = comparison === 'strong' ? strongCompare : weakCompare;
+  return (parseEntityTags(list) ?? []).some((tag) => same(tag, etag));
 }
 
 /** Whether `lastModified` is later than `since`; undefined when the condition is to be ignored (sections 13.1.3, 13.1.4). */
 function modifiedSince(since: string | undefined, lastModified: () => string | undefined): boolean | undefined {
   if (since === undefined) return undefined;
-  const [then, modified] = [parseHttpDate(since), parseHttpDate(lastModified() ?? '')];
+  const now = Date.now();
+  const [then, modified] = [parseHttpDate(since, now), parseHttpDate(lastModified(), now)];
   return then === undefined || modified === undefined ? undefined : modified > then;
 }
