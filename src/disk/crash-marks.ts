@@ -21,6 +21,7 @@ export class CrashMarks {
   readonly #file: number;
   readonly #strikes = new Uint8Array(slots);
   readonly #byte = Buffer.alloc(1);
+  #closed = false;
 
   constructor(path: string) {
     this.#file = openSync(path, 'a+');
@@ -57,10 +58,19 @@ export class CrashMarks {
   close(): void {
     this.#strikes.fill(0);
     this.#writeAll();
+    this.#closed = true;
+    closeSync(this.#file);
+  }
+
+  /** The store did not open: what is known stays for the next start. */
+  abandon(): void {
+    this.#closed = true;
     closeSync(this.#file);
   }
 
   #write(slot: number, inUse: 0 | 1): void {
+    // A read that outlives the store must not write to whoever has the descriptor then.
+    if (this.#closed) return;
     this.#byte[0] = ((this.#strikes[slot] ?? 0) << 1) | inUse;
     try {
       writeSync(this.#file, this.#byte, 0, 1, slot);

@@ -133,7 +133,9 @@ export class Generation {
   /** Closes and deletes it. */
   async destroy(timeoutMs: number): Promise<void> {
     await closeLevel(this.#level, timeoutMs);
-    await dropDirectory(this.directory);
+    await withDeadline(dropDirectory(this.directory), levelDeadlineMs, `deleting ${this.directory}`).catch(
+      () => undefined,
+    );
     this.#marks.clear(this.#slot);
   }
 

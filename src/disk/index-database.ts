@@ -1,7 +1,15 @@
 import { join } from 'node:path';
 import { type CrashMarks, indexSlot } from './crash-marks.ts';
-import type { KeyRange } from './index-records.ts';
-import { closeLevel, type Level, type LevelOperation, levelDeadlineMs, openLevel, withDeadline } from './level.ts';
+import { fences, type KeyRange } from './index-records.ts';
+import {
+  closeLevel,
+  type Level,
+  type LevelOperation,
+  levelDeadlineMs,
+  openLevel,
+  troubleOf,
+  withDeadline,
+} from './level.ts';
 import type { DiskSettings } from './options.ts';
 import { directoryBytes, exists, openOrMend } from './recovery.ts';
 
@@ -13,6 +21,7 @@ export class IndexDatabase {
   readonly #settings: DiskSettings;
   readonly #marks: CrashMarks;
   #level: Level;
+  #isDamaged = false;
   /** Bytes of its files when last looked at. */
   bytes = 0;
 
@@ -24,80 +33,106 @@ export class IndexDatabase {
   }
 
   /** @returns also whether an index was there and had to be set aside. */
-  static async open(
-    store: string,
-    settings: DiskSettings,
-    marks: CrashMarks,
-  ): Promise<{ index: IndexDatabase; lost: boolean }> {
-    const directory = join(store, 'index');
+  static async open(options: {
+    directory: string;
+    settings: DiskSettings;
+    marks: CrashMarks;
+  }): Promise<{ index: IndexDatabase; lost: boolean }> {
+    const { settings, marks } = options;
+    const directory = join(options.directory, 'index');
     marks.enter(indexSlot);
-    const { level, lost } = await openIndex(directory, settings, { marks, repair: false });
-    const index = new IndexDatabase(level, { directory, settings, marks });
-    await index.measure();
-    return { index, lost };
+    try {
+      const { level, lost } = await openIndex(directory, settings, { marks, repair: false });
+      const index = new IndexDatabase(level, { directory, settings, marks });
+      await index.measure();
+      return { index, lost };
+    } catch (error) {
+      marks.leave(indexSlot);
+      throw error;
+    }
   }
 
   async get(key: Buffer): Promise<Buffer | undefined> {
-    return withDeadline(this.#level.get(key), this.#settings.readTimeoutMs, `reading ${this.directory}`);
+    return this.#step(this.#level.get(key), 'reading', this.#settings.readTimeoutMs);
   }
 
   async getMany(keys: Buffer[]): Promise<(Buffer | undefined)[]> {
-    return withDeadline(this.#level.getMany(keys), levelDeadlineMs, `reading ${this.directory}`);
+    return this.#step(this.#level.getMany(keys), 'reading');
   }
 
   async write(operations: LevelOperation[]): Promise<void> {
-    if (operations.length === 0) return;
-    await withDeadline(this.#level.batch(operations), levelDeadlineMs, `writing to ${this.directory}`);
+    if (operations.length > 0) await this.#step(this.#level.batch(operations), 'writing to');
   }
 
   /** The records of a range as they are at the call, a few at a time. Rejects when reading fails. */
-  scan(range: KeyRange, options: { chunk?: number; reverse?: boolean } = {}): AsyncGenerator<[Buffer, Buffer][]> {
-    const { chunk = 500, reverse = false } = options;
-    const iterator = this.#level.iterator({ ...range, reverse, highWaterMarkBytes: 256 * 1024 });
-    return chunks(
+  scan(range: KeyRange, chunk = 500): AsyncGenerator<[Buffer, Buffer][]> {
+    const iterator = this.#level.iterator({ ...range, highWaterMarkBytes: 256 * 1024 });
+    return this.#chunks(
       () => iterator.nextv(chunk),
       () => iterator.close(),
-      this.directory,
     );
   }
 
   /** The keys of a range as they are at the call. */
   scanKeys(range: KeyRange): AsyncGenerator<Buffer[]> {
     const iterator = this.#level.keys({ ...range, highWaterMarkBytes: 64 * 1024 });
-    return chunks(
+    return this.#chunks(
       () => iterator.nextv(500),
       () => iterator.close(),
-      this.directory,
     );
   }
 
   async hasAny(range: KeyRange): Promise<boolean> {
-    const keys = this.#level.keys({ ...range, limit: 1 }).all();
-    return (await withDeadline(keys, levelDeadlineMs, `reading ${this.directory}`)).length > 0;
+    return (await this.#step(this.#level.keys({ ...range, limit: 1 }).all(), 'reading')).length > 0;
   }
 
   async clear(range: KeyRange): Promise<void> {
-    await withDeadline(this.#level.clear(range), levelDeadlineMs, `clearing a range of ${this.directory}`);
+    await this.#step(this.#level.clear(range), 'clearing a range of');
   }
 
   async measure(): Promise<void> {
-    this.bytes = await directoryBytes(this.directory);
+    this.bytes = await withDeadline(directoryBytes(this.directory), levelDeadlineMs, `measuring ${this.directory}`);
   }
 
   /**
-   * After a failed write LevelDB takes no more until it is opened anew, after a corruption it first needs a repair.
+   * After a failed write LevelDB takes no more until it is opened anew; once damage was seen it is repaired first.
    * @returns whether what it held is lost.
    */
-  async reopen(repair: boolean): Promise<boolean> {
+  async reopen(): Promise<boolean> {
     await closeLevel(this.#level, this.#settings.closeTimeoutMs);
-    const { level, lost } = await openIndex(this.directory, this.#settings, { marks: this.#marks, repair });
+    const options = { marks: this.#marks, repair: this.#isDamaged };
+    const { level, lost } = await openIndex(this.directory, this.#settings, options);
     this.#level = level;
+    this.#isDamaged = false;
     return lost;
   }
 
   async close(timeoutMs: number): Promise<void> {
     await closeLevel(this.#level, timeoutMs);
     this.#marks.leave(indexSlot);
+  }
+
+  async *#chunks<T>(next: () => Promise<T[]>, close: () => Promise<void>): AsyncGenerator<T[]> {
+    try {
+      for (;;) {
+        const chunk = await this.#step(next(), 'scanning');
+        if (chunk.length === 0) return;
+        yield chunk;
+      }
+    } finally {
+      // Not awaited: it waits for a step under way, which may hang with its device.
+      close().catch(() => undefined);
+    }
+  }
+
+  /** One call of LevelDB, with a deadline; remembers damage that it met. */
+  async #step<T>(call: Promise<T>, doing: string, timeoutMs = levelDeadlineMs): Promise<T> {
+    try {
+      return await withDeadline(call, timeoutMs, `${doing} ${this.directory}`);
+    } catch (error) {
+      if (troubleOf(error) === 'corrupt') this.#isDamaged = true;
+      throw error;
+    }
   }
 }
 
@@ -111,32 +146,25 @@ async function openIndex(
     cacheBytes: 8 * mebibyte,
     fileBytes: 2 * mebibyte,
   };
-  let lost = false;
   if (await exists(directory)) {
     const { log, probeTimeoutMs } = settings;
     const suspect = marks.isSuspect(indexSlot);
     const level = await openOrMend(directory, { sizes, suspect, repair, probeTimeoutMs, log });
     if (suspect) marks.clear(indexSlot);
     marks.enter(indexSlot);
-    if (level !== undefined) return { level, lost };
-    lost = true;
+    if (level !== undefined) return { level: await withFences(level), lost: false };
+    return { level: await withFences(await openLevel(directory, { ...sizes, create: true })), lost: true };
   }
-  return { level: await openLevel(directory, { ...sizes, create: true }), lost };
+  return { level: await withFences(await openLevel(directory, { ...sizes, create: true })), lost: false };
 }
 
-async function* chunks<T>(
-  next: () => Promise<T[]>,
-  close: () => Promise<void>,
-  directory: string,
-): AsyncGenerator<T[]> {
+async function withFences(level: Level): Promise<Level> {
   try {
-    for (;;) {
-      const chunk = await withDeadline(next(), levelDeadlineMs, `scanning ${directory}`);
-      if (chunk.length === 0) return;
-      yield chunk;
-    }
-  } finally {
-    // Not awaited: it waits for a step under way, which may hang with its device.
-    close().catch(() => undefined);
+    const puts = fences.map((key) => ({ type: 'put', key, value: Buffer.alloc(0) }) as const);
+    await withDeadline(level.batch(puts), levelDeadlineMs, `writing to ${level.location}`);
+    return level;
+  } catch (error) {
+    await closeLevel(level, levelDeadlineMs);
+    throw error;
   }
 }

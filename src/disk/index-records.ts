@@ -13,6 +13,7 @@ import { type PieceName, readSafeInteger, writeSafeInteger } from './piece-recor
  *   'r' generation(4) sequence(4)         id(8) first(8) length(4): what lies there
  *   's' generation(4) cache key           empty: the entry was saved while that generation was written
  *   'g' generation(4)                     bytes(8) sequence(4) pieces(4) CRC-32(4): see GenerationState
+ *   'f' 'h' 'l' 'q' 'u'                   empty: fences, see below
  *
  * A wrong 'p' or 'r' does no harm: the piece's own record says what it is. Entry records carry their key and a CRC.
  */
@@ -38,6 +39,12 @@ export interface KeyRange {
 }
 
 const letter = { entry: 0x65, tag: 0x74, owner: 0x6b, piece: 0x70, reverse: 0x72, saved: 0x73, generation: 0x67 };
+
+/**
+ * One live key behind each range that is scanned to its end: LevelDB's iterators know no upper bound, and would go
+ * through everything that was deleted behind the range before they find out that it has ended.
+ */
+export const fences: readonly Buffer[] = [...'fhlqu'].map((each) => Buffer.from(each));
 
 export const entryKey = (key: string): Buffer => join(letter.entry, Buffer.from(key));
 export const tagKey = (tag: string, key: string): Buffer => join(letter.tag, Buffer.from(`${tag}\0${key}`));

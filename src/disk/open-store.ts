@@ -32,18 +32,21 @@ export async function openStore(directory: string, settings: DiskSettings): Prom
   const lock = await withRoom(store, settings, () => lockDirectory(store)).catch((error: unknown) => {
     throw unusable(store, error);
   });
+  let marks: CrashMarks | undefined;
   try {
     await checkFormat(store, settings);
-    const marks = new CrashMarks(join(store, 'marks'));
-    const { index, lost } = await withRoom(store, settings, () => IndexDatabase.open(store, settings, marks));
+    marks = new CrashMarks(join(store, 'marks'));
+    const options = { directory: store, settings, marks };
+    const { index, lost } = await withRoom(store, settings, () => IndexDatabase.open(options));
     if (lost) await removeGenerations(store);
-    const generations = await openFilled({ directory: store, settings, marks }, index);
+    const generations = await openFilled(options, index);
     const parts = partsOf({ settings, index, generations, asideBytes: await asideBytes(store) });
     const { pieces, bytes, count } = generations;
     const ms = Math.round(performance.now() - startMs);
     settings.log.info({ directory: store, pieces, bytes, generations: count, ms }, 'the disk tier is open');
-    return { parts, close: () => closeStore(parts, marks, lock) };
+    return { parts, close: () => closeStore(parts, options.marks, lock) };
   } catch (error) {
+    marks?.abandon();
     await closeLevel(lock, settings.closeTimeoutMs);
     throw unusable(store, error);
   }
@@ -57,7 +60,7 @@ async function openFilled(options: GenerationsOptions, index: IndexDatabase): Pr
     const found = await open().catch(async (error) => {
       if (troubleOf(error) !== 'corrupt') throw error;
       settings.log.warn({ directory, reason: reasonOf(error) }, 'the index of the disk tier cannot be read');
-      if (await index.reopen(true)) await removeGenerations(directory);
+      if (await index.reopen()) await removeGenerations(directory);
       return open();
     });
     return new Generations(options, found);

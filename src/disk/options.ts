@@ -34,7 +34,7 @@ export interface DiskOptions {
   readonly readTimeoutMs?: number;
   /** For the queue to get to disk in `close`. Default 5,000. */
   readonly closeTimeoutMs?: number;
-  /** For checking or repairing one database in a child process. Default 10,000. */
+  /** For checking or repairing one database in a child process, and a second for each 50 MB. Default 10,000. */
   readonly probeTimeoutMs?: number;
 }
 

@@ -51,7 +51,7 @@ export class PieceIndex {
 
   /** The stored pieces of a representation in order, a few at a time. */
   async *piecesOf(id: RepresentationId): AsyncGenerator<(PieceSpan & PiecePlace)[]> {
-    for await (const records of this.#index.scan(pieceRange(id), { chunk: 1000 })) {
+    for await (const records of this.#index.scan(pieceRange(id), 1000)) {
       const pieces: (PieceSpan & PiecePlace)[] = [];
       for (const [key, value] of records) {
         const first = firstOfPieceKey(key);

@@ -1,4 +1,5 @@
 import type { Entry, RepresentationId } from '../cache/types.ts';
+import type { EntryRecord } from './entry-record.ts';
 import type { Generation } from './generation.ts';
 import { storedBytes } from './generation.ts';
 import { reasonOf, troubleOf } from './level.ts';
@@ -7,13 +8,20 @@ import type { StoreParts } from './store-parts.ts';
 
 const lookupsAtOnce = 64;
 
+export interface ReclaimOptions {
+  readonly scratch: Buffer;
+  /** Not its turn yet: entries without pieces that were saved then stay, as if they were saved now. */
+  readonly early?: boolean;
+}
+
 /**
  * Lets a generation go: pieces that were read since they were written are appended to the newest one, the others are
  * forgotten, entries of which nothing is left with them; then it is deleted as a whole. Works as well for a generation
  * that is no more and has only left its traces in the index.
  * @throws LevelDB's error when the index cannot be written. Parts of it that cannot be read only leave garbage in it.
  */
-export async function reclaim(parts: StoreParts, number: number, scratch: Buffer): Promise<void> {
+export async function reclaim(parts: StoreParts, number: number, options: ReclaimOptions): Promise<void> {
+  const { scratch } = options;
   const { generations, pieceIndex, entryIndex, settings, counts } = parts;
   const generation = generations.get(number);
   const lost = new Set<RepresentationId>();
@@ -34,7 +42,14 @@ export async function reclaim(parts: StoreParts, number: number, scratch: Buffer
         evictedBytes += piece.length;
       }
     }
-    await dropEntries(parts, number, lost);
+    await dropOrphaned(parts, lost);
+    for await (const keys of entryIndex.savedDuring(number)) {
+      for (let i = 0; i < keys.length; i += lookupsAtOnce) {
+        const few = new Set(keys.slice(i, i + lookupsAtOnce));
+        if (options.early === true) await carryOver(parts, number, few);
+        else await dropEmpty(parts, few, number);
+      }
+    }
   });
   if (generation !== undefined) await generations.destroy(generation);
   await tolerate(parts, async () => {
@@ -69,8 +84,8 @@ async function keep(
   return true;
 }
 
-/** Entries that lost their last piece, and those without pieces that were last saved that long ago. */
-async function dropEntries(parts: StoreParts, number: number, lost: ReadonlySet<RepresentationId>): Promise<void> {
+/** Drops entries that lost their last piece. */
+async function dropOrphaned(parts: StoreParts, lost: ReadonlySet<RepresentationId>): Promise<void> {
   const { entryIndex } = parts;
   const ids = [...lost];
   for (let i = 0; i < ids.length; i += lookupsAtOnce) {
@@ -81,22 +96,30 @@ async function dropEntries(parts: StoreParts, number: number, lost: ReadonlySet<
     await entryIndex.forgetOwners(gone);
     await dropEmpty(parts, new Set(owners.filter((key) => key !== undefined)));
   }
-  for await (const keys of entryIndex.savedDuring(number)) {
-    for (let i = 0; i < keys.length; i += lookupsAtOnce) {
-      const few = keys.slice(i, i + lookupsAtOnce);
-      const records = await Promise.all(few.map((key) => entryIndex.get(key)));
-      await dropEmpty(parts, new Set(few.filter((_, at) => records[at]?.generation === number)));
-    }
-  }
 }
 
-/** Deletes those of the entries of which no piece is left. */
-async function dropEmpty(parts: StoreParts, keys: ReadonlySet<string>): Promise<void> {
+/** Saves entries that were last saved in that generation anew. */
+async function carryOver(parts: StoreParts, number: number, keys: ReadonlySet<string>): Promise<void> {
+  const { entryIndex, entryQueue, generations } = parts;
+  const records = await Promise.all([...keys].map((key) => entryIndex.get(key)));
+  const changes = records
+    .filter((record) => record?.generation === number && entryQueue.get(record.entry.key) === undefined)
+    .flatMap((record) => (record === undefined ? [] : [[record.entry.key, record.entry] as const]));
+  const { bytes } = await entryIndex.replace(changes, generations.active.number);
+  generations.active.bytes += bytes;
+}
+
+/** Deletes those of the entries of which no piece is left, and that were last saved in that generation, if any. */
+async function dropEmpty(parts: StoreParts, keys: ReadonlySet<string>, savedIn?: number): Promise<void> {
   const { entryIndex, entryQueue, generations } = parts;
   const known = [...keys].filter((key) => entryQueue.get(key) === undefined);
   const records = await Promise.all(known.map((key) => entryIndex.get(key)));
-  const kept = await Promise.all(records.map((record) => record !== undefined && hasAnyPiece(parts, record.entry)));
-  const empty = known.filter((_, i) => kept[i] === false);
+  const isEmpty = async (record: EntryRecord | undefined) => {
+    if (record !== undefined && savedIn !== undefined && record.generation !== savedIn) return false;
+    return record === undefined || !(await hasAnyPiece(parts, record.entry));
+  };
+  const empties = await Promise.all(records.map(isEmpty));
+  const empty = known.filter((_, i) => empties[i] === true);
   await entryIndex.replace(
     empty.map((key) => [key, null] as const),
     generations.active.number,

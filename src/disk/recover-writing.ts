@@ -9,7 +9,7 @@ export async function recoverWriting(parts: StoreParts, failure: DiskFailure): P
   const { generations, index } = parts;
   if (failure.from === 'read') return;
   if (failure.trouble === 'full') await giveUpOldest(parts);
-  const lost = await index.reopen(failure.trouble === 'corrupt');
+  const lost = await index.reopen();
   if (lost) await giveUpAll(parts);
   const before = await generations.rollOver();
   if (before.sequence === 0) await generations.destroy(before);

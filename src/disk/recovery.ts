@@ -7,6 +7,8 @@ import type { DiskLog } from './options.ts';
 
 /** How many databases that could not be mended are kept for whoever wants to look at them. */
 const asideMax = 2;
+/** What a slow disk reads. */
+const probeBytesPerMs = 50_000;
 
 export interface MendOptions {
   readonly sizes: LevelSizes;
@@ -115,11 +117,13 @@ export async function makeDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
 }
 
-function probe(mode: 'check' | 'repair', directory: string, timeoutMs: number): Promise<boolean> {
+/** Runs `probe.ts`; a large database gets more time. */
+async function probe(mode: 'check' | 'repair', directory: string, leastMs: number): Promise<boolean> {
+  const timeoutMs = leastMs + (await directoryBytes(directory)) / probeBytesPerMs;
   const script = fileURLToPath(new URL('./probe.ts', import.meta.url));
   const { NODE_OPTIONS: _, ...env } = process.env;
   return new Promise((resolve) => {
-    const options = { timeout: timeoutMs, killSignal: 'SIGKILL', env } as const;
+    const options = { timeout: Math.ceil(timeoutMs), killSignal: 'SIGKILL', env } as const;
     execFile(process.execPath, [script, mode, directory], options, (error) => resolve(error === null));
   });
 }

@@ -93,7 +93,9 @@ export class Writer {
   /** Removals go first: a piece that was offered before its removal is not in the queue any more. */
   async #turn(): Promise<void> {
     if (!this.#trimmed) {
-      for (const number of [...this.#parts.generations.missing]) await reclaim(this.#parts, number, this.#scratch);
+      for (const number of [...this.#parts.generations.missing]) {
+        await reclaim(this.#parts, number, { scratch: this.#scratch });
+      }
       await this.#trim();
       this.#trimmed = true;
     }
@@ -107,7 +109,7 @@ export class Writer {
     await applyRemovals(this.#parts);
     const { generations } = this.#parts;
     for (let empty = generations.emptySealed; empty !== undefined; empty = generations.emptySealed) {
-      await reclaim(this.#parts, empty.number, this.#scratch);
+      await reclaim(this.#parts, empty.number, { scratch: this.#scratch, early: true });
     }
   }
 
@@ -189,7 +191,7 @@ export class Writer {
         'asking the file system for its free space',
       );
       if (fits && generations.count <= generationsMax && free >= toCome + 2 * settings.writeBufferBytes) return;
-      await reclaim(this.#parts, oldest.number, this.#scratch);
+      await reclaim(this.#parts, oldest.number, { scratch: this.#scratch });
     }
   }
 

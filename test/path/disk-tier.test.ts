@@ -253,6 +253,19 @@ describe('entries', () => {
     expect(await disk.load('e7', never)).toBeUndefined();
   });
 
+  it('without pieces stay when the pieces around them are removed', async () => {
+    const disk = await open({ bytesMax: 16 * mebibyte });
+    disk.save(entryOf('a redirect', 1));
+    disk.save(entryOf('a film', 2));
+    await fill(disk, 2, { from: 0, to: 24 });
+    const { bytes } = disk.stats();
+    disk.delete('a film');
+    await disk.flushed();
+    expect(disk.stats().pieces).toBe(0);
+    expect(disk.stats().bytes).toBeLessThan(bytes / 2);
+    expect(await Array.fromAsync(disk.keys('all', never))).toEqual(['a redirect']);
+  });
+
   it('stop being listed when the signal says so', async () => {
     const disk = await open();
     disk.save(entryOf('a', 1));
