@@ -1,25 +1,27 @@
 import { LRUCache } from 'lru-cache';
 import { FrequencySketch } from './sketch.ts';
 
-/** Share of the budget for newcomers, whatever their frequency: followers of a live edge read what just came. */
-const windowShare = 0.05;
+/** Share of the budget for newcomers, whatever their frequency: at first, at least, at most. */
+const windowShare = { first: 0.1, min: 0.05, max: 0.9 };
 /** A window below this could not hold a few segments; a budget below this is all window, a plain LRU. */
 const windowBytesMin = 4 * 1024 * 1024;
-/** Share of the rest for pieces that were read again after they got in. */
+/** Share of the main part for pieces that were read again after they got in. */
 const protectedShare = 0.8;
-/** The sketch forgets by half each time this many accesses per resident piece were counted. */
-const countsPerPiece = 10;
-const countsMin = 1000;
+/** How long those who had to go are remembered, in evicted bytes per byte of budget. */
+const ghostShare = { window: 0.25, main: 0.5 };
+/** The sketch forgets by half each time this many uses per resident piece were counted. */
+const usesPerPiece = 10;
+const usesMin = 1000;
 /** The sketch is made for a budget full of pieces of this size. */
 const pieceBytesTypical = 64 * 1024;
-/** Accesses closer together than this share of the resident pieces are one use: a burst is no proof of lasting worth. */
-const burstShare = 0.25;
+/** Reads closer together than this share of the resident pieces are one use: a piece read in small steps is no favourite. */
+const burstShare = 0.05;
 
 export type Segment<P extends object> = LRUCache<P, P>;
 
 /** A piece as admission sees it. `segment` and `usedAt` are admission's own notes, not to be set by others. */
 export interface Weighed<P extends object> {
-  /** Bytes of memory it holds. */
+  /** Bytes of memory it holds, a positive integer. */
   readonly cost: number;
   /** 32 well mixed bits of what it is, the same each time it comes back. */
   readonly hash: number;
@@ -28,36 +30,45 @@ export interface Weighed<P extends object> {
 }
 
 /**
- * Decides which pieces stay within a byte budget: W-TinyLFU. Newcomers pass through a small LRU window; to get from
- * there into the main part, a full one, they must have been used more often lately than all those who would have to go.
+ * Decides which pieces stay within a byte budget: W-TinyLFU whose window finds its own size. Newcomers pass through the
+ * window, an LRU. To get from there into the main part, a full one, a piece must have been used more often lately than
+ * each of those that would have to go for it. A piece that is asked for again soon after it lost shows that the window
+ * is too small; one that is asked for again after it left the main part shows that it is too large.
  */
 export class Admission<P extends Weighed<P>> {
   readonly bytesMax: number;
   readonly #window: Segment<P>;
   readonly #probation: Segment<P>;
   readonly #protected: Segment<P>;
-  readonly #windowBytesMax: number;
-  readonly #protectedBytesMax: number;
+  /** Costs by hash. */
+  readonly #windowGhosts: LRUCache<number, number>;
+  readonly #mainGhosts: LRUCache<number, number>;
+  readonly #windowBytes: { target: number; readonly min: number; readonly max: number };
   readonly #sketch: FrequencySketch;
   readonly #onEvicted: (piece: P) => void;
   #accesses = 0;
-  #counted = 0;
+  #uses = 0;
 
   /** `bytesMax`: a positive integer. `onEvicted`: told of each piece that had to go, not of those deleted. */
   constructor(bytesMax: number, onEvicted: (piece: P) => void) {
     this.bytesMax = bytesMax;
     this.#onEvicted = onEvicted;
-    this.#windowBytesMax = Math.min(bytesMax, Math.max(windowBytesMin, Math.floor(bytesMax * windowShare)));
-    this.#protectedBytesMax = Math.floor((bytesMax - this.#windowBytesMax) * protectedShare);
+    const windowBytes = (share: number) => Math.min(bytesMax, Math.max(windowBytesMin, bytesMax * share));
+    const { first, min, max } = windowShare;
+    this.#windowBytes = { target: windowBytes(first), min: windowBytes(min), max: windowBytes(max) };
     this.#sketch = new FrequencySketch(bytesMax / pieceBytesTypical);
     const segment = (): Segment<P> => new LRUCache({ maxSize: bytesMax, sizeCalculation: (piece) => piece.cost });
     this.#window = segment();
     this.#probation = segment();
     this.#protected = segment();
+    const ghosts = (share: number): LRUCache<number, number> =>
+      new LRUCache({ maxSize: Math.ceil(bytesMax * share), sizeCalculation: (cost) => cost });
+    this.#windowGhosts = ghosts(ghostShare.window);
+    this.#mainGhosts = ghosts(ghostShare.main);
   }
 
   get bytes(): number {
-    return this.#window.calculatedSize + this.#mainBytes;
+    return this.#window.calculatedSize + this.#probation.calculatedSize + this.#protected.calculatedSize;
   }
 
   get pieces(): number {
@@ -66,14 +77,17 @@ export class Admission<P extends Weighed<P>> {
 
   /** Whether a piece of this cost can be added at all. */
   fits(cost: number): boolean {
-    return cost <= this.#windowBytesMax;
+    return cost <= this.bytesMax;
   }
 
-  /** Takes in a new piece, one that fits, at the cost of others. */
+  /** Takes in a new piece, one that fits, after others have made room. */
   add(piece: P): void {
     this.#accesses += 1;
     this.#use(piece);
-    while (this.#window.calculatedSize + piece.cost > this.#windowBytesMax) this.#leaveWindow();
+    this.#learn(piece);
+    const { target } = this.#windowBytes;
+    while (this.#window.size > 0 && this.#window.calculatedSize + piece.cost > target) this.#leaveWindow(piece.cost);
+    while (this.bytes + piece.cost > this.bytesMax) this.#shrinkMain();
     move(piece, this.#window);
   }
 
@@ -81,15 +95,8 @@ export class Admission<P extends Weighed<P>> {
   touch(piece: P): void {
     this.#accesses += 1;
     if (this.#accesses - piece.usedAt > this.pieces * burstShare) this.#use(piece);
-    if (piece.segment !== this.#probation) {
-      piece.segment?.get(piece);
-      return;
-    }
-    move(piece, this.#protected);
-    while (this.#protected.calculatedSize > this.#protectedBytesMax) {
-      const demoted = this.#protected.pop();
-      if (demoted !== undefined) this.#settle(demoted);
-    }
+    if (piece.segment === this.#probation) this.#protect(piece);
+    else piece.segment?.get(piece);
   }
 
   delete(piece: P): void {
@@ -97,42 +104,58 @@ export class Admission<P extends Weighed<P>> {
     piece.segment = undefined;
   }
 
-  get #mainBytes(): number {
-    return this.#probation.calculatedSize + this.#protected.calculatedSize;
-  }
-
   #use(piece: P): void {
     piece.usedAt = this.#accesses;
     this.#sketch.count(piece.hash);
-    this.#counted += 1;
-    if (this.#counted < Math.max(countsMin, this.pieces * countsPerPiece)) return;
+    this.#uses += 1;
+    if (this.#uses < Math.max(usesMin, this.pieces * usesPerPiece)) return;
     this.#sketch.halve();
-    this.#counted = 0;
+    this.#uses = 0;
   }
 
-  /** The window's oldest goes on to the main part, or out. */
-  #leaveWindow(): void {
+  /** Moves the border between window and main part by what a returning piece shows. */
+  #learn({ hash, cost }: P): void {
+    const bytes = this.#windowBytes;
+    if (this.#windowGhosts.delete(hash)) bytes.target = Math.min(bytes.target + cost, bytes.max);
+    if (this.#mainGhosts.delete(hash)) bytes.target = Math.max(bytes.target - cost, bytes.min);
+  }
+
+  #protect(piece: P): void {
+    move(piece, this.#protected);
+    const bytesMax = (this.bytesMax - this.#windowBytes.target) * protectedShare;
+    while (this.#protected.calculatedSize > bytesMax) {
+      const demoted = this.#protected.pop();
+      if (demoted === undefined) return;
+      demoted.segment = undefined;
+      move(demoted, this.#probation);
+    }
+  }
+
+  /** The window's oldest goes on to the main part, or out, to make room for a newcomer. */
+  #leaveWindow(newcomerCost: number): void {
     const candidate = this.#window.pop();
     if (candidate === undefined) return;
-    const losers = this.#losersTo(candidate);
+    candidate.segment = undefined;
+    const lacking = this.bytes + candidate.cost + newcomerCost - this.bytesMax;
+    const losers = this.#losersTo(candidate, lacking);
     if (losers === undefined) {
-      this.#evict(candidate);
+      this.#windowGhosts.set(candidate.hash, candidate.cost);
+      this.#onEvicted(candidate);
       return;
     }
-    for (const loser of losers) this.#evict(loser);
-    this.#settle(candidate);
+    for (const loser of losers) this.#leaveMain(loser);
+    move(candidate, this.#probation);
   }
 
-  /** Those who must go for the candidate; undefined when together they were used as often as it was. */
-  #losersTo(candidate: P): P[] | undefined {
-    let lacking = this.#mainBytes + candidate.cost - (this.bytesMax - this.#windowBytesMax);
+  /** Those who must go for the candidate; undefined when one of them was used as often as it was. */
+  #losersTo(candidate: P, lackingBytes: number): P[] | undefined {
     const losers: P[] = [];
-    if (lacking <= 0) return losers;
-    let worth = this.#sketch.estimate(candidate.hash);
+    if (lackingBytes <= 0) return losers;
+    let lacking = lackingBytes;
+    const uses = this.#sketch.estimate(candidate.hash);
     for (const segment of [this.#probation, this.#protected]) {
       for (const victim of segment.rkeys()) {
-        worth -= this.#sketch.estimate(victim.hash);
-        if (worth <= 0) return undefined;
+        if (uses <= this.#sketch.estimate(victim.hash)) return undefined;
         losers.push(victim);
         lacking -= victim.cost;
         if (lacking <= 0) return losers;
@@ -141,13 +164,19 @@ export class Admission<P extends Weighed<P>> {
     return undefined;
   }
 
-  #settle(piece: P): void {
-    piece.segment = undefined;
-    move(piece, this.#probation);
+  /** The window has grown, or the newcomer is larger than it: the main part's oldest goes without a contest. */
+  #shrinkMain(): void {
+    for (const segment of [this.#probation, this.#protected]) {
+      for (const victim of segment.rkeys()) {
+        this.#leaveMain(victim);
+        return;
+      }
+    }
   }
 
-  #evict(piece: P): void {
+  #leaveMain(piece: P): void {
     this.delete(piece);
+    this.#mainGhosts.set(piece.hash, piece.cost);
     this.#onEvicted(piece);
   }
 }

@@ -5,7 +5,7 @@ import { hashOf } from './sketch.ts';
 
 /** What a piece costs beside its bytes: its objects here, in lru-cache and in V8. Measured, rounded up. */
 const pieceOverheadBytes = 512;
-/** A buffer that pins this many times its own length is copied. */
+/** A buffer that pins more than this many times its own length is copied. */
 const pinnedRatioMax = 1.125;
 
 export interface RamTierOptions {
@@ -60,7 +60,7 @@ export class RamTier implements Tier {
   put(id: RepresentationId, first: number, bytes: Buffer): void {
     const admission = this.#admission;
     if (admission === undefined || bytes.length === 0) return;
-    if (bytes.length > pieceBytes || !admission.fits(bytes.length * pinnedRatioMax + pieceOverheadBytes)) return;
+    if (bytes.length > pieceBytes || !admission.fits(costOf(bytes))) return;
     const piece = new Piece(id, first, owned(bytes));
     const list = this.#lists.get(id) ?? new PieceList<Piece>();
     const replaced = list.add(piece);
@@ -100,16 +100,26 @@ class Piece {
     this.first = first;
     this.length = bytes.length;
     this.bytes = bytes;
-    this.cost = bytes.buffer.byteLength + pieceOverheadBytes;
+    this.cost = costOf(bytes);
     this.hash = hashOf(id, first);
     this.segment = undefined;
   }
 }
 
-/** The bytes in memory of about their own size. A view keeps all of its ArrayBuffer alive, however small it is. */
+/** Memory held once the bytes are `owned`. */
+function costOf(bytes: Buffer): number {
+  return (pinsMore(bytes) ? bytes.length : bytes.buffer.byteLength) + pieceOverheadBytes;
+}
+
+/** The bytes in memory of about their own size. */
 function owned(bytes: Buffer): Buffer {
-  if (bytes.buffer.byteLength <= bytes.length * pinnedRatioMax) return bytes;
+  if (!pinsMore(bytes)) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);
   return copy;
+}
+
+/** A view keeps all of its ArrayBuffer alive, however small it is. */
+function pinsMore(bytes: Buffer): boolean {
+  return bytes.buffer.byteLength > bytes.length * pinnedRatioMax;
 }
