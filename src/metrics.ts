@@ -1,0 +1,215 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { RequestCounts } from './metrics/requests.ts';
+import { type Row, rowsOf, type Tallies, Tally, tallies } from './metrics/tally.ts';
+
+const directions = ['in', 'out'] as const;
+const originOutcomes = ['answered', 'unavailable', 'refused', 'timeout', 'broken', 'aborted'] as const;
+const peerOutcomes = ['have', 'pending', 'busy', 'miss', 'denied', 'timeout', 'broken', 'corrupt', 'aborted'] as const;
+
+export type PeerDirection = (typeof directions)[number];
+export type PeerOutcome = (typeof peerOutcomes)[number];
+export type OriginOutcome = (typeof originOutcomes)[number];
+
+/** What is read each time metrics are asked for. */
+export interface Readings {
+  readonly stores: { readonly ram: StoreReading; readonly disk: StoreReading };
+  /** Whether the disk tier takes writes. */
+  readonly diskWritable: boolean;
+  readonly connections: number;
+  readonly ready: boolean;
+  readonly upstreams: readonly { readonly map: string; readonly url: string; readonly up: boolean }[];
+}
+
+export interface StoreReading {
+  readonly bytes: number;
+  readonly bytesMax: number;
+  readonly pieces: number;
+}
+
+/** Every metric of the node. What counts events are tallies; what has a present value comes from `readings`. */
+export interface Metrics {
+  /** Set by the composition root once there is something to read; called once for each metric and scrape. */
+  readings: (() => Readings) | undefined;
+  readonly requests: RequestCounts;
+  readonly servedBytes: Tallies<'ram' | 'disk' | 'peer' | 'origin'>;
+  readonly originRequests: Tallies<OriginOutcome>;
+  readonly originBytes: Tally;
+  readonly peerBytes: Tallies<PeerDirection>;
+  readonly peerRequests: Readonly<Record<PeerDirection, Tallies<PeerOutcome>>>;
+  readonly evictedBytes: Tallies<'ram' | 'disk'>;
+  readonly purges: Tallies<'url' | 'prefix' | 'tag' | 'all'>;
+  readonly purgedResponses: Tally;
+  /** Media type of `text()`. */
+  readonly contentType: string;
+  /** All metrics in Prometheus' exposition format. */
+  text(): Promise<string>;
+}
+
+/** Declares every metric, once, in a registry of its own. `version` is that of this program. */
+export function createMetrics({ version }: { readonly version: string }): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const declare = new Declarer(registry);
+  const metrics: Metrics = {
+    readings: undefined,
+    requests: new RequestCounts({
+      duration: declare.histogram('eddy_client_request_duration_seconds', 'From a request to the end of its response'),
+      firstByte: declare.histogram('eddy_client_first_byte_seconds', 'From a request to the start of its response'),
+    }),
+    servedBytes: tallies(['ram', 'disk', 'peer', 'origin']),
+    originRequests: tallies(originOutcomes),
+    originBytes: new Tally(),
+    peerBytes: tallies(directions),
+    peerRequests: { in: tallies(peerOutcomes), out: tallies(peerOutcomes) },
+    evictedBytes: tallies(['ram', 'disk']),
+    purges: tallies(['url', 'prefix', 'tag', 'all']),
+    purgedResponses: new Tally(),
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+  };
+  declareRequests(declare, metrics);
+  declareSources(declare, metrics);
+  declareStores(declare, metrics);
+  declareState(declare, metrics);
+  const about: Row = [{ version, node: process.version }, 1];
+  declare.gauge('eddy_build_info', 'Always 1: its labels say what is running', {
+    labels: ['version', 'node'],
+    rows: () => [about],
+  });
+  return metrics;
+}
+
+function declareRequests(declare: Declarer, { requests }: Metrics): void {
+  declare.counter(
+    'eddy_client_requests_total',
+    'Requests of viewers that ended; fwd is why the cache went on (RFC 9211)',
+    {
+      labels: ['method', 'status', 'fwd'],
+      rows: () => requests.rows(),
+    },
+  );
+  declare.counter('eddy_client_body_bytes_total', 'Body bytes given to viewers', {
+    rows: () => [[{}, requests.totals().bytes]],
+  });
+  declare.gauge('eddy_client_requests_under_way', 'Requests of viewers that have not ended', {
+    rows: () => [[{}, requests.totals().underWay]],
+  });
+}
+
+function declareSources(declare: Declarer, metrics: Metrics): void {
+  declare.counter('eddy_served_body_bytes_total', 'Body bytes given to viewers, by where they came from', {
+    labels: ['tier'],
+    rows: () => rowsOf('tier', metrics.servedBytes),
+  });
+  declare.counter('eddy_origin_requests_total', 'Requests to origins, retries and resumptions included', {
+    labels: ['outcome'],
+    rows: () => rowsOf('outcome', metrics.originRequests),
+  });
+  declare.counter('eddy_origin_body_bytes_total', 'Body bytes received from origins', {
+    rows: () => [[{}, metrics.originBytes.value]],
+  });
+  declare.counter('eddy_peer_body_bytes_total', 'Body bytes received from peers (in) and given to them (out)', {
+    labels: ['direction'],
+    rows: () => rowsOf('direction', metrics.peerBytes),
+  });
+  declare.counter('eddy_peer_requests_total', 'Requests by peers (in) and to them (out)', {
+    labels: ['direction', 'outcome'],
+    rows: () =>
+      directions.flatMap((direction) =>
+        rowsOf('outcome', metrics.peerRequests[direction]).map(
+          ([labels, value]): Row => [{ direction, ...labels }, value],
+        ),
+      ),
+  });
+}
+
+function declareStores(declare: Declarer, metrics: Metrics): void {
+  const tiers = ['ram', 'disk'] as const;
+  const eachTier = (of: (store: StoreReading) => number) => (): Row[] => {
+    const stores = metrics.readings?.().stores;
+    return stores === undefined ? [] : tiers.map((tier) => [{ tier }, of(stores[tier])]);
+  };
+  const labels = ['tier'];
+  declare.gauge('eddy_store_bytes', 'Bytes a tier uses', { labels, rows: eachTier(({ bytes }) => bytes) });
+  declare.gauge('eddy_store_bytes_max', 'Bytes a tier may use', { labels, rows: eachTier(({ bytesMax }) => bytesMax) });
+  declare.gauge('eddy_store_pieces', 'Pieces a tier holds', { labels, rows: eachTier(({ pieces }) => pieces) });
+  declare.counter('eddy_evicted_bytes_total', 'Bytes of pieces that left a tier to make room', {
+    labels,
+    rows: () => rowsOf('tier', metrics.evictedBytes),
+  });
+  declare.counter('eddy_purges_total', 'Purges, by what they named', {
+    labels: ['kind'],
+    rows: () => rowsOf('kind', metrics.purges),
+  });
+  declare.counter('eddy_purged_responses_total', 'Stored responses dropped by purges', {
+    rows: () => [[{}, metrics.purgedResponses.value]],
+  });
+}
+
+function declareState(declare: Declarer, metrics: Metrics): void {
+  const reading = (of: (readings: Readings) => number) => (): Row[] => {
+    const readings = metrics.readings?.();
+    return readings === undefined ? [] : [[{}, of(readings)]];
+  };
+  declare.gauge('eddy_disk_writable', '1 while the disk tier takes writes, 0 while it is full or failing', {
+    rows: reading(({ diskWritable }) => Number(diskWritable)),
+  });
+  declare.gauge('eddy_client_connections', 'Open connections of viewers', {
+    rows: reading(({ connections }) => connections),
+  });
+  declare.gauge('eddy_ready', '1 while /readyz answers 200', { rows: reading(({ ready }) => Number(ready)) });
+  declare.gauge('eddy_origin_up', '1 while that origin is taken to be up', {
+    labels: ['map', 'url'],
+    rows: () => (metrics.readings?.().upstreams ?? []).map(({ map, url, up }): Row => [{ map, url }, Number(up)]),
+  });
+}
+
+/** From a hit in RAM, tens of microseconds, to a long download. */
+const latencyBucketsSeconds = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+
+interface Samples {
+  readonly labels?: readonly string[];
+  /** Called at each scrape. */
+  readonly rows: () => readonly Row[];
+}
+
+/** Declares metrics whose samples are read at each scrape: counting costs nothing but an addition. */
+class Declarer {
+  readonly #registry: Registry;
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  counter(name: string, help: string, { labels = [], rows }: Samples): void {
+    const counter: Counter = new Counter({
+      name,
+      help,
+      labelNames: labels,
+      registers: [this.#registry],
+      collect: () => {
+        counter.reset();
+        for (const [rowLabels, value] of rows()) counter.inc(rowLabels, value);
+      },
+    });
+  }
+
+  gauge(name: string, help: string, { labels = [], rows }: Samples): void {
+    const gauge: Gauge = new Gauge({
+      name,
+      help,
+      labelNames: labels,
+      registers: [this.#registry],
+      collect: () => {
+        gauge.reset();
+        for (const [rowLabels, value] of rows()) gauge.set(rowLabels, value);
+      },
+    });
+  }
+
+  histogram(name: string, help: string): Histogram {
+    return new Histogram({ name, help, buckets: latencyBucketsSeconds, registers: [this.#registry] });
+  }
+}

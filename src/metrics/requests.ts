@@ -1,0 +1,79 @@
+import type { Row } from './tally.ts';
+
+/** One finished request of a viewer. */
+export interface FinishedRequest {
+  readonly method: string;
+  /** 0 when nothing was sent. */
+  readonly status: number;
+  readonly hit: boolean;
+  /** Cache-Status `fwd` (RFC 9211 section 2.2). */
+  readonly fwd: string | undefined;
+  /** Of content, given to the transport. */
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly firstByteMs: number | undefined;
+}
+
+/** Sums over all requests so far. */
+export interface RequestTotals {
+  readonly ended: number;
+  readonly hits: number;
+  readonly underWay: number;
+  readonly bytes: number;
+}
+
+/** Where observed times go, in seconds. */
+export interface Histograms {
+  readonly duration: { observe(seconds: number): void };
+  readonly firstByte: { observe(seconds: number): void };
+}
+
+const methods = ['GET', 'HEAD', 'other'] as const;
+const forwards = ['none', 'bypass', 'method', 'uri-miss', 'vary-miss', 'miss', 'request', 'stale', 'partial'] as const;
+
+/** Counts the requests of viewers under labels whose values are bounded, whatever viewers send. */
+export class RequestCounts {
+  readonly #histograms: Histograms;
+  /** By status, method and fwd as one number. */
+  readonly #counts = new Map<number, number>();
+  #started = 0;
+  #ended = 0;
+  #hits = 0;
+  #bytes = 0;
+
+  constructor(histograms: Histograms) {
+    this.#histograms = histograms;
+  }
+
+  started(): void {
+    this.#started++;
+  }
+
+  finished({ method, status, hit, fwd, bytes, durationMs, firstByteMs }: FinishedRequest): void {
+    const methodIndex = method === 'GET' ? 0 : method === 'HEAD' ? 1 : 2;
+    const fwdIndex = hit ? 0 : Math.max(0, forwards.indexOf(fwd as (typeof forwards)[number]));
+    const statusKept = status >= 100 && status <= 599 ? status : 0;
+    const key = (statusKept * methods.length + methodIndex) * forwards.length + fwdIndex;
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+    this.#ended++;
+    if (hit) this.#hits++;
+    this.#bytes += bytes;
+    this.#histograms.duration.observe(durationMs / 1000);
+    if (firstByteMs !== undefined) this.#histograms.firstByte.observe(firstByteMs / 1000);
+  }
+
+  totals(): RequestTotals {
+    const underWay = Math.max(0, this.#started - this.#ended);
+    return { ended: this.#ended, hits: this.#hits, underWay, bytes: this.#bytes };
+  }
+
+  rows(): Row[] {
+    return [...this.#counts].map(([key, count]) => {
+      const fwd = forwards[key % forwards.length] ?? 'none';
+      const rest = Math.floor(key / forwards.length);
+      const method = methods[rest % methods.length] ?? 'other';
+      const status = String(Math.floor(rest / methods.length));
+      return [{ method, status, fwd }, count];
+    });
+  }
+}
