@@ -37,6 +37,8 @@ export interface VideoCacheOptions {
   /** In the order they are asked: peers, then origin. */
   readonly suppliers: readonly Supplier[];
   readonly policies: () => readonly MapPolicy[];
+  /** Stored responses kept in memory with their metadata, some 2 KB each; the rest is on disk only. */
+  readonly entriesMax: number;
   readonly now: () => number;
   /** Bytes given to viewers, by where they came from. */
   readonly onServed: (source: Source, bytes: number) => void;
@@ -52,8 +54,6 @@ interface Asked {
   readonly status: CacheStatus;
 }
 
-/** Stored responses kept in memory with their metadata; the rest is on disk only. */
-const entriesMax = 100_000;
 /** A change at the origin sends a request back to the start, this often. */
 const roundsMax = 4;
 const backgroundTimeoutMs = 60_000;
@@ -73,7 +73,7 @@ export class VideoCache implements Cache {
   constructor(options: VideoCacheOptions) {
     const tiers = options.disk === undefined ? [options.ram] : [options.ram, options.disk.tier];
     this.#options = options;
-    this.#entries = new Entries({ tiers, store: options.disk?.entries, entriesMax });
+    this.#entries = new Entries({ tiers, store: options.disk?.entries, entriesMax: options.entriesMax });
     this.#filler = new Filler({
       tiers,
       suppliers: options.suppliers,

@@ -63,6 +63,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     disk: disk && { tier: disk, entries: disk },
     suppliers: [supplier],
     policies: () => [policy],
+    entriesMax: 100_000,
     now,
     onServed: (source, bytes) => {
       served[source] += bytes;
