@@ -10,17 +10,19 @@ export interface Log {
   error(about: object, message: string): void;
 }
 
-/** One line of the access log. The members are already free of secrets; JSON values only. */
-export type AccessLog = (record: object) => void;
+/** The log of a node. */
+export interface ProcessLog extends Log {
+  /** One line of the access log at level info. The members are already free of secrets; JSON values only. */
+  access(record: object): void;
+  setLevel(level: string): void;
+}
 
-/** The log of the process. `log` and `access` are handed on; the rest is for whoever starts and ends the process. */
-export interface ProcessLog {
-  readonly log: Log;
-  readonly access: AccessLog;
+/** The log of the process: `log` is handed on, the rest is for whoever starts and ends the process. */
+export interface OpenLog {
+  readonly log: ProcessLog;
   /** A line that is written at any level, also `silent`. */
   always(about: object, message: string): void;
   fatal(about: object, message: string): void;
-  setLevel(level: string): void;
   /** Resolves when all lines are written, or could not be within a second. Never rejects. */
   flush(): Promise<void>;
 }
@@ -38,7 +40,7 @@ const waitingBytesMax = 16 * 1024 * 1024;
 const flushTimeoutMs = 1_000;
 
 /** A log of JSON lines on standard output, written without waiting. */
-export function openLog({ level, pretty: forPeople = false, destination }: LogOptions): ProcessLog {
+export function openLog({ level, pretty: forPeople = false, destination }: LogOptions): OpenLog {
   const output: Output =
     destination === undefined ? openStandardOutput() : { stream: destination, flush: async () => {} };
   const target = forPeople ? pretty({ destination: output.stream, colorize: true, sync: true }) : output.stream;
@@ -50,18 +52,18 @@ export function openLog({ level, pretty: forPeople = false, destination }: LogOp
       info: (about, message) => logger.info(about, message),
       warn: (about, message) => logger.warn(about, message),
       error: (about, message) => logger.error(about, message),
-    },
-    access: (record) => {
-      // Not through pino: this line is written for every request, and a plain stringify costs a tenth.
-      if (logger.isLevelEnabled('info')) {
-        target.write(`{"level":"info","msg":"request",${JSON.stringify(record).slice(1)}\n`);
-      }
+      access: (record) => {
+        // Not through pino: this line is written for every request, and a plain stringify costs a tenth.
+        if (logger.isLevelEnabled('info')) {
+          target.write(`{"level":"info","msg":"request",${JSON.stringify(record).slice(1)}\n`);
+        }
+      },
+      setLevel: (next) => {
+        logger.level = next;
+      },
     },
     always: (about, message) => unsilenced.info(about, message),
     fatal: (about, message) => unsilenced.fatal(about, message),
-    setLevel: (next) => {
-      logger.level = next;
-    },
     flush: output.flush,
   };
 }

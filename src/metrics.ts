@@ -91,8 +91,8 @@ function declareRequests(declare: Declarer, { requests }: Metrics): void {
   declare.counter('eddy_client_body_bytes_total', 'Body bytes given to viewers', {
     rows: () => [[{}, requests.totals().bytes]],
   });
-  declare.gauge('eddy_client_requests_under_way', 'Requests of viewers that have not ended', {
-    rows: () => [[{}, requests.totals().underWay]],
+  declare.gauge('eddy_client_requests_in_flight', 'Requests of viewers that have not ended', {
+    rows: () => [[{}, requests.totals().inFlight]],
   });
 }
 

@@ -16,9 +16,9 @@ export interface FinishedRequest {
 
 /** Sums over all requests so far. */
 export interface RequestTotals {
-  readonly ended: number;
+  readonly total: number;
   readonly hits: number;
-  readonly underWay: number;
+  readonly inFlight: number;
   readonly bytes: number;
 }
 
@@ -63,8 +63,8 @@ export class RequestCounts {
   }
 
   totals(): RequestTotals {
-    const underWay = Math.max(0, this.#started - this.#ended);
-    return { ended: this.#ended, hits: this.#hits, underWay, bytes: this.#bytes };
+    const inFlight = Math.max(0, this.#started - this.#ended);
+    return { total: this.#ended, hits: this.#hits, inFlight, bytes: this.#bytes };
   }
 
   rows(): Row[] {
