@@ -1,6 +1,6 @@
 import pino from 'pino';
 import pretty from 'pino-pretty';
-import { redacted } from './redact.ts';
+import { redacted } from './log/redact.ts';
 
 /** What parts of the node log to. First what a program reads, then what a person reads. */
 export interface Log {
