@@ -35,7 +35,7 @@ export class RepresentationContent implements Content {
 
   peek(first: number, last: number): readonly Buffer[] | undefined {
     if (last - first >= peekBytesMax) return undefined;
-    const { ram, onServed } = this.#options;
+    const { ram } = this.#options;
     const { id } = this.#representation;
     const buffers: Buffer[] = [];
     for (let offset = first; offset <= last; ) {
@@ -47,14 +47,16 @@ export class RepresentationContent implements Content {
       buffers.push(slice);
       offset += slice.length;
     }
-    onServed('ram', last - first + 1);
+    this.#given('ram', first, last);
     return buffers;
   }
 
   sourceOf(first: number): Source {
+    const ungiven = this.#representation.ungiven.sourceOf(first);
+    if (ungiven !== undefined) return ungiven;
     const place = this.#options.filler.locate(this.#representation, first);
     if (place.kind === 'tier') return place.tier.name;
-    if (place.kind === 'flight') return first < place.flight.given ? 'ram' : place.flight.source;
+    if (place.kind === 'flight') return first < place.flight.position ? 'ram' : place.flight.source;
     return 'origin';
   }
 
@@ -91,12 +93,12 @@ export class RepresentationContent implements Content {
 
   async #fromTier(reader: Reader, place: Extract<Place, { kind: 'tier' }>): Promise<Buffer | undefined> {
     const { tier, span } = place;
-    const { ram, onServed } = this.#options;
+    const { ram } = this.#options;
     const piece = await tier.read(this.#representation.id, span.first);
     if (piece === undefined) return this.#fruitless(reader);
     if (tier !== ram) ram.put(this.#representation.id, span.first, piece);
     const bytes = this.#cut(piece, reader, span.first);
-    onServed(tier.name, bytes.length);
+    this.#given(tier.name, reader.offset, reader.offset + bytes.length - 1);
     return bytes;
   }
 
@@ -109,12 +111,16 @@ export class RepresentationContent implements Content {
       return undefined;
     }
     const bytes = this.#cut(here, reader, reader.offset);
-    const end = reader.offset + bytes.length;
-    const again = Math.min(bytes.length, Math.max(0, flight.given - reader.offset));
-    if (again > 0) this.#options.onServed('ram', again);
-    if (again < bytes.length) this.#options.onServed(flight.source, bytes.length - again);
-    flight.given = Math.max(flight.given, end);
+    this.#given('ram', reader.offset, reader.offset + bytes.length - 1);
     return bytes;
+  }
+
+  /** Counts what a viewer gets: for the supplier that brought it the first time, for the tier after that. */
+  #given(tier: Source, first: number, last: number): void {
+    const { onServed } = this.#options;
+    const { ungiven } = this.#representation;
+    const rest = ungiven.empty ? last - first + 1 : ungiven.give(first, last, onServed);
+    if (rest > 0) onServed(tier, rest);
   }
 
   #cut(piece: Buffer, reader: Reader, pieceFirst: number): Buffer {

@@ -203,7 +203,9 @@ export class Filler {
     const planned = flight.last;
     try {
       for await (const chunk of body) {
+        const from = flight.position;
         flight.append(chunk);
+        if (flight.position > from) representation.ungiven.add(from, flight.position - 1, flight.source);
         // Only a flight that gave its rest away stops early; a full one reads on, to the end of the message.
         if (flight.ended || (flight.full && flight.last !== planned)) break;
         await representation.pace(flight);

@@ -19,8 +19,6 @@ export class Flight {
   /** The next byte to arrive. */
   position: number;
   source: Source = 'origin';
-  /** Bytes below this were given to a reader: what is given first counts for the source, again for RAM. */
-  given: number;
   error: EddyError | undefined;
   ended = false;
   readonly startedMs: number;
@@ -39,7 +37,6 @@ export class Flight {
     this.first = range.first;
     this.last = range.last;
     this.position = range.first;
-    this.given = range.first;
     this.#keep = options.keep;
     this.startedMs = options.nowMs;
     this.head = this.#headSettled.promise;
@@ -51,7 +48,6 @@ export class Flight {
   begin(range: { first: number; last: number | undefined }, source: Source): void {
     this.first = range.first;
     this.position = range.first;
-    this.given = Math.max(this.given, range.first);
     this.last =
       this.last === undefined || range.first < this.first ? range.last : Math.min(this.last, range.last ?? this.last);
     this.source = source;

@@ -3,6 +3,7 @@ import type { Flight } from './flight.ts';
 import { Reader } from './reader.ts';
 import { type FreshnessTerms, freshnessTerms } from './freshness.ts';
 import type { MapPolicy, StoredResponse } from './types.ts';
+import { Ungiven } from './ungiven.ts';
 import { validatorOf } from './validators.ts';
 
 /** What is left of a flight when its last reader leaves and it is finished all the same; a larger rest is given up. */
@@ -20,6 +21,7 @@ export class Representation {
   /** Target URI of the request that stored it, as the origin knows it. */
   readonly target: string;
   readonly flights = new Set<Flight>();
+  readonly ungiven = new Ungiven();
   /** Set once an origin answered a range with the whole: gaps then cost a fetch of everything. */
   rangesIgnored = false;
   #stored: StoredResponse;

@@ -22,7 +22,7 @@ export interface DiskOptions {
   readonly generationBytes?: number;
   /** Reads since it was written that earn a piece a second chance when its generation leaves. Default 1; 0: all. */
   readonly reappendHits?: number;
-  /** At most this share of a leaving generation is kept. Default 0.5. */
+  /** At most this share of a leaving generation is kept. Default 0.25, chosen by replaying traces. */
   readonly reappendShareMax?: number;
   /** Pieces whose places are known in memory, 32 bytes each. Default 1,000,000. */
   readonly openPiecesMax?: number;
@@ -54,7 +54,7 @@ export const generationRecordsMax = 262_144;
 
 /** @throws EddyError `internal` naming the option that is out of bounds. */
 export function diskSettings(options: DiskOptions): DiskSettings {
-  const { bytesMax, reappendShareMax = 0.5 } = options;
+  const { bytesMax, reappendShareMax = 0.25 } = options;
   if (!Number.isSafeInteger(bytesMax) || bytesMax < bytesMaxLeast) {
     throw outOfBounds(`disk budget ${bytesMax}`, `at least ${bytesMaxLeast} bytes`);
   }

@@ -1,0 +1,49 @@
+import type { Source } from './types.ts';
+
+interface Range {
+  readonly first: number;
+  last: number;
+  readonly source: Source;
+}
+
+/** Beyond it the oldest are forgotten, and their bytes count for the tier that gives them. */
+const rangesMax = 64;
+
+/** Bytes that a supplier brought and no viewer got yet: what is given first counts for the supplier, again for a tier. */
+export class Ungiven {
+  #ranges: Range[] = [];
+
+  get empty(): boolean {
+    return this.#ranges.length === 0;
+  }
+
+  add(first: number, last: number, source: Source): void {
+    const before = this.#ranges.find((range) => range.last + 1 === first && range.source === source);
+    if (before !== undefined) before.last = last;
+    else this.#ranges.push({ first, last, source });
+    if (this.#ranges.length > rangesMax) this.#ranges.shift();
+  }
+
+  sourceOf(offset: number): Source | undefined {
+    return this.#ranges.find(({ first, last }) => offset >= first && offset <= last)?.source;
+  }
+
+  /** first .. last is given: tells each source how much of it was its own, and returns the rest. */
+  give(first: number, last: number, count: (source: Source, bytes: number) => void): number {
+    let rest = last - first + 1;
+    const left: Range[] = [];
+    for (const range of this.#ranges) {
+      const [from, to] = [Math.max(first, range.first), Math.min(last, range.last)];
+      if (from > to) {
+        left.push(range);
+        continue;
+      }
+      count(range.source, to - from + 1);
+      rest -= to - from + 1;
+      if (range.first < from) left.push({ ...range, last: from - 1 });
+      if (range.last > to) left.push({ ...range, first: to + 1 });
+    }
+    this.#ranges = left;
+    return rest;
+  }
+}

@@ -1,0 +1,260 @@
+import { join } from 'node:path';
+import { VideoCache } from './cache/cache.ts';
+import type { Supplier } from './cache/types.ts';
+import type { Config } from './config.ts';
+import { type MapConfig, mapWithDefaults, policyOf } from './config/maps.ts';
+import { DiskTier } from './disk/tier.ts';
+import { EddyError } from './errors.ts';
+import { startAdmin } from './http/admin.ts';
+import { startViewers, type Viewers } from './http/listener.ts';
+import type { Log, ProcessLog } from './log.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import type { OriginMap } from './origin/origin-map.ts';
+import { OriginSupplier } from './origin/supplier.ts';
+import { RamTier } from './ram/tier.ts';
+import { startSampleOrigin } from './sample/origin.ts';
+import { version } from './version.ts';
+
+/** What a node tells once it serves. */
+export interface ReadyNode {
+  readonly http: readonly string[];
+  readonly admin: string;
+  readonly peerId: string | null;
+  readonly peers: readonly string[];
+  /** Page that plays the built-in sample through the cache, while that is served. */
+  readonly sample?: string;
+}
+
+export interface RunningNode {
+  readonly ready: ReadyNode;
+  /** Stops accepting, lets running responses finish within the drain deadline, and closes the store. */
+  drain(): Promise<void>;
+  /** Takes over maps and their lifetimes; what else differs needs a restart and is only logged. */
+  reload(config: Config): Promise<void>;
+}
+
+type NodeState = 'starting' | 'ready' | 'draining';
+
+/** The one place where the parts of a node meet. Rejects when it cannot listen. */
+export async function startNode(config: Config, { log }: { log: ProcessLog }): Promise<RunningNode> {
+  const startedMs = Date.now();
+  const metrics = createMetrics({ version });
+  let state: NodeState = 'starting';
+  const sample = config.maps.length > 0 ? undefined : await startSampleOrigin({ status: () => status() });
+  const maps = sample === undefined ? config.maps : [sampleMap(sample.url)];
+  const ram = new RamTier({ bytesMax: config.ramBytesMax, onEvicted: (bytes) => metrics.evictedBytes.ram.add(bytes) });
+  const disk = await openDisk(config, { log, metrics });
+  const origin = new ReplaceableOrigin(maps, { log, metrics });
+  let policies = maps.map(policyOf);
+  const cache = new VideoCache({
+    ram,
+    disk: disk.tier && { tier: disk.tier, entries: disk.tier },
+    suppliers: [origin],
+    policies: () => policies,
+    entriesMax: entriesMaxFor(config.ramBytesMax),
+    now: Date.now,
+    onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
+    onBackgroundError: (error) => log.warn({ reason: String(error) }, 'a validation in the background failed'),
+  });
+
+  const readiness = (): { ready: boolean; reasons: string[] } => {
+    const reasons = state === 'ready' ? [] : [`the node is ${state}`];
+    const health = disk.health();
+    if (health.state !== 'ok') reasons.push(`disk is ${health.state}: ${health.reason ?? 'unknown reason'}`);
+    return { ready: reasons.length === 0, reasons };
+  };
+  const stores = () => ({ ram: ram.stats(), disk: disk.tier?.stats() ?? { bytes: 0, bytesMax: 0, pieces: 0 } });
+  const status = () => statusOf({ metrics, stores: stores(), startedMs, ready: readiness().ready, origin, config });
+
+  const viewers = await startViewers({
+    listen: config.listen,
+    tlsListen: config.https,
+    ...(config.tls && { tls: config.tls }),
+    cache,
+    policies,
+    limits: config.limits,
+    log,
+    onStarted: () => metrics.requests.started(),
+    onFinished: (record) => {
+      metrics.requests.finished({ ...record, fwd: record.hit ? undefined : record.fwd });
+      if (config.accessLog) log.access(record);
+    },
+  });
+  const admin = await startAdmin({
+    listen: config.admin.listen,
+    token: config.admin.token,
+    metrics,
+    status,
+    peers: () => ({ peers: [] }),
+    streams: () => ({ streams: [] }),
+    readiness,
+    purge: (which, signal) => cache.purge(which, signal),
+    log,
+  });
+  metrics.readings = () => ({
+    stores: stores(),
+    diskWritable: disk.health().state === 'ok',
+    connections: viewers.connections(),
+    ready: readiness().ready,
+    upstreams: origin.health().map(({ map, url, state: upstream }) => ({ map, url, up: upstream === 'up' })),
+  });
+  state = 'ready';
+
+  return {
+    ready: {
+      http: viewers.urls,
+      admin: admin.url,
+      peerId: null,
+      peers: [],
+      ...(sample && { sample: pageUrl(viewers) }),
+    },
+    drain: async () => {
+      state = 'draining';
+      viewers.stopAccepting();
+      await viewers.drain(config.limits.drainMs);
+      await viewers.close();
+      await Promise.all([origin.close(), admin.close(), sample?.close()]);
+      await disk.tier?.close();
+    },
+    reload: async (next) => {
+      const nextMaps = sample === undefined ? next.maps : maps;
+      policies = nextMaps.map(policyOf);
+      origin.replace(nextMaps);
+      viewers.replacePolicies(policies);
+      log.setLevel(next.logLevel);
+      log.info({ maps: nextMaps.map(({ name }) => name) }, 'configuration reloaded');
+    },
+  };
+}
+
+/** Metadata may take about an eighth of what the pieces may, within bounds. */
+function entriesMaxFor(ramBytesMax: number): number {
+  return Math.min(100_000, Math.max(4_096, Math.floor(ramBytesMax / 16_384)));
+}
+
+interface Disk {
+  readonly tier: DiskTier | undefined;
+  health(): { readonly state: 'ok' | 'full' | 'failed'; readonly reason?: string };
+}
+
+/** A disk that cannot be used is no reason not to serve: the node runs from RAM and origin, and says so. */
+async function openDisk(config: Config, { log, metrics }: { log: Log; metrics: Metrics }): Promise<Disk> {
+  if (config.diskBytesMax === 0) return { tier: undefined, health: () => ({ state: 'ok' }) };
+  try {
+    const tier = await DiskTier.open({
+      directory: join(config.dataDir, 'store'),
+      bytesMax: config.diskBytesMax,
+      log,
+      onEvicted: (bytes) => metrics.evictedBytes.disk.add(bytes),
+    });
+    return { tier, health: () => tier.health() };
+  } catch (error) {
+    const state = error instanceof EddyError && error.code === 'disk-full' ? 'full' : 'failed';
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error({ directory: config.dataDir, reason }, 'the disk tier is off: serving from RAM and origin');
+    return { tier: undefined, health: () => ({ state, reason }) };
+  }
+}
+
+/** The origin supplier of the current configuration; one that is replaced still finishes what it has begun. */
+class ReplaceableOrigin implements Supplier {
+  readonly name = 'origin';
+  readonly #deps: { log: Log; metrics: Metrics };
+  #current: OriginSupplier;
+
+  constructor(maps: readonly MapConfig[], deps: { log: Log; metrics: Metrics }) {
+    this.#deps = deps;
+    this.#current = this.#create(maps);
+  }
+
+  supply(...asked: Parameters<Supplier['supply']>): ReturnType<Supplier['supply']> {
+    return this.#current.supply(...asked);
+  }
+
+  health(): ReturnType<OriginSupplier['health']> {
+    return this.#current.health();
+  }
+
+  replace(maps: readonly MapConfig[]): void {
+    const old = this.#current;
+    this.#current = this.#create(maps);
+    setTimeout(() => void old.close(), replacedLingerMs).unref();
+  }
+
+  close(): Promise<void> {
+    return this.#current.close();
+  }
+
+  #create(maps: readonly MapConfig[]): OriginSupplier {
+    const { log, metrics } = this.#deps;
+    return new OriginSupplier({
+      maps: maps.map(originMapOf),
+      log,
+      onAttempt: (outcome) => metrics.originRequests[outcome].add(1),
+      onBytes: (bytes) => metrics.originBytes.add(bytes),
+    });
+  }
+}
+
+const replacedLingerMs = 600_000;
+
+function originMapOf(map: MapConfig): OriginMap {
+  return {
+    name: map.name,
+    prefix: map.prefix,
+    upstreams: map.origins,
+    ...(map.host !== undefined && { hostField: map.host }),
+    fieldsAdded: map.headers,
+    redirectHosts: map.redirectHosts,
+    connectTimeoutMs: map.timeouts.connectMs,
+    firstByteTimeoutMs: map.timeouts.firstByteMs,
+    idleTimeoutMs: map.timeouts.idleMs,
+    attemptsMax: map.attemptsMax,
+    connectionsMax: map.connectionsMax,
+    requestsMax: map.requestsMax,
+  };
+}
+
+/** The sample is meant to be played from anywhere, so every site may read it. */
+function sampleMap(url: string): MapConfig {
+  return mapWithDefaults({ name: 'sample', prefix: '/', origins: [url], cors: true });
+}
+
+function pageUrl(viewers: Viewers): string {
+  const url = new URL(viewers.urls[0] ?? 'http://localhost');
+  if (url.hostname === '0.0.0.0' || url.hostname === '[::]') url.hostname = 'localhost';
+  return url.href;
+}
+
+function statusOf(node: {
+  metrics: Metrics;
+  stores: Readonly<Record<'ram' | 'disk', { bytes: number; bytesMax: number; pieces: number }>>;
+  startedMs: number;
+  ready: boolean;
+  origin: ReplaceableOrigin;
+  config: Config;
+}): object {
+  const { metrics, stores, startedMs, ready, origin, config } = node;
+  const requests = metrics.requests.totals();
+  const { ram, disk, peer } = metrics.servedBytes;
+  const bytes = {
+    client: requests.bytes,
+    ram: ram.value,
+    disk: disk.value,
+    peer: peer.value,
+    origin: metrics.originBytes.value,
+  };
+  const offload = bytes.client === 0 ? 0 : Math.min(1, Math.max(0, 1 - bytes.origin / bytes.client));
+  return {
+    version,
+    peerId: null,
+    cell: config.cell?.name ?? null,
+    uptimeSeconds: Math.floor((Date.now() - startedMs) / 1000),
+    ready,
+    tiers: stores,
+    bytes,
+    offload,
+    requests,
+    upstreams: origin.health(),
+  };
+}
