@@ -164,7 +164,7 @@ describe('under churn', () => {
 
   it('keeps what is read, by a second chance', async () => {
     const disk = await open({ bytesMax: 32 * mebibyte });
-    const hot = 6;
+    const hot = 3;
     await fill(disk, 1, { from: 0, to: hot });
     for (let round = 0; round < 20; round++) {
       expect(await readable(disk, 1, hot), `round ${round}`).toHaveLength(hot);
