@@ -1,0 +1,93 @@
+#!/usr/bin/env node
+import type { Config } from './config.ts';
+import { helpText } from './config/help.ts';
+import { type Loaded, loadConfig } from './config/load.ts';
+import { machine } from './config/machine.ts';
+import { type OpenLog, openLog } from './log.ts';
+import { type RunningNode, startNode } from './node.ts';
+import { version } from './version.ts';
+
+const exitFailed = 1;
+const exitBadConfig = 2;
+
+const argv = process.argv.slice(2);
+if (argv.includes('--help') || argv.includes('-h')) process.stdout.write(helpText(version));
+else if (argv.includes('--version')) process.stdout.write(`${version}\n`);
+else {
+  const { config, errors } = load();
+  if (config !== undefined) await run(config);
+  else {
+    process.stderr.write(errors.map((error) => `eddy: ${error}\n`).join(''));
+    process.exitCode = exitBadConfig;
+  }
+}
+
+/** Runs a node until a signal ends it. */
+async function run(config: Config): Promise<void> {
+  const output = openLog({ level: config.logLevel, pretty: process.stdout.isTTY === true });
+  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+    process.on(event, (error: unknown) => void fail(output, { error, message: 'an error nobody handled' }));
+  }
+  const starting = startNode(config, { log: output.log });
+  onSignals({ starting, output });
+  try {
+    const { ready } = await starting;
+    output.always(ready, 'ready');
+  } catch (error) {
+    await fail(output, { error, message: 'the node could not start' });
+  }
+}
+
+/** SIGTERM and SIGINT drain, a second one ends at once; SIGHUP reads the configuration again. */
+function onSignals({ starting, output }: { starting: Promise<RunningNode>; output: OpenLog }): void {
+  let draining = false;
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (draining) return fail(output, { error: undefined, message: `a second ${signal}: ended without draining` });
+    draining = true;
+    output.log.info({ signal }, 'draining');
+    try {
+      await (await starting).drain();
+      output.log.info({}, 'drained');
+      await exit(output, 0);
+    } catch (error) {
+      await fail(output, { error, message: 'draining failed' });
+    }
+  };
+  process.on('SIGTERM', (signal) => void end(signal));
+  process.on('SIGINT', (signal) => void end(signal));
+
+  let reloading = Promise.resolve();
+  process.on('SIGHUP', () => {
+    // One after the other: the last one read is the one that stays.
+    reloading = reloading.then(async () => {
+      if (!draining) await reload(await starting, output);
+    });
+  });
+}
+
+/** Keeps the configuration that runs when the new one is bad. */
+async function reload(node: RunningNode, { log }: OpenLog): Promise<void> {
+  try {
+    const { config, errors } = load();
+    if (config === undefined) return log.error({ errors }, 'the new configuration is bad: the old one stays');
+    log.setLevel(config.logLevel);
+    await node.reload(config);
+  } catch (error) {
+    log.error({ err: error }, 'the configuration could not be reloaded');
+  }
+}
+
+function load(): Loaded {
+  return loadConfig({ ...machine, argv, env: process.env });
+}
+
+async function fail(output: OpenLog, { error, message }: { error: unknown; message: string }): Promise<void> {
+  output.fatal(error === undefined ? {} : { err: error }, message);
+  await exit(output, exitFailed);
+}
+
+/** Ends the process even if something still holds it open. */
+async function exit({ flush }: OpenLog, code: number): Promise<void> {
+  await flush();
+  process.exit(code);
+}
