@@ -16,19 +16,21 @@ export function parseConfigFile(name: string, text: string): ConfigFile {
   const failed = (...errors: string[]): ConfigFile => ({ values: {}, errors, lineOf: () => undefined });
   if (text.length > bytesMax) return failed(`${name} has ${text.length} characters: must have at most ${bytesMax}`);
   const lines = new LineCounter();
-  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, maxAliasCount: 100 } as object);
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
     return failed(...document.errors.map(({ pos, message }) => `${name}:${lines.linePos(pos[0]).line}: ${message}`));
   }
   if (document.contents === null) return { values: {}, errors: [], lineOf: () => undefined };
   if (!isMap(document.contents)) return failed(`${name} must be a mapping of keys to values`);
+  const content = contentOf(document);
+  if (content === undefined) return failed(`${name} uses aliases too often: must be smaller when they are written out`);
   const spelled = new Map<string, string>();
   const values: Record<string, unknown> = {};
   const errors: string[] = [];
-  for (const [key, value] of Object.entries(document.toJS() as Record<string, unknown>)) {
+  for (const [key, value] of Object.entries(content)) {
     const known = options.some((option) => option.flag === key) ? camelCase(key) : key;
     if (Object.hasOwn(values, known)) errors.push(`${name}: ${known} is given more than once`);
-    Object.defineProperty(values, known, { value, enumerable: true });
+    else Object.defineProperty(values, known, { value, enumerable: true });
     spelled.set(known, key);
   }
   const lineOf = ([top, ...rest]: readonly PropertyKey[]) => {
@@ -39,6 +41,15 @@ export function parseConfigFile(name: string, text: string): ConfigFile {
     return undefined;
   };
   return { values, errors, lineOf };
+}
+
+/** Undefined for documents made to be huge once their aliases are resolved. */
+function contentOf(document: ReturnType<typeof parseDocument>): Record<string, unknown> | undefined {
+  try {
+    return document.toJS({ maxAliasCount: 100 }) as Record<string, unknown>;
+  } catch {
+    return undefined;
+  }
 }
 
 function offsetOf(document: ReturnType<typeof parseDocument>, path: readonly PropertyKey[]): number | undefined {

@@ -105,11 +105,13 @@ function nameInFile(
 
 function readConfigFile(name: string | undefined, { readFile }: LoadOptions): ConfigFile {
   if (name === undefined) return { values: {}, errors: [], lineOf: () => undefined };
+  let text: string;
   try {
-    return parseConfigFile(name, readFile(name));
+    text = readFile(name);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     const why = `--config is ${JSON.stringify(name)}: must be a file that can be read (${code ?? String(error)})`;
     return { values: {}, errors: [why], lineOf: () => undefined };
   }
+  return parseConfigFile(name, text);
 }
