@@ -1,0 +1,106 @@
+import { Writable } from 'node:stream';
+import { describe, expect, it } from 'vitest';
+import { EddyError } from '../../src/errors.ts';
+import { openLog } from '../../src/log.ts';
+
+function logTo(level: string) {
+  let text = '';
+  const destination = new Writable({
+    write: (chunk, _encoding, done) => {
+      text += String(chunk);
+      done();
+    },
+  });
+  const lines = () =>
+    text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+  return { ...openLog({ level, destination }), lines };
+}
+
+describe('the log', () => {
+  it('is JSON lines with level, time and message', () => {
+    const { log, lines } = logTo('info');
+    log.debug({}, 'not shown');
+    log.warn({ bytes: 3 }, 'shown');
+    expect(lines()).toEqual([{ level: 'warn', time: expect.any(Number), bytes: 3, msg: 'shown' }]);
+  });
+
+  it('writes some lines at any level', () => {
+    const { log, always, fatal, lines } = logTo('silent');
+    log.error({}, 'not shown');
+    log.access({ status: 200 });
+    always({ http: ['http://a.example'] }, 'ready');
+    fatal({ err: new Error('broken') }, 'over');
+    expect(lines()).toMatchObject([
+      { level: 'info', msg: 'ready', http: ['http://a.example'] },
+      { level: 'fatal', msg: 'over', err: { type: 'Error', message: 'broken' } },
+    ]);
+  });
+
+  it('changes its level while it runs', () => {
+    const { log, lines } = logTo('error');
+    log.setLevel('debug');
+    log.debug({}, 'shown');
+    expect(lines()).toMatchObject([{ level: 'debug' }]);
+  });
+
+  it('has one line for each request, at level info', () => {
+    const { log, lines } = logTo('info');
+    log.access({ time: 1, status: 206, error: undefined, userAgent: 'quo"te\n' });
+    log.setLevel('warn');
+    log.access({ time: 2 });
+    expect(lines()).toEqual([{ level: 'info', msg: 'request', time: 1, status: 206, userAgent: 'quo"te\n' }]);
+  });
+});
+
+describe('secrets', () => {
+  it.each([
+    { authorization: 'Bearer hunter2' },
+    { request: { headers: { cookie: 'hunter2' } } },
+    { cookie: ['hunter2'] },
+    { adminToken: 'hunter2' },
+    { maps: [{ headers: { Authorization: 'hunter2' } }] },
+    { url: 'https://user:hunter2@a.example/' },
+    { target: '/a.m3u8?x=1&hdnts=hunter2&y=2' },
+    { target: '/a?access_token=hunter2' },
+    { message: 'sent Authorization: Bearer hunter2' },
+    { err: new Error('GET /a?sig=hunter2', { cause: new Error('https://u:hunter2@b.example') }) },
+    { key: Buffer.from('hunter2') },
+    { deep: { a: { b: { c: { d: { e: { f: { g: 'hunter2' } } } } } } } },
+  ])('are not in the log: %j', (about) => {
+    const { log, lines } = logTo('info');
+    log.error(about, 'message');
+    const [line] = lines();
+    expect(line).toMatchObject({ level: 'error', msg: 'message' });
+    expect(JSON.stringify(line)).not.toContain('hunter2');
+  });
+
+  it('leave counts and plain text alone', () => {
+    const { log, lines } = logTo('info');
+    const about = { tokens: 3, hasToken: true, url: 'http://a.example/x?y=1', reasons: ['disk is full'], none: null };
+    log.info(about, 'message');
+    expect(lines()).toMatchObject([about]);
+  });
+});
+
+it('errors of the program keep their code, side and cause', () => {
+  const { log, lines } = logTo('info');
+  const cause = new Error('ECONNRESET');
+  log.error({ err: new EddyError('origin-broken', 'cut off', { side: 'upstream', cause }) }, 'failed');
+  expect(lines()).toMatchObject([
+    { err: { type: 'EddyError', code: 'origin-broken', side: 'upstream', cause: { message: 'ECONNRESET' } } },
+  ]);
+});
+
+it('what is logged is bounded', () => {
+  const { log, lines } = logTo('info');
+  const circular: Record<string, unknown> = {
+    text: 'x'.repeat(100_000),
+    list: Array.from({ length: 10_000 }, () => 1),
+  };
+  circular['self'] = circular;
+  log.info(circular, 'big');
+  expect(JSON.stringify(lines()[0]).length).toBeLessThan(100_000);
+});
