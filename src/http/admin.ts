@@ -82,7 +82,6 @@ async function serve(
   response: ServerResponse,
   { routes, guard, log }: { routes: ReadonlyMap<string, Route>; guard: AdminGuard; log: AdminOptions['log'] },
 ): Promise<void> {
-  // A client that breaks off is no event.
   response.on('error', () => {});
   try {
     const reply = await replyTo(request, { routes, guard });
@@ -90,6 +89,8 @@ async function serve(
     const close = !request.complete;
     sendReply(response, reply, { head: request.method === 'HEAD', close });
   } catch (error) {
+    // A client that breaks off is no event.
+    if (request.socket.destroyed) return;
     log.error({ err: error, target: request.url }, 'an admin request failed');
     if (response.headersSent) response.destroy();
     else sendReply(response, problem(500, 'internal error: see the log'), { head: false, close: true });
