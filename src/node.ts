@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { VideoCache } from './cache/cache.ts';
-import type { Supplier } from './cache/types.ts';
 import type { Config } from './config.ts';
 import { type MapConfig, mapWithDefaults, policyOf } from './config/maps.ts';
 import { DiskTier } from './disk/tier.ts';
@@ -9,8 +8,8 @@ import { startAdmin } from './http/admin.ts';
 import { startViewers, type Viewers } from './http/listener.ts';
 import type { Log, ProcessLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import type { OriginMap } from './origin/origin-map.ts';
-import { OriginSupplier } from './origin/supplier.ts';
+import { ReplaceableOrigin } from './node/replaceable-origin.ts';
+import { statusOf } from './node/status.ts';
 import { RamTier } from './ram/tier.ts';
 import { startSampleOrigin } from './sample/origin.ts';
 import { version } from './version.ts';
@@ -156,65 +155,6 @@ async function openDisk(config: Config, { log, metrics }: { log: Log; metrics: M
   }
 }
 
-/** The origin supplier of the current configuration; one that is replaced still finishes what it has begun. */
-class ReplaceableOrigin implements Supplier {
-  readonly name = 'origin';
-  readonly #deps: { log: Log; metrics: Metrics };
-  #current: OriginSupplier;
-
-  constructor(maps: readonly MapConfig[], deps: { log: Log; metrics: Metrics }) {
-    this.#deps = deps;
-    this.#current = this.#create(maps);
-  }
-
-  supply(...asked: Parameters<Supplier['supply']>): ReturnType<Supplier['supply']> {
-    return this.#current.supply(...asked);
-  }
-
-  health(): ReturnType<OriginSupplier['health']> {
-    return this.#current.health();
-  }
-
-  replace(maps: readonly MapConfig[]): void {
-    const old = this.#current;
-    this.#current = this.#create(maps);
-    setTimeout(() => void old.close(), replacedLingerMs).unref();
-  }
-
-  close(): Promise<void> {
-    return this.#current.close();
-  }
-
-  #create(maps: readonly MapConfig[]): OriginSupplier {
-    const { log, metrics } = this.#deps;
-    return new OriginSupplier({
-      maps: maps.map(originMapOf),
-      log,
-      onAttempt: (outcome) => metrics.originRequests[outcome].add(1),
-      onBytes: (bytes) => metrics.originBytes.add(bytes),
-    });
-  }
-}
-
-const replacedLingerMs = 600_000;
-
-function originMapOf(map: MapConfig): OriginMap {
-  return {
-    name: map.name,
-    prefix: map.prefix,
-    upstreams: map.origins,
-    ...(map.host !== undefined && { hostField: map.host }),
-    fieldsAdded: map.headers,
-    redirectHosts: map.redirectHosts,
-    connectTimeoutMs: map.timeouts.connectMs,
-    firstByteTimeoutMs: map.timeouts.firstByteMs,
-    idleTimeoutMs: map.timeouts.idleMs,
-    attemptsMax: map.attemptsMax,
-    connectionsMax: map.connectionsMax,
-    requestsMax: map.requestsMax,
-  };
-}
-
 /** The sample is meant to be played from anywhere, so every site may read it. */
 function sampleMap(url: string): MapConfig {
   return mapWithDefaults({ name: 'sample', prefix: '/', origins: [url], cors: true });
@@ -224,37 +164,4 @@ function pageUrl(viewers: Viewers): string {
   const url = new URL(viewers.urls[0] ?? 'http://localhost');
   if (url.hostname === '0.0.0.0' || url.hostname === '[::]') url.hostname = 'localhost';
   return url.href;
-}
-
-function statusOf(node: {
-  metrics: Metrics;
-  stores: Readonly<Record<'ram' | 'disk', { bytes: number; bytesMax: number; pieces: number }>>;
-  startedMs: number;
-  ready: boolean;
-  origin: ReplaceableOrigin;
-  config: Config;
-}): object {
-  const { metrics, stores, startedMs, ready, origin, config } = node;
-  const requests = metrics.requests.totals();
-  const { ram, disk, peer } = metrics.servedBytes;
-  const bytes = {
-    client: requests.bytes,
-    ram: ram.value,
-    disk: disk.value,
-    peer: peer.value,
-    origin: metrics.originBytes.value,
-  };
-  const offload = bytes.client === 0 ? 0 : Math.min(1, Math.max(0, 1 - bytes.origin / bytes.client));
-  return {
-    version,
-    peerId: null,
-    cell: config.cell?.name ?? null,
-    uptimeSeconds: Math.floor((Date.now() - startedMs) / 1000),
-    ready,
-    tiers: stores,
-    bytes,
-    offload,
-    requests,
-    upstreams: origin.health(),
-  };
 }

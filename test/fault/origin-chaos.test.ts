@@ -37,6 +37,7 @@ test('whatever goes wrong: right bytes, or right bytes and an error; and every p
       length,
       faultTimes: Math.floor(random() * 4),
       [fault ?? 'none']: fault === 'refuseTimes' ? 1 : somewhere(),
+      refuseFields: { 'Retry-After': '0' },
       ...(random() < 0.2 && { changeAfterRequests: 1 }),
     };
     const first = random() < 0.5 ? 0 : Math.floor(random() * length);

@@ -16,7 +16,7 @@ afterEach(async () => {
 
 describe('read while write', () => {
   test('1,000 viewers of one cold segment cost one request', async () => {
-    const segment = { length: 2 * mebibyte, delayMs: 50, fields: { 'Cache-Control': 'max-age=60' } };
+    const segment = { length: 400_000, delayMs: 50, fields: { 'Cache-Control': 'max-age=60' } };
     origin = await startOrigin({ '/seg.ts': segment });
     edge = await startEdge({ origins: [origin.url] });
     const views = await Promise.all(Array.from({ length: 1000 }, () => view(`${edge.url}/seg.ts`)));
