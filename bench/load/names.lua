@@ -1,0 +1,13 @@
+-- Arguments: object bytes, prefix of names, first number, count of names.
+local bytes, prefix, first, count
+local done = 0
+
+function init(args)
+  bytes, prefix, first, count = args[1], args[2], tonumber(args[3]), tonumber(args[4])
+end
+
+function request()
+  local number = first + done % count
+  done = done + 1
+  return wrk.format("GET", "/o/" .. bytes .. "/" .. prefix .. string.format("%d", number) .. ".m4s")
+end

@@ -1,0 +1,138 @@
+import { contenders, startAll } from '../fleet.ts';
+import { figuresOf, type Sample, sample, type Tool } from '../measure.ts';
+import { objectTarget, type Workload, workloadOf } from '../objects.ts';
+import type { BenchOptions, Protocol } from '../options.ts';
+import type { Server } from '../servers/server.ts';
+import { verifyHits } from '../verify.ts';
+import { chartsOf, ratiosOf, type Row } from './compare-ratios.ts';
+import type { Bench, Finding, Scenario } from './scenario.ts';
+
+/** What is held constant while servers take turns. */
+interface Cell {
+  readonly tool: Tool;
+  readonly protocol: Protocol;
+  readonly workload: Workload;
+  readonly connections: number;
+}
+
+const warmUpSeconds = 1;
+/** autocannon parses responses in JavaScript: one number of connections shows what it can show. */
+const autocannonConnections = 64;
+
+/** Hits of one object in each server's memory, servers in turns within each cell. */
+export const compare: Scenario = {
+  id: 'compare',
+  title: 'Hits, side by side',
+  programs: (options) => [...chosenFrom(options).flatMap(({ programs }) => programs), 'wrk'],
+  run: async (bench) => {
+    const servers = await startAll(chosenFrom(bench.options), bench.server);
+    const rows: Row[] = [];
+    const failures: string[] = [];
+    for (const cell of cellsOf(bench.options)) {
+      const measured = await measureCell(bench, { cell, servers, failures });
+      rows.push(...measured);
+      bench.show(titleOf(cell), measured.map(lineOf));
+    }
+    const ratios = ratiosOf(rows);
+    bench.show('Eddy against the best peer of each cell (over 1: Eddy is ahead)', ratios);
+    return { findings: rows.map(findingOf), ratios, notes, charts: chartsOf(rows), failures };
+  },
+};
+
+const notes = [
+  'Requests per CPU second count the CPU time of the server with its children and, where there is one, its log writer.',
+  'Bytes are what the load generator read, header sections included.',
+  'RSS leaves the page cache out, where nginx and Traffic Server keep what they serve from files.',
+  'Varnish has no TLS of its own. Its row without a log writer is not among the peers that ratios are taken to.',
+];
+
+function chosenFrom(options: BenchOptions) {
+  const known = contenders(options);
+  const { servers, quick } = options;
+  if (servers === undefined) return quick ? known.filter(({ id }) => !quickOmits.includes(id)) : known;
+  const unknown = servers.find((id) => known.every((each) => each.id !== id));
+  if (unknown !== undefined) throw new Error(`--servers ${unknown}: must be of ${known.map(({ id }) => id)}`);
+  return known.filter(({ id }) => servers.includes(id));
+}
+
+const quickOmits: readonly string[] = ['nginx-sendfile', 'nginx-slice-sendfile', 'nginx-slice-copy', 'varnish-no-log'];
+
+function cellsOf({ tools, protocols, sizes, connections }: BenchOptions): readonly Cell[] {
+  return tools.flatMap((tool) =>
+    protocols.flatMap((protocol) =>
+      sizes.map(workloadOf).flatMap((workload) => {
+        const counts = tool === 'wrk' ? connections : [autocannonConnections];
+        return counts.map((each): Cell => ({ tool, protocol, workload, connections: each }));
+      }),
+    ),
+  );
+}
+
+async function measureCell(
+  bench: Bench,
+  about: { readonly cell: Cell; readonly servers: readonly Server[]; readonly failures: string[] },
+): Promise<readonly Row[]> {
+  const { cell, servers, failures } = about;
+  const ready = new Map<Server, { url: string; samples: Sample[] }>();
+  for (const server of servers) {
+    const url = urlOf(server, cell);
+    if (url === undefined) continue;
+    try {
+      await verifyHits(server, { origin: bench.origin, url, workload: cell.workload });
+      await sample(bench.rig, { server, tool: cell.tool, load: loadOf(cell, { url, seconds: warmUpSeconds }) });
+      ready.set(server, { url, samples: [] });
+    } catch (error) {
+      bench.rig.signal.throwIfAborted();
+      failures.push(`${titleOf(cell)}: ${String(error)}`);
+      bench.say(`  ${String(error)}`);
+    }
+  }
+  for (let round = 0; round < bench.options.rounds; round++) {
+    for (const [server, { url, samples }] of ready) {
+      samples.push(await measureOnce(bench, { cell, server, url, failures }));
+    }
+  }
+  return [...ready].map(([server, { samples }]) => rowOf(cell, { server, samples }));
+}
+
+async function measureOnce(
+  { rig, origin, options }: Bench,
+  { cell, server, url, failures }: { cell: Cell; server: Server; url: string; failures: string[] },
+): Promise<Sample> {
+  const before = await origin.count();
+  const result = await sample(rig, { server, tool: cell.tool, load: loadOf(cell, { url, seconds: options.seconds }) });
+  const asked = (await origin.count()).requests - before.requests;
+  const what = `${titleOf(cell)}: ${server.name}`;
+  if (result.errors > 0) failures.push(`${what} had ${result.errors} errors in ${result.requests} requests`);
+  if (asked > 0) failures.push(`${what} asked the origin ${asked} times while it should have hit`);
+  return result;
+}
+
+function urlOf(server: Server, { protocol, workload }: Cell): string | undefined {
+  const base = protocol === 'http' ? server.http : server.https;
+  return base === undefined ? undefined : base + objectTarget(workload.objectBytes, 'hit');
+}
+
+function loadOf({ connections, workload }: Cell, { url, seconds }: { url: string; seconds: number }) {
+  return { url, connections, seconds, range: workload.range };
+}
+
+function rowOf(cell: Cell, { server, samples }: { server: Server; samples: readonly Sample[] }): Row {
+  const { tool, protocol, workload, connections } = cell;
+  const { product, name, version, reference } = server;
+  const about = { product, server: name, version, reference };
+  return { tool, protocol, size: workload.id, connections, ...about, figures: figuresOf(samples) };
+}
+
+function findingOf({ figures, reference: _reference, ...about }: Row): Finding {
+  return { ...about, ...figures };
+}
+
+/** Without what the title of a cell's table says. */
+function lineOf({ server, figures }: Row): Finding {
+  return { server, ...figures };
+}
+
+function titleOf({ tool, protocol, workload, connections }: Cell): string {
+  return `${workload.label}, ${connections} connections, ${protocol.toUpperCase()}, ${tool}`;
+}
