@@ -2,6 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { LeanFront } from './lean-front.ts';
 
 const restingCheckMs = 100;
 
@@ -9,6 +10,7 @@ const restingCheckMs = 100;
 export class Connections {
   readonly #drainGraceMs: number;
   readonly #servers: HttpServer[] = [];
+  readonly #leanFronts: LeanFront[] = [];
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #whenEmpty: (() => void)[] = [];
@@ -38,6 +40,10 @@ export class Connections {
       });
     });
     this.#servers.push(server);
+  }
+
+  addLeanFront(front: LeanFront): void {
+    this.#leanFronts.push(front);
   }
 
   addSession(session: ServerHttp2Session): void {
@@ -90,6 +96,7 @@ export class Connections {
 
   #closeResting(): void {
     for (const server of this.#servers) server.closeIdleConnections();
+    for (const front of this.#leanFronts) front.closeIdle();
     // Connections opened ahead of need have not begun a request either.
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
   }

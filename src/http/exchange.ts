@@ -73,7 +73,7 @@ export class Exchange {
   }
 
   #answer(): Promise<void> | undefined {
-    const read = readRequest(this.#head, this.#front.limits);
+    const read = this.#head.read ?? readRequest(this.#head, this.#front.limits);
     if (!('kind' in read)) return this.#send(read);
     const local = localReply(read);
     if (local !== undefined) return this.#send(local);

@@ -11,6 +11,7 @@ import { Connections } from './connections.ts';
 import type { Front, ViewerLog } from './exchange.ts';
 import { createHttp1Server } from './http1-server.ts';
 import { createHttp2Server } from './http2-server.ts';
+import { LeanFront } from './lean-front.ts';
 import { type ViewerLimits, viewerLimitsDefault } from './limits.ts';
 import { longestFirst } from './policies.ts';
 
@@ -29,6 +30,8 @@ export interface ViewersOptions {
   /** The longest prefix that covers a path wins; a path that none covers is answered with 404. */
   readonly policies: readonly MapPolicy[];
   readonly limits?: Partial<ViewerLimits>;
+  /** False: every connection is read by node:http from its first byte. Default true. */
+  readonly lean?: boolean;
   readonly log: ViewerLog;
   readonly onStarted?: () => void;
   /** Once for each request, when its response is out or its viewer gone. */
@@ -69,6 +72,7 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
   const secure = await startSecure(options, { create: (tls) => createHttp1Server(http1, tls) as HttpsServer, limits });
   const plain = options.listen.map((address) => ({ address, server: createHttp1Server(http1) as HttpServer }));
   for (const { server } of secure.servers) shareWithHttp2(server, http2);
+  if (options.lean !== false) for (const { server } of plain) connections.addLeanFront(new LeanFront(server, http1));
 
   const bound = [...plain, ...secure.servers];
   for (const { server } of bound) connections.addServer(server, limits.connectionsMax);
@@ -139,8 +143,11 @@ function shareWithHttp2(server: HttpsServer, http2: Http2Server): void {
   server.on('tlsClientError', (_error, socket: Socket) => socket.destroy());
 }
 
+/** Connections waiting to be accepted: a crowd that comes at once is not turned away. The system may allow fewer. */
+const backlogMax = 4096;
+
 async function listen(server: NetServer, { host, port }: ListenAddress): Promise<void> {
-  server.listen({ host, port });
+  server.listen({ host, port, backlog: backlogMax });
   await once(server, 'listening');
 }
 

@@ -1,4 +1,5 @@
 import type { Fields } from '../fields.ts';
+import type { ReadRequest } from './request.ts';
 
 /** A request as its transport read it: parsed into parts, not yet validated. */
 export interface RequestHead {
@@ -16,6 +17,8 @@ export interface RequestHead {
   readonly remote: string;
   /** Content; present when the message has any. The first read sends 100 (Continue) where it was asked for. */
   readonly body?: AsyncIterable<Uint8Array> | undefined;
+  /** What a transport that validates by itself made of it. */
+  readonly read?: ReadRequest;
 }
 
 /** Where a response goes. Implemented once for each transport, so that nothing else knows which one it is. */

@@ -1,0 +1,182 @@
+import type { Socket } from 'node:net';
+import { Exchange, type Front } from './exchange.ts';
+import { LeanReader, type LeanRequest } from './lean-request.ts';
+import { LeanResponder } from './lean-responder.ts';
+import type { ViewerLimits } from './limits.ts';
+
+export interface LeanOptions {
+  readonly front: Front;
+  readonly limits: ViewerLimits;
+  /** Whether this process is going away: every response then ends its connection. */
+  readonly draining: () => boolean;
+  /** Milliseconds; up to a second more than the clock says, never less. */
+  readonly coarseNow: () => number;
+  /** Takes over the socket, whose unread bytes were put back, for good. */
+  readonly onHandedOver: (connection: LeanConnection, socket: Socket) => void;
+  readonly onClosed: (connection: LeanConnection) => void;
+}
+
+/** node:http gives a viewer this much longer than it announces, so that fewer requests meet a closing connection. */
+const keepAliveGraceMs = 1000;
+
+/**
+ * A connection as long as its requests are plain. They are answered one after the other; the first one that is not
+ * plain, and all behind it, are left to somebody else once every response before it is out.
+ */
+export class LeanConnection {
+  readonly #socket: Socket;
+  readonly #options: LeanOptions;
+  readonly #reader: LeanReader;
+  readonly #responder: LeanResponder;
+  readonly #remote: string;
+  #exchange: Exchange | undefined;
+  /** Input behind the request being answered. The socket is paused meanwhile, so that it is one read at most. */
+  #unread: Buffer | undefined;
+  #serving = false;
+  /** Requests taken since all input was used up. */
+  #pipelined = 0;
+  #over = false;
+  #restsUntilMs: number;
+
+  constructor(socket: Socket, options: LeanOptions) {
+    const { limits, draining, coarseNow } = options;
+    this.#socket = socket;
+    this.#options = options;
+    this.#reader = new LeanReader(limits);
+    this.#responder = new LeanResponder(socket, { ...limits, draining, onSent: () => this.#onSent() });
+    this.#remote = socket.remoteAddress ?? '';
+    this.#restsUntilMs = coarseNow() + limits.headTimeoutMs;
+    socket.on('data', this.#onData);
+    socket.on('end', this.#onEnd);
+    socket.on('close', this.#onClose);
+    socket.on('error', this.#onError);
+    socket.on('timeout', this.#onTimeout);
+  }
+
+  /** Whether it waits for a request. */
+  get idle(): boolean {
+    return this.#exchange === undefined;
+  }
+
+  /** Ends a connection that waits for a request longer than it may. */
+  closeIfExpired(nowMs: number): void {
+    if (this.idle && nowMs >= this.#restsUntilMs) this.close();
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#over) return;
+    if (this.#exchange === undefined) this.#serve(chunk);
+    else this.#keep(this.#unread === undefined ? chunk : Buffer.concat([this.#unread, chunk]));
+  };
+
+  /** Nothing more comes. What has begun to go out is finished; a viewer that still waits for an answer is taken for gone. */
+  readonly #onEnd = (): void => {
+    if (this.#exchange === undefined || !this.#responder.begun) this.#end();
+  };
+
+  readonly #onClose = (): void => {
+    this.#exchange?.closed(false);
+    this.#over = true;
+    this.#options.onClosed(this);
+  };
+
+  readonly #onTimeout = (): void => {
+    if (this.#socket.writableLength > 0) this.#socket.destroy();
+  };
+
+  /** The close that follows tells all there is to tell. */
+  readonly #onError = (): void => {};
+
+  #serve(input: Buffer): void {
+    const text = input.toString('latin1');
+    let at = 0;
+    this.#serving = true;
+    while (at < text.length && this.#exchange === undefined && !this.#over) {
+      const request = this.#pipelined < this.#options.limits.pipelineMax ? this.#reader.read(text, at) : undefined;
+      if (request === undefined) {
+        this.#handOver(input.subarray(at));
+        return;
+      }
+      this.#pipelined += 1;
+      at = request.end;
+      this.#answer(request);
+    }
+    this.#serving = false;
+    if (this.#over) return;
+    if (at < text.length) this.#keep(input.subarray(at));
+    else if (this.#exchange === undefined) this.#rest();
+    if (this.#socket.readableEnded) this.#onEnd();
+  }
+
+  #answer({ read, close }: LeanRequest): void {
+    const { front } = this.#options;
+    const head = {
+      ...({ method: read.method, target: read.target, version: '1.1', fields: read.fields, scheme: 'http' } as const),
+      ...{ localAuthority: read.authority, remote: this.#remote, read },
+    };
+    const exchange = new Exchange(front, head, this.#responder);
+    this.#exchange = exchange;
+    this.#responder.begin({ toHead: read.method === 'HEAD', close });
+    exchange.run();
+    this.#responder.release();
+  }
+
+  #onSent(): void {
+    const exchange = this.#exchange;
+    this.#exchange = undefined;
+    exchange?.closed(true);
+    if (this.#responder.close) this.#end();
+    else if (!this.#serving) this.#goOn();
+  }
+
+  /** Serves what waited behind a response that took its time. */
+  #goOn(): void {
+    const unread = this.#unread;
+    this.#unread = undefined;
+    if (unread === undefined) this.#rest();
+    else this.#serve(unread);
+    if (this.#unread === undefined && !this.#over) this.#socket.resume();
+    if (this.#socket.readableEnded) this.#onEnd();
+  }
+
+  #keep(unread: Buffer): void {
+    this.#unread = unread;
+    this.#socket.pause();
+  }
+
+  #rest(): void {
+    const { limits, coarseNow } = this.#options;
+    this.#pipelined = 0;
+    this.#restsUntilMs = coarseNow() + limits.keepAliveTimeoutMs + keepAliveGraceMs;
+  }
+
+  #end(): void {
+    this.#over = true;
+    this.#unread = undefined;
+    this.#socket.destroySoon();
+  }
+
+  #handOver(unread: Buffer): void {
+    const socket = this.#socket;
+    // Nothing can be put back into a stream that has told its end.
+    if (socket.readableEnded) {
+      this.#end();
+      return;
+    }
+    this.#over = true;
+    socket.off('data', this.#onData);
+    socket.off('end', this.#onEnd);
+    socket.off('close', this.#onClose);
+    socket.off('error', this.#onError);
+    socket.off('timeout', this.#onTimeout);
+    // Paused, so that the bytes wait for the next reader's listener, which resuming then feeds first of all.
+    socket.pause();
+    socket.unshift(unread);
+    this.#options.onHandedOver(this, socket);
+    socket.resume();
+  }
+}

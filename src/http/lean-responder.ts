@@ -1,0 +1,178 @@
+import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
+import type { Socket } from 'node:net';
+import { drained } from './http1-responder.ts';
+import type { Responder } from './message.ts';
+
+export interface LeanResponderOptions {
+  /** As announced to the viewer. */
+  readonly keepAliveTimeoutMs: number;
+  /** How long the viewer may take none of what waits for it. */
+  readonly stallTimeoutMs: number;
+  /** Whether every response is to end its connection from now on. */
+  readonly draining: () => boolean;
+  /** Every byte of a response was handed to the kernel. */
+  readonly onSent: () => void;
+}
+
+/**
+ * A Responder on a socket, used for one response after the other. Head and first content leave in one write; a head
+ * alone is held until `release`, or the end of the tick.
+ */
+export class LeanResponder implements Responder {
+  readonly #socket: Socket;
+  readonly #options: LeanResponderOptions;
+  /** Serialised, and not written yet. */
+  #head: string | undefined;
+  #toHead = false;
+  #begun = false;
+  #chunked = false;
+  #ended = false;
+  #close = false;
+  /** Whether a head alone waits for `release`. */
+  #held = false;
+  #guarded = false;
+
+  constructor(socket: Socket, options: LeanResponderOptions) {
+    this.#socket = socket;
+    this.#options = options;
+  }
+
+  /** Whether the connection is to end after this response. */
+  get close(): boolean {
+    return this.#close;
+  }
+
+  /** Whether the final head was given. */
+  get begun(): boolean {
+    return this.#begun;
+  }
+
+  /** The next response, once the one before was sent. `close`: the viewer wants the connection to end after it. */
+  begin({ toHead, close }: { toHead: boolean; close: boolean }): void {
+    this.#toHead = toHead;
+    this.#held = true;
+    this.#begun = false;
+    this.#chunked = false;
+    this.#ended = false;
+    this.#close = close;
+  }
+
+  head(status: number, fields: readonly string[]): void {
+    const lines = serializeFields(fields);
+    const start = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${lines}`;
+    if (status < 200) {
+      this.#socket.write(`${start}\r\n`, 'latin1');
+      return;
+    }
+    this.#begun = true;
+    this.#head = start + this.#connection(fields) + this.#framing(status, fields);
+    if (!this.#held) process.nextTick(() => this.#flush());
+  }
+
+  write(buffers: readonly Buffer[]): Promise<void> | undefined {
+    const socket = this.#socket;
+    socket.cork();
+    this.#writeHead();
+    if (this.#chunked) this.#writeChunk(buffers);
+    else for (const buffer of buffers) socket.write(buffer);
+    socket.uncork();
+    if (socket.destroyed) return drained(socket);
+    if (socket.writableLength === 0) return undefined;
+    this.#guard();
+    return socket.writableNeedDrain ? drained(socket) : undefined;
+  }
+
+  end(): void {
+    const socket = this.#socket;
+    this.#ended = true;
+    socket.cork();
+    this.#writeHead();
+    if (this.#chunked) socket.write('0\r\n\r\n', 'latin1');
+    socket.uncork();
+    if (socket.writableLength === 0) this.#sent();
+    else {
+      this.#guard();
+      socket.write('', 'latin1', () => this.#sent());
+    }
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** What could be answered at once was: a head that no content followed goes out. */
+  release(): void {
+    this.#held = false;
+    this.#flush();
+  }
+
+  #flush(): void {
+    if (this.#head === undefined) return;
+    this.#writeHead();
+    if (this.#socket.writableLength > 0) this.#guard();
+  }
+
+  #sent(): void {
+    if (!this.#ended || this.#socket.destroyed) return;
+    if (this.#guarded) {
+      this.#guarded = false;
+      this.#socket.setTimeout(0);
+    }
+    this.#options.onSent();
+  }
+
+  #writeHead(): void {
+    if (this.#head === undefined) return;
+    this.#socket.write(this.#head, 'latin1');
+    this.#head = undefined;
+  }
+
+  #writeChunk(buffers: readonly Buffer[]): void {
+    const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    // A chunk of no bytes would be the end.
+    if (bytes === 0) return;
+    this.#socket.write(`${bytes.toString(16)}\r\n`, 'latin1');
+    for (const buffer of buffers) this.#socket.write(buffer);
+    this.#socket.write('\r\n', 'latin1');
+  }
+
+  /** Only a viewer that does not take everything at once can stall, and only then is it watched. */
+  #guard(): void {
+    if (this.#guarded) return;
+    this.#guarded = true;
+    this.#socket.setTimeout(this.#options.stallTimeoutMs);
+  }
+
+  #connection(fields: readonly string[]): string {
+    const told = fields.at(-2) === 'Connection';
+    this.#close ||= told || this.#options.draining();
+    if (told) return '';
+    if (this.#close) return 'Connection: close\r\n';
+    return `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(this.#options.keepAliveTimeoutMs / 1000)}\r\n`;
+  }
+
+  #framing(status: number, fields: readonly string[]): string {
+    const contentless = this.#toHead || status === 204 || status === 304;
+    this.#chunked = !contentless && !hasContentLength(fields);
+    return this.#chunked ? 'Transfer-Encoding: chunked\r\n\r\n' : '\r\n';
+  }
+}
+
+/** Throws like node:http where a name or value cannot be sent. */
+function serializeFields(fields: readonly string[]): string {
+  let lines = '';
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const [name, value] = [fields[i] as string, fields[i + 1] as string];
+    validateHeaderName(name);
+    validateHeaderValue(name, value);
+    lines += `${name}: ${value}\r\n`;
+  }
+  return lines;
+}
+
+function hasContentLength(fields: readonly string[]): boolean {
+  for (let i = 0; i < fields.length; i += 2) {
+    if ((fields[i] as string).length === 14 && fields[i]?.toLowerCase() === 'content-length') return true;
+  }
+  return false;
+}
