@@ -127,8 +127,9 @@ export class Filler {
   }
 
   #flight(representation: Representation, range: { first: number; last: number | undefined }): Flight {
-    const keep = (first: number, bytes: Buffer): void => {
+    const keep = (first: number, bytes: Buffer): boolean => {
       for (const tier of this.#options.tiers) tier.put(representation.id, first, bytes);
+      return this.#options.tiers.some((tier) => tier.find(representation.id, first)?.first === first);
     };
     const flight = new Flight(range, { keep, nowMs: this.#options.now() });
     representation.flights.add(flight);

@@ -2,8 +2,8 @@ import { EddyError } from '../errors.ts';
 import type { Reader } from './reader.ts';
 import { pieceBytes, type Source } from './types.ts';
 
-/** Takes a finished piece for keeping. The bytes are not written again. */
-export type Keep = (first: number, bytes: Buffer) => void;
+/** Takes a finished piece for keeping; false when no tier did. The bytes are not written again. */
+export type Keep = (first: number, bytes: Buffer) => boolean;
 
 /** Committed pieces a flight still holds itself, for readers close behind the writer when no tier took them. */
 const recentPiecesMax = 4;
@@ -20,6 +20,8 @@ export class Flight {
   position: number;
   source: Source = 'origin';
   error: EddyError | undefined;
+  /** The last piece is kept by a tier: readers may come later. If not, they have to keep up. */
+  kept = true;
   ended = false;
   readonly startedMs: number;
   /** Stops the supply behind this flight. */
@@ -136,7 +138,7 @@ export class Flight {
     this.#buffer = undefined;
     this.#recent.push({ first: this.#bufferFirst, bytes });
     if (this.#recent.length > recentPiecesMax) this.#recent.shift();
-    this.#keep(this.#bufferFirst, bytes);
+    this.kept = this.#keep(this.#bufferFirst, bytes);
   }
 
   #flush(): void {

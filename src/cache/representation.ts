@@ -12,6 +12,9 @@ export const finishBytesMax = 8 * 1024 * 1024;
 /** How far a flight may run ahead of its fastest reader. */
 const runAheadBytesMax = 32 * 1024 * 1024;
 
+/** The same while no tier keeps its pieces, so that a reader finds them in the flight itself. */
+const unkeptBytesMax = 512 * 1024;
+
 /** How long a flight that is far ahead waits for a first reader. */
 const claimTimeoutMs = 10_000;
 
@@ -101,7 +104,8 @@ export class Representation {
     while (!flight.ended) {
       const furthest = this.#furthest(flight);
       const from = furthest ?? flight.first;
-      const allowance = furthest === undefined ? finishBytesMax : runAheadBytesMax;
+      const mayLead = flight.kept ? runAheadBytesMax : unkeptBytesMax;
+      const allowance = furthest === undefined ? finishBytesMax : mayLead;
       if (flight.position - from <= allowance || (furthest === undefined && finishable(flight))) return;
       const inTime = await this.#movement(claimTimeoutMs);
       if (!inTime && this.#furthest(flight) === undefined) giveUp(flight);

@@ -100,3 +100,14 @@ describe('gaps', () => {
     expect(whole.body.equals(wholeOf('/a.mp4', file, 2))).toBe(true);
   });
 });
+
+test('without any tier a slow viewer costs no second fetch', async () => {
+  const file = { length: 16 * mebibyte };
+  origin = await startOrigin({ '/a.mp4': file });
+  edge = await startEdge({ origins: [origin.url], ramBytes: 0 });
+  const expected = wholeOf('/a.mp4', file);
+  const [slow, fast] = await Promise.all([view(`${edge.url}/a.mp4`, { pauseMs: 1 }), view(`${edge.url}/a.mp4`)]);
+  expect(slow.body.equals(expected)).toBe(true);
+  expect(fast.body.equals(expected)).toBe(true);
+  expect(origin.sent('/a.mp4')).toBeLessThanOrEqual(file.length * 2);
+});

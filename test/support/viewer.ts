@@ -15,11 +15,13 @@ export interface ViewOptions {
   readonly agent?: Agent;
   /** Leaves, with a reset, once this many body bytes came. */
   readonly leaveAfterBytes?: number;
+  /** Takes a rest after each chunk. */
+  readonly pauseMs?: number;
 }
 
 /** One request as a viewer makes it, on a connection of its own unless an agent is given. Rejects when cut off. */
 export function view(url: string, options: ViewOptions = {}): Promise<Viewed> {
-  const { method = 'GET', headers = {}, agent, leaveAfterBytes = Infinity } = options;
+  const { method = 'GET', headers = {}, agent, leaveAfterBytes = Infinity, pauseMs } = options;
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { method, headers, agent: agent ?? false }, (response) => {
@@ -30,6 +32,10 @@ export function view(url: string, options: ViewOptions = {}): Promise<Viewed> {
         chunks.push(chunk);
         total += chunk.length;
         if (total >= leaveAfterBytes) outgoing.destroy();
+        if (pauseMs !== undefined) {
+          response.pause();
+          setTimeout(() => response.resume(), pauseMs);
+        }
       });
       response.on('error', reject);
       response.on('end', () => {
