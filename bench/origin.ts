@@ -17,47 +17,57 @@ export interface OriginCount {
   readonly bodyBytes: number;
 }
 
-const objects = new ObjectBytes(objectBytesMax);
 const lastModified = 'Sun, 01 Nov 2026 12:00:00 GMT';
-let delayMs = 0;
-let requests = 0;
-let bodyBytes = 0;
+const backlog = 4096;
 
-const server = createServer({ keepAliveTimeout: 300_000, requestTimeout: 0 }, (request, response) => {
-  requests++;
-  if (delayMs === 0) answer(request, response);
-  else setTimeout(answer, delayMs, request, response);
-});
-server.listen(Number(process.argv[2] ?? 0), '127.0.0.1', 4096, () => tell());
-process.on('message', (command: OriginCommand) => {
-  if (command.kind === 'delay') delayMs = command.delayMs;
-  tell();
-});
-process.on('disconnect', () => process.exit(0));
+class Origin {
+  readonly #objects = new ObjectBytes(objectBytesMax);
+  #delayMs = 0;
+  #requests = 0;
+  #bodyBytes = 0;
 
-function answer(request: IncomingMessage, response: ServerResponse): void {
-  const object = readTarget(request.url ?? '');
-  if (object === undefined || object.bytes > objectBytesMax) {
-    response.writeHead(404, { 'Content-Length': 0 }).end();
-    return;
+  listen(port: number): void {
+    const server = createServer({ keepAliveTimeout: 300_000, requestTimeout: 0 }, (request, response) => {
+      this.#requests++;
+      if (this.#delayMs === 0) this.#answer(request, response);
+      else setTimeout(() => this.#answer(request, response), this.#delayMs);
+    });
+    process.on('message', (command: OriginCommand) => {
+      if (command.kind === 'delay') this.#delayMs = command.delayMs;
+      this.#tell();
+    });
+    process.on('disconnect', () => process.exit(0));
+    server.listen(port, '127.0.0.1', backlog, () => this.#tell());
   }
-  const etag = `"${object.bytes}-${object.name}"`;
-  const ifRange = request.headers['if-range'];
-  const range = ifRange === undefined || ifRange === etag ? request.headers.range : undefined;
-  const part = readRange(range, object.bytes);
-  const { first, last } = part ?? { first: 0, last: object.bytes - 1 };
-  const body = request.method === 'HEAD' ? undefined : objects.slice(object.name, first, last);
-  bodyBytes += body?.length ?? 0;
-  response.writeHead(part === undefined ? 200 : 206, {
-    'Content-Type': 'video/mp4',
-    'Content-Length': last - first + 1,
-    'Accept-Ranges': 'bytes',
-    'Cache-Control': 'public, max-age=86400',
-    ETag: etag,
-    'Last-Modified': lastModified,
-    ...(part && { 'Content-Range': `bytes ${first}-${last}/${object.bytes}` }),
-  });
-  response.end(body);
+
+  #answer(request: IncomingMessage, response: ServerResponse): void {
+    const object = readTarget(request.url ?? '');
+    if (object === undefined || object.bytes > objectBytesMax) {
+      response.writeHead(404, { 'Content-Length': 0 }).end();
+      return;
+    }
+    const etag = `"${object.bytes}-${object.name}"`;
+    const ifRange = request.headers['if-range'];
+    const range = ifRange === undefined || ifRange === etag ? request.headers.range : undefined;
+    const part = readRange(range, object.bytes);
+    const { first, last } = part ?? { first: 0, last: object.bytes - 1 };
+    const body = request.method === 'HEAD' ? undefined : this.#objects.slice(object.name, first, last);
+    this.#bodyBytes += body?.length ?? 0;
+    response.writeHead(part === undefined ? 200 : 206, {
+      'Content-Type': 'video/mp4',
+      'Content-Length': last - first + 1,
+      'Accept-Ranges': 'bytes',
+      'Cache-Control': 'public, max-age=86400',
+      ETag: etag,
+      'Last-Modified': lastModified,
+      ...(part && { 'Content-Range': `bytes ${first}-${last}/${object.bytes}` }),
+    });
+    response.end(body);
+  }
+
+  #tell(): void {
+    process.send?.({ requests: this.#requests, bodyBytes: this.#bodyBytes } satisfies OriginCount);
+  }
 }
 
 function readRange(range: string | undefined, length: number): { first: number; last: number } | undefined {
@@ -68,6 +78,4 @@ function readRange(range: string | undefined, length: number): { first: number; 
   return first <= last ? { first, last } : undefined;
 }
 
-function tell(): void {
-  process.send?.({ requests, bodyBytes } satisfies OriginCount);
-}
+new Origin().listen(Number(process.argv[2] ?? 0));

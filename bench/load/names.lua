@@ -1,4 +1,4 @@
--- Arguments: object bytes, prefix of names, first number, count of names.
+-- Arguments: object bytes, prefix of names, first number, how many numbers there are before 0 follows.
 local bytes, prefix, first, count
 local done = 0
 
@@ -7,7 +7,7 @@ function init(args)
 end
 
 function request()
-  local number = first + done % count
+  local number = (first + done) % count
   done = done + 1
   return wrk.format("GET", "/o/" .. bytes .. "/" .. prefix .. string.format("%d", number) .. ".m4s")
 end

@@ -4,7 +4,7 @@ import { graceMs, type Load, type LoadOptions, rangeField } from './load.ts';
 
 const namesScript = fileURLToPath(new URL('./names.lua', import.meta.url));
 
-/** Objects of one size whose names are counted up from `first`; after `count` of them it starts over. */
+/** Objects of one size whose names are counted up from `first`; after `count - 1` comes 0. */
 export interface Names {
   readonly bytes: number;
   readonly prefix: string;

@@ -1,4 +1,12 @@
+import { cold } from './cold.ts';
 import { compare } from './compare.ts';
+import { disk } from './disk.ts';
+import { herd } from './herd.ts';
+import { memory } from './memory.ts';
+import { mixed } from './mixed.ts';
+import { paced } from './paced.ts';
 import type { Scenario } from './scenario.ts';
+import { writes } from './writes.ts';
 
-export const scenarios: readonly Scenario[] = [compare];
+/** In the order in which a whole run takes them. */
+export const scenarios: readonly Scenario[] = [compare, disk, cold, herd, mixed, paced, writes, memory];

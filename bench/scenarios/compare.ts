@@ -1,9 +1,10 @@
-import { contenders, startAll } from '../fleet.ts';
+import { type Contender, startAll } from '../fleet.ts';
 import { figuresOf, type Sample, sample, type Tool } from '../measure.ts';
 import { objectTarget, type Workload, workloadOf } from '../objects.ts';
 import type { BenchOptions, Protocol } from '../options.ts';
 import type { Server } from '../servers/server.ts';
 import { verifyHits } from '../verify.ts';
+import { chosenContenders } from './chosen.ts';
 import { chartsOf, ratiosOf, type Row } from './compare-ratios.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
@@ -46,13 +47,10 @@ const notes = [
   'Varnish has no TLS of its own. Its row without a log writer is not among the peers that ratios are taken to.',
 ];
 
-function chosenFrom(options: BenchOptions) {
-  const known = contenders(options);
-  const { servers, quick } = options;
-  if (servers === undefined) return quick ? known.filter(({ id }) => !quickOmits.includes(id)) : known;
-  const unknown = servers.find((id) => known.every((each) => each.id !== id));
-  if (unknown !== undefined) throw new Error(`--servers ${unknown}: must be of ${known.map(({ id }) => id)}`);
-  return known.filter(({ id }) => servers.includes(id));
+function chosenFrom(options: BenchOptions): readonly Contender[] {
+  const chosen = chosenContenders(options);
+  const trimmed = options.quick && options.servers === undefined;
+  return trimmed ? chosen.filter(({ id }) => !quickOmits.includes(id)) : chosen;
 }
 
 const quickOmits: readonly string[] = ['nginx-sendfile', 'nginx-slice-sendfile', 'nginx-slice-copy', 'varnish-no-log'];

@@ -1,0 +1,194 @@
+/**
+ * Viewers that each read segment after segment, no faster than they play. A viewer that falls a whole segment behind
+ * would have stalled in a player that keeps one segment in its buffer.
+ */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { percentile } from '../statistics.ts';
+import { clientOptions } from './client.ts';
+import { ResponseReader } from './response-reader.ts';
+
+export interface PacedOptions {
+  readonly url: string;
+  readonly targets: readonly string[];
+  readonly segmentBytes: number;
+  readonly viewers: number;
+  readonly bitsPerSecond: number;
+  readonly seconds: number;
+}
+
+export interface PacedResult {
+  readonly segments: number;
+  readonly bodyBytes: number;
+  readonly seconds: number;
+  /** From a segment's request to its last byte. */
+  readonly p50Ms: number | undefined;
+  readonly p99Ms: number | undefined;
+  readonly maxMs: number | undefined;
+  /** From a segment's request to its first body byte. */
+  readonly firstByteP99Ms: number | undefined;
+  /** Viewers that fell a whole segment behind, or lost their connection. */
+  readonly stalls: number;
+  /** Share of a core that this program used: near 1 it measures itself. */
+  readonly busy: number;
+  readonly errors: readonly string[];
+}
+
+interface Viewer {
+  readonly index: number;
+  readonly socket: Socket;
+  readonly reader: ResponseReader;
+  startsMs: number;
+  /** Body bytes read since then, of all segments. */
+  bytes: number;
+  segments: number;
+  /** 0: has not asked for anything. */
+  requestedMs: number;
+  begun: boolean;
+  paused: boolean;
+  stalled: boolean;
+}
+
+/** Viewers are looked after in turn, each this often. */
+const turnMs = 200;
+const tickMs = 5;
+const connectBatch = 200;
+const errorsMax = 10;
+
+class PacedViewers {
+  readonly #options: PacedOptions;
+  readonly #bytesPerMs: number;
+  readonly #segmentMs: number;
+  readonly #buffer = Buffer.allocUnsafe(128 * 1024);
+  readonly #viewers: Viewer[] = [];
+  readonly #timesMs: number[] = [];
+  readonly #firstBytesMs: number[] = [];
+  readonly #errors: string[] = [];
+  readonly #done = Promise.withResolvers<void>();
+  #bodyBytes = 0;
+  #startedMs = 0;
+  #turn = 0;
+  #ended = false;
+
+  constructor(options: PacedOptions) {
+    this.#options = options;
+    this.#bytesPerMs = options.bitsPerSecond / 8 / 1000;
+    this.#segmentMs = options.segmentBytes / this.#bytesPerMs;
+  }
+
+  async run(): Promise<PacedResult> {
+    const { viewers } = this.#options;
+    for (let i = 0; i < viewers; i += connectBatch) {
+      const batch = Array.from({ length: Math.min(connectBatch, viewers - i) }, (_none, j) => this.#open(i + j));
+      await Promise.all(batch.map(({ socket }) => once(socket, 'connect')));
+      this.#viewers.push(...batch);
+    }
+    const cpuBefore = process.cpuUsage();
+    this.#startedMs = performance.now();
+    // Spread over one segment, as viewers are who came at any time.
+    for (const viewer of this.#viewers) {
+      viewer.startsMs = this.#startedMs + (viewer.index / viewers) * this.#segmentMs;
+    }
+    const ticker = setInterval(() => this.#tick(), tickMs);
+    await this.#done.promise;
+    clearInterval(ticker);
+    this.#ended = true;
+    const cpu = process.cpuUsage(cpuBefore);
+    return this.#result((cpu.user + cpu.system) / 1e6);
+  }
+
+  #tick(): void {
+    const nowMs = performance.now();
+    const { length } = this.#viewers;
+    const due = Math.floor(((nowMs - this.#startedMs) / turnMs) * length);
+    for (const last = Math.min(due, this.#turn + length); this.#turn < last; this.#turn++) {
+      const viewer = this.#viewers[this.#turn % length];
+      if (viewer !== undefined) this.#look(viewer, nowMs);
+    }
+    if (nowMs - this.#startedMs > this.#options.seconds * 1000 + this.#segmentMs) this.#done.resolve();
+  }
+
+  /** Lets a viewer read on when playing has caught up with what it read. */
+  #look(viewer: Viewer, nowMs: number): void {
+    if (nowMs < viewer.startsMs) return;
+    if (viewer.requestedMs === 0) this.#ask(viewer, nowMs);
+    const played = (nowMs - viewer.startsMs) * this.#bytesPerMs;
+    if (played - viewer.bytes > this.#options.segmentBytes) viewer.stalled = true;
+    if (!viewer.paused || viewer.bytes > played) return;
+    viewer.paused = false;
+    viewer.socket.resume();
+  }
+
+  #ask(viewer: Viewer, nowMs: number): void {
+    const { targets, url } = this.#options;
+    const target = targets[(viewer.index + viewer.segments) % targets.length] ?? '/';
+    viewer.requestedMs = nowMs;
+    viewer.begun = false;
+    viewer.reader.next();
+    viewer.socket.write(`GET ${target} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n\r\n`);
+  }
+
+  #open(index: number): Viewer {
+    const { hostname: host, port } = new URL(this.#options.url);
+    const callback = (size: number, bytes: Uint8Array) => {
+      try {
+        return this.#read(viewer, Buffer.from(bytes.buffer, bytes.byteOffset, size));
+      } catch (error) {
+        socket.destroy(error as Error);
+        return false;
+      }
+    };
+    const socket = connect({ host, port: Number(port), noDelay: true, onread: { buffer: this.#buffer, callback } });
+    const state = { startsMs: Number.POSITIVE_INFINITY, bytes: 0, segments: 0, requestedMs: 0 };
+    const flags = { begun: false, paused: false, stalled: false };
+    const viewer: Viewer = { index, socket, reader: new ResponseReader(), ...state, ...flags };
+    socket.on('error', (error) => this.#fail(String(error)));
+    socket.on('close', () => {
+      if (this.#ended) return;
+      this.#fail('a connection was closed');
+      viewer.stalled = true;
+    });
+    return viewer;
+  }
+
+  /** Whether to go on reading: not beyond what will have been played at the next turn. */
+  #read(viewer: Viewer, chunk: Buffer): boolean {
+    const nowMs = performance.now();
+    const { segmentBytes } = this.#options;
+    const progress = viewer.reader.take(chunk);
+    viewer.bytes = viewer.segments * segmentBytes + progress.bodyBytes;
+    if (!viewer.begun && progress.bodyBytes > 0) {
+      viewer.begun = true;
+      this.#firstBytesMs.push(nowMs - viewer.requestedMs);
+    }
+    if (progress.complete) {
+      if (progress.status !== 200 || progress.bodyBytes !== segmentBytes) this.#fail(`status ${progress.status}`);
+      this.#timesMs.push(nowMs - viewer.requestedMs);
+      this.#bodyBytes += progress.bodyBytes;
+      viewer.segments++;
+      this.#ask(viewer, nowMs);
+    }
+    viewer.paused = viewer.bytes > (nowMs + turnMs - viewer.startsMs) * this.#bytesPerMs;
+    return !viewer.paused;
+  }
+
+  #fail(error: string): void {
+    if (this.#errors.length < errorsMax) this.#errors.push(error);
+  }
+
+  #result(cpuSeconds: number): PacedResult {
+    const at = (share: number) => percentile(this.#timesMs, share);
+    const seconds = (performance.now() - this.#startedMs) / 1000;
+    return {
+      segments: this.#timesMs.length,
+      bodyBytes: this.#bodyBytes,
+      seconds,
+      ...{ p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1), firstByteP99Ms: percentile(this.#firstBytesMs, 0.99) },
+      stalls: this.#viewers.filter(({ stalled }) => stalled).length,
+      busy: cpuSeconds / seconds,
+      errors: this.#errors,
+    };
+  }
+}
+
+process.stdout.write(JSON.stringify(await new PacedViewers(clientOptions()).run()), () => process.exit(0));
