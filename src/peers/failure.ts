@@ -1,0 +1,23 @@
+import { EddyError } from '../errors.ts';
+
+/** What went wrong with a peer; also the outcome under which it is counted. */
+export type PeerFailure = 'timeout' | 'broken' | 'corrupt' | 'aborted';
+
+/** A failure of a peer as the rest of Eddy knows errors. Another peer or the origin can always be asked instead. */
+export class PeerError extends EddyError {
+  readonly failure: PeerFailure;
+
+  constructor(failure: PeerFailure, message: string, cause?: unknown) {
+    super(failure === 'aborted' ? 'aborted' : 'internal', message, {
+      side: 'peer',
+      retryable: true,
+      ...(cause !== undefined && { cause }),
+    });
+    this.name = 'PeerError';
+    this.failure = failure;
+  }
+}
+
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

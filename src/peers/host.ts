@@ -1,0 +1,94 @@
+import { yamux } from '@chainsafe/libp2p-yamux';
+import type { Libp2p, PrivateKey } from '@libp2p/interface';
+import { mdns } from '@libp2p/mdns';
+import { tcp } from '@libp2p/tcp';
+import { tls } from '@libp2p/tls';
+import { createLibp2p } from 'libp2p';
+import { TlsTransport } from './tls-transport.ts';
+
+export interface HostOptions {
+  readonly privateKey: PrivateKey;
+  /** Multiaddrs; empty for a node that only dials. */
+  readonly listen: readonly string[];
+  /** `direct`: TLS on the socket (measured best). `stock`: libp2p's tcp and tls, for what cannot do that. One per cell. */
+  readonly transport: 'direct' | 'stock';
+  /** Names the cell on the LAN; undefined: no mDNS. */
+  readonly mdnsTag: string | undefined;
+  readonly gate: HostGate;
+}
+
+/** Who may connect. */
+export interface HostGate {
+  /** By IP address, before any cryptography. */
+  acceptAddress(address: string): boolean;
+  /** By peer id, once the handshake proved it. */
+  acceptPeer(peerId: string): boolean;
+}
+
+/** Connections of all peers together; a pair of nodes has two. */
+const connectionsMax = 512;
+/** A whole cell behind one address may restart at once. */
+const inboundPerSecondMax = 64;
+const dialTimeoutMs = 5_000;
+
+/**
+ * yamux. The initial window is part of the wire format: other ends count on it, and a larger one here would overrun
+ * them. Buffers are finite: a stream whose reader or writer does not keep up is reset, not kept in memory.
+ */
+const muxer = yamux({
+  maxInboundStreams: 16,
+  maxOutboundStreams: 16,
+  keepAliveInterval: 15_000,
+  streamOptions: {
+    initialStreamWindowSize: 256 * 1024,
+    maxStreamWindowSize: 2 * 1024 * 1024,
+    maxReadBufferLength: 4 * 1024 * 1024,
+    maxWriteBufferLength: 4 * 1024 * 1024,
+  },
+});
+
+/** Starts the libp2p node. Rejects when it cannot listen. */
+export async function startHost(options: HostOptions): Promise<Libp2p> {
+  const { gate } = options;
+  const direct = options.transport === 'direct';
+  return createLibp2p({
+    privateKey: options.privateKey,
+    addresses: { listen: [...options.listen] },
+    transports: [
+      direct
+        ? (components) =>
+            new TlsTransport(components, {
+              muxer: muxer(),
+              acceptAddress: (address) => gate.acceptAddress(plain(address)),
+            })
+        : tcp(),
+    ],
+    connectionEncrypters: direct ? [] : [tls()],
+    streamMuxers: [muxer],
+    connectionGater: {
+      denyDialMultiaddr: () => false,
+      denyInboundConnection: ({ remoteAddr }) => {
+        const ip = remoteAddr.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')?.value;
+        return ip !== undefined && !gate.acceptAddress(plain(ip));
+      },
+      denyInboundEncryptedConnection: (peerId) => !gate.acceptPeer(peerId.toString()),
+      denyOutboundEncryptedConnection: (peerId) => !gate.acceptPeer(peerId.toString()),
+    },
+    connectionManager: {
+      maxConnections: connectionsMax,
+      inboundConnectionThreshold: inboundPerSecondMax,
+      maxIncomingPendingConnections: inboundPerSecondMax,
+      dialTimeout: dialTimeoutMs,
+    },
+    // The control stream has its own heartbeat.
+    connectionMonitor: { enabled: false },
+    ...(options.mdnsTag !== undefined && {
+      peerDiscovery: [mdns({ serviceTag: `_eddy-${options.mdnsTag.slice(0, 16)}._udp.local` })],
+    }),
+  });
+}
+
+/** An IPv4 address as such, however the socket spells it. */
+function plain(address: string): string {
+  return address.startsWith('::ffff:') ? address.slice(7) : address;
+}
