@@ -1,5 +1,7 @@
+import type { Writable } from 'node:stream';
 import pino from 'pino';
-import pretty from 'pino-pretty';
+import { prettyFactory } from 'pino-pretty';
+import { LineOutput, standardOutput } from './log/output.ts';
 import { redacted } from './log/redact.ts';
 
 /** What parts of the node log to. First what a program reads, then what a person reads. */
@@ -32,18 +34,15 @@ export interface LogOptions {
   /** Lines for people instead of JSON. */
   readonly pretty?: boolean;
   /** Default: standard output. */
-  readonly destination?: NodeJS.WritableStream;
+  readonly destination?: Writable;
 }
 
-/** Lines waiting for a reader that does not read; beyond it lines are dropped, the node goes on. */
-const waitingBytesMax = 16 * 1024 * 1024;
-const flushTimeoutMs = 1_000;
-
 /** A log of JSON lines on standard output, written without waiting. */
-export function openLog({ level, pretty: forPeople = false, destination }: LogOptions): OpenLog {
-  const output: Output =
-    destination === undefined ? openStandardOutput() : { stream: destination, flush: async () => {} };
-  const target = forPeople ? pretty({ destination: output.stream, colorize: true, sync: true }) : output.stream;
+export function openLog({ level, pretty = false, destination = standardOutput() }: LogOptions): OpenLog {
+  const output = new LineOutput(destination);
+  const format = pretty ? prettyFactory({ colorize: true, translateTime: 'SYS:HH:MM:ss.l' }) : (line: string) => line;
+  // Not a destination of pino's: at exit that tries again for ever once the reader is gone, and blocks the process.
+  const target = { write: (line: string) => output.write(format(line)) };
   const logger = pino({ ...pinoOptions, level }, target);
   const unsilenced = logger.child({}, { level: 'info' });
   return {
@@ -64,7 +63,7 @@ export function openLog({ level, pretty: forPeople = false, destination }: LogOp
     },
     always: (about, message) => unsilenced.info(about, message),
     fatal: (about, message) => unsilenced.fatal(about, message),
-    flush: output.flush,
+    flush: () => output.flush(),
   };
 }
 
@@ -77,33 +76,3 @@ const pinoOptions = {
     log: (about: object) => redacted(about) as Record<string, unknown>,
   },
 } satisfies pino.LoggerOptions;
-
-interface Output {
-  readonly stream: NodeJS.WritableStream;
-  readonly flush: () => Promise<void>;
-}
-
-function openStandardOutput(): Output {
-  const stream = pino.destination({ dest: 1, sync: false, maxLength: waitingBytesMax });
-  let dropped = 0;
-  stream.on('drop', () => {
-    dropped++;
-  });
-  stream.on('drain', () => {
-    if (dropped === 0) return;
-    const lines = dropped;
-    dropped = 0;
-    stream.write(
-      `{"level":"warn","time":${Date.now()},"lines":${lines},"msg":"log lines were lost: nobody read them"}\n`,
-    );
-  });
-  const flush = () =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, flushTimeoutMs);
-      stream.flush(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-    });
-  return { stream: stream as unknown as NodeJS.WritableStream, flush };
-}

@@ -2,6 +2,7 @@ import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { EddyError } from '../../src/errors.ts';
 import { openLog } from '../../src/log.ts';
+import { LineOutput } from '../../src/log/output.ts';
 
 function logTo(level: string) {
   let text = '';
@@ -11,47 +12,50 @@ function logTo(level: string) {
       done();
     },
   });
-  const lines = () =>
-    text
+  const opened = openLog({ level, destination });
+  const lines = async () => {
+    await opened.flush();
+    return text
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
-  return { ...openLog({ level, destination }), lines };
+  };
+  return { ...opened, lines };
 }
 
 describe('the log', () => {
-  it('is JSON lines with level, time and message', () => {
+  it('is JSON lines with level, time and message', async () => {
     const { log, lines } = logTo('info');
     log.debug({}, 'not shown');
     log.warn({ bytes: 3 }, 'shown');
-    expect(lines()).toEqual([{ level: 'warn', time: expect.any(Number), bytes: 3, msg: 'shown' }]);
+    expect(await lines()).toEqual([{ level: 'warn', time: expect.any(Number), bytes: 3, msg: 'shown' }]);
   });
 
-  it('writes some lines at any level', () => {
+  it('writes some lines at any level', async () => {
     const { log, always, fatal, lines } = logTo('silent');
     log.error({}, 'not shown');
     log.access({ status: 200 });
     always({ http: ['http://a.example'] }, 'ready');
     fatal({ err: new Error('broken') }, 'over');
-    expect(lines()).toMatchObject([
+    expect(await lines()).toMatchObject([
       { level: 'info', msg: 'ready', http: ['http://a.example'] },
       { level: 'fatal', msg: 'over', err: { type: 'Error', message: 'broken' } },
     ]);
   });
 
-  it('changes its level while it runs', () => {
+  it('changes its level while it runs', async () => {
     const { log, lines } = logTo('error');
     log.setLevel('debug');
     log.debug({}, 'shown');
-    expect(lines()).toMatchObject([{ level: 'debug' }]);
+    expect(await lines()).toMatchObject([{ level: 'debug' }]);
   });
 
-  it('has one line for each request, at level info', () => {
+  it('has one line for each request, at level info', async () => {
     const { log, lines } = logTo('info');
     log.access({ time: 1, status: 206, error: undefined, userAgent: 'quo"te\n' });
     log.setLevel('warn');
     log.access({ time: 2 });
-    expect(lines()).toEqual([{ level: 'info', msg: 'request', time: 1, status: 206, userAgent: 'quo"te\n' }]);
+    expect(await lines()).toEqual([{ level: 'info', msg: 'request', time: 1, status: 206, userAgent: 'quo"te\n' }]);
   });
 });
 
@@ -69,32 +73,32 @@ describe('secrets', () => {
     { err: new Error('GET /a?sig=hunter2', { cause: new Error('https://u:hunter2@b.example') }) },
     { key: Buffer.from('hunter2') },
     { deep: { a: { b: { c: { d: { e: { f: { g: 'hunter2' } } } } } } } },
-  ])('are not in the log: %j', (about) => {
+  ])('are not in the log: %j', async (about) => {
     const { log, lines } = logTo('info');
     log.error(about, 'message');
-    const [line] = lines();
+    const [line] = await lines();
     expect(line).toMatchObject({ level: 'error', msg: 'message' });
     expect(JSON.stringify(line)).not.toContain('hunter2');
   });
 
-  it('leave counts and plain text alone', () => {
+  it('leave counts and plain text alone', async () => {
     const { log, lines } = logTo('info');
     const about = { tokens: 3, hasToken: true, url: 'http://a.example/x?y=1', reasons: ['disk is full'], none: null };
     log.info(about, 'message');
-    expect(lines()).toMatchObject([about]);
+    expect(await lines()).toMatchObject([about]);
   });
 });
 
-it('errors of the program keep their code, side and cause', () => {
+it('errors of the program keep their code, side and cause', async () => {
   const { log, lines } = logTo('info');
   const cause = new Error('ECONNRESET');
   log.error({ err: new EddyError('origin-broken', 'cut off', { side: 'upstream', cause }) }, 'failed');
-  expect(lines()).toMatchObject([
+  expect(await lines()).toMatchObject([
     { err: { type: 'EddyError', code: 'origin-broken', side: 'upstream', cause: { message: 'ECONNRESET' } } },
   ]);
 });
 
-it('what is logged is bounded', () => {
+it('what is logged is bounded', async () => {
   const { log, lines } = logTo('info');
   const circular: Record<string, unknown> = {
     text: 'x'.repeat(100_000),
@@ -102,5 +106,44 @@ it('what is logged is bounded', () => {
   };
   circular['self'] = circular;
   log.info(circular, 'big');
-  expect(JSON.stringify(lines()[0]).length).toBeLessThan(100_000);
+  expect(JSON.stringify((await lines())[0]).length).toBeLessThan(100_000);
+});
+
+describe('the output', () => {
+  it('drops lines that nobody reads, and says how many once somebody does', async () => {
+    const written: string[] = [];
+    let release = (): void => {};
+    const stalled = new Writable({
+      decodeStrings: false,
+      write: (chunk, _encoding, done) => {
+        written.push(String(chunk));
+        release = done;
+      },
+    });
+    const output = new LineOutput(stalled);
+    const line = `${'x'.repeat(1024 * 1024)}\n`;
+    for (let i = 0; i < 20; i++) output.write(line);
+    const flushed = output.flush();
+    release();
+    await flushed;
+    const text = written.join('');
+    expect(text.split('\n').filter((each) => each.startsWith('x'))).toHaveLength(16);
+    expect(text).toContain('"lines":4,');
+  });
+
+  it('leaves a broken stream alone', async () => {
+    let writes = 0;
+    const broken = new Writable({
+      write: (_chunk, _encoding, done) => {
+        writes++;
+        done(new Error('EPIPE'));
+      },
+    });
+    const output = new LineOutput(broken);
+    output.write('a\n');
+    await output.flush();
+    output.write('b\n');
+    await output.flush();
+    expect(writes).toBe(1);
+  });
 });
