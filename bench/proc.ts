@@ -72,6 +72,17 @@ export function descendantsOf(pids: readonly number[], stats: readonly Stat[]): 
   return [...found.values()];
 }
 
+/** Files that a process of ours may have open; Node raises its limit to that by itself. */
+export function openFilesMax(): number {
+  return parseOpenFilesMax(readProc('self/limits'));
+}
+
+/** The hard limit in `/proc/PID/limits`. */
+export function parseOpenFilesMax(text: string): number {
+  const limit = /^Max open files\s+\S+\s+(\S+)/m.exec(text)?.[1];
+  return limit === undefined || limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
+}
+
 /** Cores this process may run on, from `Cpus_allowed_list`. */
 export function allowedCores(): readonly number[] {
   const list = /^Cpus_allowed_list:\s+(\S+)$/m.exec(readProc('self/status'))?.[1] ?? '0';

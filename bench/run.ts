@@ -28,7 +28,7 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(usage);
     return 0;
   }
-  const missing = missingPackages(chosen.flatMap((scenario) => scenario.programs(options)));
+  const missing = missingPackages(['taskset', ...chosen.flatMap((scenario) => scenario.programs(options))]);
   if (missing.length > 0) {
     console.error(`These Debian packages are missing:\n  apt-get install --no-install-recommends ${missing.join(' ')}`);
     return 2;
@@ -47,8 +47,12 @@ function choose({ only }: BenchOptions): readonly Scenario[] {
 
 async function measure(options: BenchOptions, chosen: readonly Scenario[]): Promise<number> {
   const rig = new Rig();
-  const stop = () => void rig.close();
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  const stop = () => {
+    // Asked twice: do not wait for servers to end.
+    if (rig.signal.aborted) process.exit(130);
+    void rig.close();
+  };
+  process.on('SIGINT', stop).on('SIGTERM', stop);
   process.once('exit', () => rig.closeNow());
   const machine = machineOf();
   if (!quietEnough(machine)) console.log('This machine is busy with something else: compare ratios only.');
@@ -56,8 +60,11 @@ async function measure(options: BenchOptions, chosen: readonly Scenario[]): Prom
   try {
     for (const scenario of chosen) {
       console.log(`\n## ${scenario.title}`);
-      results.set(scenario, await runScenario(scenario, { rig, options }));
-      await writeReport(results, { options, machine });
+      const keep = async (result: ScenarioResult) => {
+        results.set(scenario, result);
+        await writeReport(results, { options, machine });
+      };
+      await keep(await runScenario(scenario, { rig, options, keep }));
     }
   } catch (error) {
     console.error(rig.signal.aborted ? 'stopped' : error);
@@ -74,7 +81,7 @@ async function measure(options: BenchOptions, chosen: readonly Scenario[]): Prom
 /** Servers and origin of a scenario end with it. */
 async function runScenario(
   scenario: Scenario,
-  { rig, options }: { rig: Rig; options: BenchOptions },
+  { rig, options, keep }: { rig: Rig; options: BenchOptions; keep: Bench['keep'] },
 ): Promise<ScenarioResult> {
   const origin = await startOrigin(rig);
   const certificate = await writeCertificate(rig.directory);
@@ -84,6 +91,7 @@ async function runScenario(
     origin,
     options,
     server: { rig, origin: origin.url, certificate, accessLog, ramBytes: gibibyte, diskBytes: 2 * gibibyte },
+    keep,
     say: (line) => console.log(line),
     show: (title, findings) => console.log(`\n${title}\n${tableOf(findings)}`),
   };

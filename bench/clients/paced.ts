@@ -25,8 +25,6 @@ export interface PacedResult {
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
   readonly maxMs: number | undefined;
-  /** From a segment's request to its first body byte. */
-  readonly firstByteP99Ms: number | undefined;
   /** Viewers that fell a whole segment behind, or lost their connection. */
   readonly stalls: number;
   /** Share of a core that this program used: near 1 it measures itself. */
@@ -44,7 +42,6 @@ interface Viewer {
   segments: number;
   /** 0: has not asked for anything. */
   requestedMs: number;
-  begun: boolean;
   paused: boolean;
   stalled: boolean;
 }
@@ -62,7 +59,6 @@ class PacedViewers {
   readonly #buffer = Buffer.allocUnsafe(128 * 1024);
   readonly #viewers: Viewer[] = [];
   readonly #timesMs: number[] = [];
-  readonly #firstBytesMs: number[] = [];
   readonly #errors: string[] = [];
   readonly #done = Promise.withResolvers<void>();
   #bodyBytes = 0;
@@ -123,7 +119,6 @@ class PacedViewers {
     const { targets, url } = this.#options;
     const target = targets[(viewer.index + viewer.segments) % targets.length] ?? '/';
     viewer.requestedMs = nowMs;
-    viewer.begun = false;
     viewer.reader.next();
     viewer.socket.write(`GET ${target} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n\r\n`);
   }
@@ -140,7 +135,7 @@ class PacedViewers {
     };
     const socket = connect({ host, port: Number(port), noDelay: true, onread: { buffer: this.#buffer, callback } });
     const state = { startsMs: Number.POSITIVE_INFINITY, bytes: 0, segments: 0, requestedMs: 0 };
-    const flags = { begun: false, paused: false, stalled: false };
+    const flags = { paused: false, stalled: false };
     const viewer: Viewer = { index, socket, reader: new ResponseReader(), ...state, ...flags };
     socket.on('error', (error) => this.#fail(String(error)));
     socket.on('close', () => {
@@ -157,10 +152,6 @@ class PacedViewers {
     const { segmentBytes } = this.#options;
     const progress = viewer.reader.take(chunk);
     viewer.bytes = viewer.segments * segmentBytes + progress.bodyBytes;
-    if (!viewer.begun && progress.bodyBytes > 0) {
-      viewer.begun = true;
-      this.#firstBytesMs.push(nowMs - viewer.requestedMs);
-    }
     if (progress.complete) {
       if (progress.status !== 200 || progress.bodyBytes !== segmentBytes) this.#fail(`status ${progress.status}`);
       this.#timesMs.push(nowMs - viewer.requestedMs);
@@ -183,7 +174,7 @@ class PacedViewers {
       segments: this.#timesMs.length,
       bodyBytes: this.#bodyBytes,
       seconds,
-      ...{ p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1), firstByteP99Ms: percentile(this.#firstBytesMs, 0.99) },
+      ...{ p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) },
       stalls: this.#viewers.filter(({ stalled }) => stalled).length,
       busy: cpuSeconds / seconds,
       errors: this.#errors,

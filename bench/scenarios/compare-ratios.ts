@@ -16,6 +16,8 @@ export interface Row {
   readonly server: string;
   readonly version: string;
   readonly reference: boolean;
+  /** The suite that its TLS uses; undefined for HTTP. */
+  readonly cipher: string | undefined;
   readonly figures: Figures;
 }
 

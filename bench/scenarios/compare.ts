@@ -17,6 +17,8 @@ interface Cell {
 }
 
 const warmUpSeconds = 1;
+/** Starting and ending a load generator. */
+const overheadSeconds = 0.5;
 /** autocannon parses responses in JavaScript: one number of connections shows what it can show. */
 const autocannonConnections = 64;
 
@@ -29,14 +31,17 @@ export const compare: Scenario = {
     const servers = await startAll(chosenFrom(bench.options), bench.server);
     const rows: Row[] = [];
     const failures: string[] = [];
-    for (const cell of cellsOf(bench.options)) {
+    const cells = cellsOf(bench.options);
+    bench.say(`${cells.length} cells, about ${minutesOf(bench.options, { cells, servers })} minutes`);
+    for (const cell of cells) {
       const measured = await measureCell(bench, { cell, servers, failures });
       rows.push(...measured);
       bench.show(titleOf(cell), measured.map(lineOf));
+      await bench.keep(resultOf(rows, failures));
     }
-    const ratios = ratiosOf(rows);
-    bench.show('Eddy against the best peer of each cell (over 1: Eddy is ahead)', ratios);
-    return { findings: rows.map(findingOf), ratios, notes, charts: chartsOf(rows), failures };
+    const result = resultOf(rows, failures);
+    if (result.ratios.length > 0) bench.show('Eddy against the best peer (over 1: Eddy is ahead)', result.ratios);
+    return result;
   },
 };
 
@@ -46,6 +51,18 @@ const notes = [
   'RSS leaves the page cache out, where nginx and Traffic Server keep what they serve from files.',
   'Varnish has no TLS of its own. Its row without a log writer is not among the peers that ratios are taken to.',
 ];
+
+function resultOf(rows: readonly Row[], failures: readonly string[]) {
+  return { findings: rows.map(findingOf), ratios: ratiosOf(rows), notes, charts: chartsOf(rows), failures };
+}
+
+function minutesOf(
+  { rounds, seconds }: BenchOptions,
+  { cells, servers }: { cells: readonly Cell[]; servers: readonly Server[] },
+): number {
+  const runs = cells.flatMap((cell) => servers.filter((server) => urlOf(server, cell) !== undefined)).length;
+  return Math.ceil((runs * (warmUpSeconds + rounds * (seconds + overheadSeconds))) / 60);
+}
 
 function chosenFrom(options: BenchOptions): readonly Contender[] {
   const chosen = chosenContenders(options);
@@ -66,19 +83,26 @@ function cellsOf({ tools, protocols, sizes, connections }: BenchOptions): readon
   );
 }
 
+/** A server that hits in this cell. */
+interface Ready {
+  readonly url: string;
+  readonly cipher: string | undefined;
+  readonly samples: Sample[];
+}
+
 async function measureCell(
   bench: Bench,
   about: { readonly cell: Cell; readonly servers: readonly Server[]; readonly failures: string[] },
 ): Promise<readonly Row[]> {
   const { cell, servers, failures } = about;
-  const ready = new Map<Server, { url: string; samples: Sample[] }>();
+  const ready = new Map<Server, Ready>();
   for (const server of servers) {
     const url = urlOf(server, cell);
     if (url === undefined) continue;
     try {
-      await verifyHits(server, { origin: bench.origin, url, workload: cell.workload });
+      const cipher = await verifyHits(server, { origin: bench.origin, url, workload: cell.workload });
       await sample(bench.rig, { server, tool: cell.tool, load: loadOf(cell, { url, seconds: warmUpSeconds }) });
-      ready.set(server, { url, samples: [] });
+      ready.set(server, { url, cipher, samples: [] });
     } catch (error) {
       bench.rig.signal.throwIfAborted();
       failures.push(`${titleOf(cell)}: ${String(error)}`);
@@ -90,7 +114,7 @@ async function measureCell(
       samples.push(await measureOnce(bench, { cell, server, url, failures }));
     }
   }
-  return [...ready].map(([server, { samples }]) => rowOf(cell, { server, samples }));
+  return [...ready].map(([server, { cipher, samples }]) => rowOf(cell, { server, cipher, samples }));
 }
 
 async function measureOnce(
@@ -115,10 +139,10 @@ function loadOf({ connections, workload }: Cell, { url, seconds }: { url: string
   return { url, connections, seconds, range: workload.range };
 }
 
-function rowOf(cell: Cell, { server, samples }: { server: Server; samples: readonly Sample[] }): Row {
+function rowOf(cell: Cell, { server, cipher, samples }: Omit<Ready, 'url'> & { server: Server }): Row {
   const { tool, protocol, workload, connections } = cell;
   const { product, name, version, reference } = server;
-  const about = { product, server: name, version, reference };
+  const about = { product, server: name, version, reference, cipher };
   return { tool, protocol, size: workload.id, connections, ...about, figures: figuresOf(samples) };
 }
 

@@ -3,7 +3,7 @@ import { runClient } from '../clients/client.ts';
 import type { PacedOptions, PacedResult } from '../clients/paced.ts';
 import { get } from '../get.ts';
 import { objectTarget } from '../objects.ts';
-import { type Usage, usageOf } from '../proc.ts';
+import { openFilesMax, type Usage, usageOf } from '../proc.ts';
 import { emptyLogs } from '../rig.ts';
 import type { Server } from '../servers/server.ts';
 import { startAll } from '../fleet.ts';
@@ -17,6 +17,8 @@ const segmentBytes = (bitsPerSecond / 8) * segmentSeconds;
 const segments = 32;
 const watchSeconds = 20;
 const quickSeconds = 8;
+/** Files of a process that are not connections of viewers. */
+const otherFiles = 200;
 const samplingMs = 500;
 const graceMs = 120_000;
 /** Above it the clients are what is measured. */
@@ -28,12 +30,19 @@ export const paced: Scenario = {
   title: 'Viewers at 3 Mb/s on one node',
   programs: (options) => chosenContenders(options, ['eddy']).flatMap(({ programs }) => programs),
   run: async (bench) => {
+    const { viewers } = bench.options;
+    const files = openFilesMax();
+    if (viewers + otherFiles > files) {
+      throw new Error(
+        `--viewers ${viewers} needs ${viewers + otherFiles} open files: the limit (ulimit -Hn) is ${files}`,
+      );
+    }
     const failures: string[] = [];
     const findings: Finding[] = [];
     for (const server of await startAll(chosenContenders(bench.options, ['eddy', 'eddy-baseline']), bench.server)) {
       findings.push(await measure(bench, { server, failures }));
     }
-    bench.show(`${bench.options.viewers} viewers`, findings);
+    bench.show(`${viewers} viewers`, findings);
     const notes = [
       `Segments of ${segmentSeconds} s at 3 Mb/s, one after the other; pacing allows each ${segmentSeconds * 1000} ms.`,
       'A stall is a viewer that fell a whole segment behind, or lost its connection.',
@@ -70,7 +79,6 @@ async function measure(
     segmentP50Ms: rounded(result.p50Ms ?? 0),
     segmentP99Ms: rounded(result.p99Ms ?? 0),
     p99OverPacing: rounded(overPacing ?? 0, 3),
-    firstByteP99Ms: rounded(result.firstByteP99Ms ?? 0, 3),
     stalls: result.stalls,
     kilobytesPerConnection: rounded((peak.rssBytes - before.rssBytes) / viewers / 1000, 3),
     rssMb: rounded(peak.rssBytes / 1e6),

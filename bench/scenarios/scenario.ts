@@ -26,6 +26,8 @@ export interface Bench {
   readonly options: BenchOptions;
   /** For starting servers; a scenario may change the budgets. */
   readonly server: ServerOptions;
+  /** Writes what there is so far, so that a run that is stopped has something to show. */
+  keep(result: ScenarioResult): Promise<void>;
   /** Prints a line for whoever waits. */
   say(line: string): void;
   /** Prints findings as a table. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ObjectBytes, objectTarget, readTarget } from '../../bench/objects.ts';
 import { readOptions } from '../../bench/options.ts';
 import { missingPackages } from '../../bench/packages.ts';
-import { descendantsOf, parseCores, parseIo, parseRss, parseStat } from '../../bench/proc.ts';
+import { descendantsOf, parseCores, parseIo, parseOpenFilesMax, parseRss, parseStat } from '../../bench/proc.ts';
 import { readyLine } from '../../bench/servers/eddy.ts';
 
 describe('what /proc says', () => {
@@ -17,6 +17,9 @@ describe('what /proc says', () => {
     expect(parseRss('')).toBe(0);
     expect(parseIo('wchar: 9\nwrite_bytes: 8192\ncancelled_write_bytes: 4096\n')).toBe(4096);
     expect(parseIo('')).toBeUndefined();
+    const limits =
+      'Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 20000                files\n';
+    expect([parseOpenFilesMax(limits), parseOpenFilesMax('')]).toEqual([20_000, Number.POSITIVE_INFINITY]);
     expect(parseCores('0-2,5')).toEqual([0, 1, 2, 5]);
   });
 

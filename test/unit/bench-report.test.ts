@@ -65,6 +65,7 @@ describe('ratios', () => {
       connections: 64,
       version: '1',
       reference: false,
+      cipher: undefined,
     } as const;
     return { ...about, product: 'nginx', server, figures, ...rest };
   };
