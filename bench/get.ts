@@ -33,6 +33,13 @@ export function get(url: string, range?: { readonly first: number; readonly last
   });
 }
 
+/** The same; rejects when it is not answered with 200. */
+export async function getWhole(url: string): Promise<Got> {
+  const got = await get(url);
+  if (got.status === 200) return got;
+  throw new Error(`${url} was answered with ${got.status}: ${got.body.toString('utf8', 0, 300)}`);
+}
+
 function fieldsOf(raw: readonly string[]): Headers {
   const fields = new Headers();
   for (let i = 0; i + 1 < raw.length; i += 2) fields.append(raw[i] ?? '', raw[i + 1] ?? '');

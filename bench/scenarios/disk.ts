@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { contenders } from '../fleet.ts';
-import { get } from '../get.ts';
+import { getWhole } from '../get.ts';
 import type { Names } from '../load/wrk.ts';
 import { figuresOf, type Sample, sample } from '../measure.ts';
 import { objectTarget, workloadOf } from '../objects.ts';
@@ -71,7 +71,7 @@ async function fill(
   for (let attempt = 0; attempt < fillAttemptsMax; attempt++) {
     const before = await origin.count();
     for (let i = 0; i < objectsPerSize; i++) {
-      await get(server.http + objectTarget(workloadOf(size).objectBytes, `disk-${i}`));
+      await getWhole(server.http + objectTarget(workloadOf(size).objectBytes, `disk-${i}`));
     }
     if ((await origin.count()).requests === before.requests) return;
     await delay(500);

@@ -1,7 +1,7 @@
 import { runClient } from '../clients/client.ts';
 import type { RateOptions, RateResult } from '../clients/rate.ts';
 import { startAll } from '../fleet.ts';
-import { get } from '../get.ts';
+import { getWhole } from '../get.ts';
 import { objectTarget } from '../objects.ts';
 import { startEddy } from '../servers/eddy.ts';
 import type { Server } from '../servers/server.ts';
@@ -36,7 +36,9 @@ export const mixed: Scenario = {
     const { options, server } = bench;
     const servers = [...(await startAll(chosenContenders(options, compared), server))];
     if (servers.some(({ product }) => product === 'eddy')) {
-      servers.push(await startEddy({ ...server, name: 'Eddy, RAM tier off', ramBytes: 0, diskBytes: 1024 ** 3 }));
+      const program = options.eddy === undefined ? {} : { program: options.eddy };
+      const name = 'Eddy, RAM tier off';
+      servers.push(await startEddy({ ...server, ...program, name, ramBytes: 0, diskBytes: 1024 ** 3 }));
     }
     const failures: string[] = [];
     const findings: Finding[] = [];
@@ -55,7 +57,7 @@ export const mixed: Scenario = {
 
 async function warm(server: Server): Promise<void> {
   for (let pass = 0; pass < 3; pass++) {
-    for (const target of hitTargets()) await get(server.http + target);
+    for (const target of hitTargets()) await getWhole(server.http + target);
   }
 }
 

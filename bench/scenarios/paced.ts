@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { runClient } from '../clients/client.ts';
 import type { PacedOptions, PacedResult } from '../clients/paced.ts';
-import { get } from '../get.ts';
+import { getWhole } from '../get.ts';
 import { objectTarget } from '../objects.ts';
 import { openFilesMax, type Usage, usageOf } from '../proc.ts';
 import { emptyLogs } from '../rig.ts';
@@ -58,7 +58,7 @@ async function measure(
   { server, failures }: { server: Server; failures: string[] },
 ): Promise<Finding> {
   const targets = Array.from({ length: segments }, (_none, i) => objectTarget(segmentBytes, `paced-${i}`));
-  for (let pass = 0; pass < 2; pass++) for (const target of targets) await get(server.http + target);
+  for (let pass = 0; pass < 2; pass++) for (const target of targets) await getWhole(server.http + target);
   const { viewers } = options;
   const seconds = options.quick ? quickSeconds : watchSeconds;
   const before = usageOf(server.pids);
