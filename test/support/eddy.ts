@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const readyTimeoutMs = 30_000;
 const stopTimeoutMs = 40_000;
 
@@ -14,6 +14,8 @@ export interface EddyOptions {
   /** Beside the environment of the tests, which EDDY_ variables are taken out of. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
+  /** Default: src/main.ts of this checkout. */
+  readonly program?: string;
 }
 
 /** A node in a process of its own. */
@@ -97,7 +99,7 @@ export async function runEddy(args: readonly string[], options: EddyOptions = {}
   return { code, stdout: stdout(), stderr: stderr() };
 }
 
-function spawnEddy(args: readonly string[], { env = {}, cwd }: EddyOptions): ChildProcess {
+function spawnEddy(args: readonly string[], { env = {}, cwd, program = mainFile }: EddyOptions): ChildProcess {
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('EDDY_')));
   return spawn(process.execPath, [program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
