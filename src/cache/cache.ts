@@ -6,8 +6,9 @@ import { RepresentationContent } from './content.ts';
 import { Entries } from './entries.ts';
 import { parseCacheControl } from './directives.ts';
 import { discard, Filler } from './filler.ts';
-import { passedRequestFields, storedFields } from './forwarded-fields.ts';
+import { AgedFields, passedRequestFields } from './forwarded-fields.ts';
 import { headFreshens } from './freshen.ts';
+import { freshnessAt } from './freshness.ts';
 import { invalidates } from './invalidate.ts';
 import { cacheKey, originTarget } from './key.ts';
 import { type Purge, purgeKeys } from './purge.ts';
@@ -69,6 +70,7 @@ export class VideoCache implements Cache {
     if (outcome.kind === 'passed') discard(outcome.supply);
   });
   readonly #unshareable: Unshareable;
+  readonly #aged = new AgedFields();
 
   constructor(options: VideoCacheOptions) {
     const tiers = options.disk === undefined ? [options.ram] : [options.ram, options.disk.tier];
@@ -294,8 +296,10 @@ export class VideoCache implements Cache {
       ram,
       onServed: this.#options.onServed,
     });
-    const fields = storedFields(representation.stored, this.#options.now());
-    return { kind: 'representation', status: representation.stored.status, fields, cacheStatus: status, content };
+    const { stored } = representation;
+    const nowMs = this.#options.now();
+    const fields = this.#aged.of(stored, nowMs, freshnessAt(representation.terms(request.policy), nowMs).ageSeconds);
+    return { kind: 'representation', status: stored.status, fields, cacheStatus: status, content };
   }
 
   #judge(representation: Representation, request: CacheRequest): Verdict {
@@ -311,6 +315,8 @@ export class VideoCache implements Cache {
     const { completeLength } = representation;
     if (request.method === 'HEAD') return true;
     if (completeLength === undefined) return representation.flights.size > 0;
+    if (!request.fields.has('range'))
+      return completeLength === 0 || this.#filler.holds(representation, 0, completeLength - 1);
     const range = within(wantedOf(request.method, request.fields), completeLength);
     if (range === undefined || range.last < range.first) return true;
     return this.#filler.holds(representation, range.first, range.last);
@@ -328,6 +334,8 @@ export class VideoCache implements Cache {
 }
 
 function select(variants: readonly Representation[], fields: Fields): Representation | undefined {
+  const [first] = variants;
+  if (variants.length < 2) return first?.matches(fields) === true ? first : undefined;
   const stored = selectVariant(
     variants.map((each) => each.stored),
     fields,

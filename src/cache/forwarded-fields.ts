@@ -2,6 +2,7 @@ import { Fields } from '../fields.ts';
 import { dated } from './dates.ts';
 import { currentAgeSeconds } from './freshness.ts';
 import { hopByHopNames } from './hop-by-hop.ts';
+import { Recent } from './recent.ts';
 import type { StoredResponse } from './types.ts';
 
 /** RFC 9110 section 7.6.3 */
@@ -26,6 +27,23 @@ export function storedFields(
   }
   raw.push('Age', String(Math.floor(ageSeconds)), ...via);
   return hasDate ? new Fields(raw) : dated(new Fields(raw), stored.responseTimeMs);
+}
+
+/** Answers whose fields are kept, some 1 KB each. */
+const keptMax = 2048;
+
+/** `storedFields`, made once for all answers of one second: whoever gets the same fields may keep what it makes of them. */
+export class AgedFields {
+  readonly #recent = new Recent<StoredResponse, { readonly seconds: number; readonly fields: Fields }>(keptMax);
+
+  of(stored: StoredResponse, nowMs: number, ageSeconds: number): Fields {
+    const seconds = Math.floor(ageSeconds);
+    const kept = this.#recent.get(stored);
+    if (kept?.seconds === seconds) return kept.fields;
+    const fields = storedFields(stored, nowMs, ageSeconds);
+    this.#recent.set(stored, { seconds, fields });
+    return fields;
+  }
 }
 
 /** Fields of an answer that is passed on: end-to-end ones, with Via, and Date where it was missing (section 6.6.1). */

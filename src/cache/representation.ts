@@ -1,10 +1,12 @@
 import { EddyError } from '../errors.ts';
+import type { Fields } from '../fields.ts';
 import type { Flight } from './flight.ts';
 import { Reader } from './reader.ts';
 import { type FreshnessTerms, freshnessTerms } from './freshness.ts';
 import type { MapPolicy, StoredResponse } from './types.ts';
 import { Ungiven } from './ungiven.ts';
 import { validatorOf } from './validators.ts';
+import { Selecting } from './vary.ts';
 
 /** What is left of a flight when its last reader leaves and it is finished all the same; a larger rest is given up. */
 export const finishBytesMax = 8 * 1024 * 1024;
@@ -30,6 +32,7 @@ export class Representation {
   #stored: StoredResponse;
   #strong: string | undefined;
   #terms: { readonly policy: MapPolicy; readonly terms: FreshnessTerms } | undefined;
+  #selecting: Selecting | undefined;
   readonly #readers = new Set<Reader>();
   #moved: PromiseWithResolvers<void> | undefined;
   #onIdle: (() => void) | undefined;
@@ -49,6 +52,13 @@ export class Representation {
     this.#stored = stored;
     this.#strong = validatorOf(stored.fields).strong;
     this.#terms = undefined;
+    this.#selecting = undefined;
+  }
+
+  /** Whether it may answer a request with these fields (RFC 9111 section 4.1). */
+  matches(request: Fields): boolean {
+    this.#selecting ??= new Selecting(this.#stored);
+    return this.#selecting.matches(request);
   }
 
   /** What decides about its reuse; kept until it is freshened or the policy changes. */

@@ -17,6 +17,33 @@ export function matches(stored: StoredResponse, request: Fields): boolean {
   return !varyNames(stored.fields).includes('*');
 }
 
+/** As `matches` for one stored response that is asked about often: values that matched are not normalised again. */
+export class Selecting {
+  readonly #stored: StoredResponse;
+  readonly #never: boolean;
+  /** For each nominated field the value that matched last, null when its absence did. */
+  readonly #matched: (string | null | undefined)[];
+
+  constructor(stored: StoredResponse) {
+    this.#stored = stored;
+    this.#never = varyNames(stored.fields).includes('*');
+    this.#matched = stored.vary.map(() => undefined);
+  }
+
+  matches(request: Fields): boolean {
+    if (this.#never) return false;
+    const { vary } = this.#stored;
+    for (let i = 0; i < vary.length; i++) {
+      const [name, wanted] = vary[i] as readonly [string, string | null];
+      const value = request.get(name);
+      if (this.#matched[i] === (value ?? null)) continue;
+      if (normalised(name, value) !== wanted) return false;
+      this.#matched[i] = value ?? null;
+    }
+    return true;
+  }
+}
+
 /**
  * The stored response to use among those that match: the most recent by Date (section 4). One that varies goes before
  * one without Vary, which some origins leave out of their default response (section 4.1).

@@ -1,6 +1,7 @@
 import type { CacheStatus, Source } from '../cache/types.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { RequestHead, Responder } from './message.ts';
+import type { ReplyFields } from './reply-fields.ts';
 
 /** One line of the access log: one request, after its last byte was handed over or its viewer left. */
 export interface AccessRecord {
@@ -61,7 +62,7 @@ export class MeteredResponder implements Responder {
     return this.#status !== 0;
   }
 
-  head(status: number, fields: readonly string[]): void {
+  head(status: number, fields: ReplyFields): void {
     this.#inner.head(status, fields);
     if (status < 200) return;
     this.#status = status;
@@ -115,5 +116,6 @@ export function refusedRecord(remote: string, status: number): AccessRecord {
 }
 
 export function redactTarget(target: string): string {
-  return target.slice(0, targetMax).replace(secretParameter, '$1redacted');
+  const kept = target.length > targetMax ? target.slice(0, targetMax) : target;
+  return kept.includes('?') || kept.includes('&') ? kept.replace(secretParameter, '$1redacted') : kept;
 }

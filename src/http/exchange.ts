@@ -5,11 +5,13 @@ import { type AccessRecord, MeteredResponder, type Outcome } from './access.ts';
 import { preflightReply } from './cors.ts';
 import { errorCode, errorReply } from './error-status.ts';
 import { textReply } from './local-reply.ts';
+import { Glance } from './glance.ts';
 import type { RequestHead, Responder } from './message.ts';
 import { forwardedFields, localReply } from './options-method.ts';
 import { settlePending } from './pending-span.ts';
 import { policyFor } from './policies.ts';
-import { planReply, type Reply } from './reply.ts';
+import type { Reply, ReplyPlanner } from './reply.ts';
+import { ReplyFields } from './reply-fields.ts';
 import { type ReadRequest, type RequestLimits, readRequest } from './request.ts';
 import { send } from './send.ts';
 
@@ -18,6 +20,7 @@ export interface Front {
   readonly cache: Cache;
   policies: readonly MapPolicy[];
   readonly limits: RequestLimits;
+  readonly planner: ReplyPlanner;
   readonly log: ViewerLog;
   readonly onStarted: () => void;
   readonly onFinished: (record: AccessRecord) => void;
@@ -82,28 +85,40 @@ export class Exchange {
     this.#outcome.map = policy.name;
     const preflight = policy.cors ? preflightReply(read.method, read.fields) : undefined;
     if (preflight !== undefined) return this.#send(preflight);
-    const request = this.#cacheRequest(read, policy);
-    const known = this.#front.cache.peek(request);
-    return known === undefined ? this.#askCache(request) : this.#reply(known, request);
+    const glance = new Glance(read, policy, { scheme: this.#head.scheme, signal: this.#lazySignal });
+    const known = this.#front.cache.peek(glance);
+    return known === undefined ? this.#askCache(read, policy) : this.#reply(known, glance);
   }
 
-  async #askCache(request: CacheRequest): Promise<void> {
+  async #askCache(read: ReadRequest, policy: MapPolicy): Promise<void> {
+    const request: CacheRequest = {
+      method: read.method,
+      target: read.target,
+      scheme: this.#head.scheme,
+      authority: read.authority,
+      fields: forwardedFields(read.method, read.fields),
+      policy,
+      signal: this.#lazySignal(),
+      onInformational: (status, fields) => this.#inform(status, fields),
+      ...(read.body === undefined ? {} : { body: read.body }),
+    };
     await this.#reply(await this.#front.cache.answer(request), request);
   }
 
   #reply(answer: Answer, request: CacheRequest): Promise<void> | undefined {
     this.#outcome.cacheStatus = answer.cacheStatus;
-    const planned = planReply(answer, request);
+    const { planner } = this.#front;
+    const planned = planner.plan(answer, request);
     if (!('pending' in planned)) return this.#send(planned);
     if (answer.kind !== 'representation') throw new TypeError('only a representation has pending ranges');
-    return settlePending(answer, request, planned.pending).then((reply) => this.#send(reply));
+    return settlePending(answer, request, { span: planned.pending, planner }).then((reply) => this.#send(reply));
   }
 
   #send(reply: Reply): Promise<void> | undefined {
     if (reply.source !== undefined && this.#outcome.cacheStatus !== undefined) {
       this.#outcome.cacheStatus = { ...this.#outcome.cacheStatus, detail: reply.source };
     }
-    return send(reply, this.#responder, { method: this.#head.method, signal: () => this.#signal() });
+    return send(reply, this.#responder, { method: this.#head.method, signal: this.#lazySignal });
   }
 
   #fail(error: unknown): void {
@@ -124,38 +139,21 @@ export class Exchange {
     }
   }
 
-  #cacheRequest(read: ReadRequest, policy: MapPolicy): CacheRequest {
-    const signal = () => this.#signal();
-    return {
-      method: read.method,
-      target: read.target,
-      scheme: this.#head.scheme,
-      authority: read.authority,
-      fields: forwardedFields(read.method, read.fields),
-      policy,
-      // Most hits never look at it, so that it is made when asked for.
-      get signal() {
-        return signal();
-      },
-      onInformational: (status, fields) => this.#inform(status, fields),
-      ...(read.body === undefined ? {} : { body: read.body }),
-    };
-  }
-
-  #signal(): AbortSignal {
+  /** Made when it is asked for, since most hits never look at it. */
+  readonly #lazySignal = (): AbortSignal => {
     if (this.#aborter === undefined) {
       this.#aborter = new AbortController();
       if (this.#closed) this.#aborter.abort(goneError());
     }
     return this.#aborter.signal;
-  }
+  };
 
   /** Interim responses are a courtesy: one that cannot be sent is left out. */
   #inform(status: number, fields: Fields): void {
     const late = this.#closed || this.#responder.started;
     if (late || status <= 101 || status > 199 || this.#head.version === '1.0') return;
     try {
-      this.#responder.head(status, fields.raw);
+      this.#responder.head(status, new ReplyFields(fields.raw));
     } catch (error) {
       this.#front.log.warn({ err: error, status }, 'an interim response could not be passed on');
     }

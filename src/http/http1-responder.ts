@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { EddyError } from '../errors.ts';
 import type { Responder } from './message.ts';
+import type { ReplyFields } from './reply-fields.ts';
 
 const heldBytesMax = 64 * 1024;
 
@@ -21,14 +22,14 @@ export class Http1Responder implements Responder {
     response.sendDate = false;
   }
 
-  head(status: number, fields: readonly string[]): void {
+  head(status: number, fields: ReplyFields): void {
     if (status < 200) {
-      this.#response.writeInformation(status, fields);
+      this.#response.writeInformation(status, fields.raw);
       return;
     }
-    const close = this.#closing() && fields.at(-2) !== 'Connection';
+    const close = this.#closing() && !fields.closes;
     // The types ask for mutable fields, though nothing changes them.
-    this.#response.writeHead(status, close ? [...fields, 'Connection', 'close'] : (fields as string[]));
+    this.#response.writeHead(status, close ? [...fields.raw, 'Connection', 'close'] : (fields.raw as string[]));
     this.#cork();
   }
 

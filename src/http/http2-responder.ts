@@ -1,6 +1,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { drained } from './http1-responder.ts';
 import type { Responder } from './message.ts';
+import type { ReplyFields } from './reply-fields.ts';
 
 /** A Responder on one HTTP/2 stream. */
 export class Http2Responder implements Responder {
@@ -10,12 +11,12 @@ export class Http2Responder implements Responder {
     this.#stream = stream;
   }
 
-  head(status: number, fields: readonly string[]): void {
+  head(status: number, { raw }: ReplyFields): void {
     if (this.#stream.destroyed) return;
     const headers: string[] = [':status', String(status)];
-    for (let i = 0; i + 1 < fields.length; i += 2) {
-      const lower = (fields[i] as string).toLowerCase();
-      if (!connectionSpecific.has(lower)) headers.push(lower, fields[i + 1] as string);
+    for (let i = 0; i + 1 < raw.length; i += 2) {
+      const lower = (raw[i] as string).toLowerCase();
+      if (!connectionSpecific.has(lower)) headers.push(lower, raw[i + 1] as string);
     }
     if (status >= 200) this.#stream.respond(headers);
     else this.#stream.additionalHeaders(grouped(headers));

@@ -1,7 +1,8 @@
-import { STATUS_CODES, validateHeaderName, validateHeaderValue } from 'node:http';
+import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { drained } from './http1-responder.ts';
 import type { Responder } from './message.ts';
+import type { ReplyFields } from './reply-fields.ts';
 
 export interface LeanResponderOptions {
   /** As announced to the viewer. */
@@ -21,8 +22,9 @@ export interface LeanResponderOptions {
 export class LeanResponder implements Responder {
   readonly #socket: Socket;
   readonly #options: LeanResponderOptions;
+  readonly #keepAlive: string;
   /** Serialised, and not written yet. */
-  #head: string | undefined;
+  #head: string | Buffer | undefined;
   #toHead = false;
   #begun = false;
   #chunked = false;
@@ -35,6 +37,8 @@ export class LeanResponder implements Responder {
   constructor(socket: Socket, options: LeanResponderOptions) {
     this.#socket = socket;
     this.#options = options;
+    const seconds = Math.floor(options.keepAliveTimeoutMs / 1000);
+    this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n`;
   }
 
   /** Whether the connection is to end after this response. */
@@ -57,15 +61,16 @@ export class LeanResponder implements Responder {
     this.#close = close;
   }
 
-  head(status: number, fields: readonly string[]): void {
-    const lines = serializeFields(fields);
-    const start = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n${lines}`;
+  head(status: number, fields: ReplyFields): void {
+    const start = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
     if (status < 200) {
-      this.#socket.write(`${start}\r\n`, 'latin1');
+      this.#socket.write(fields.message(start, '\r\n'), 'latin1');
       return;
     }
+    this.#close ||= fields.closes || this.#options.draining();
+    this.#chunked = !fields.hasLength && !this.#toHead && status !== 204 && status !== 304;
+    this.#head = fields.message(start, this.#tail(fields.closes));
     this.#begun = true;
-    this.#head = start + this.#connection(fields) + this.#framing(status, fields);
     if (!this.#held) process.nextTick(() => this.#flush());
   }
 
@@ -143,36 +148,9 @@ export class LeanResponder implements Responder {
     this.#socket.setTimeout(this.#options.stallTimeoutMs);
   }
 
-  #connection(fields: readonly string[]): string {
-    const told = fields.at(-2) === 'Connection';
-    this.#close ||= told || this.#options.draining();
-    if (told) return '';
-    if (this.#close) return 'Connection: close\r\n';
-    return `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(this.#options.keepAliveTimeoutMs / 1000)}\r\n`;
+  /** What node:http adds: about the connection, unless the fields say it, and how the content is delimited. */
+  #tail(closeSaid: boolean): string {
+    const said = closeSaid ? '' : this.#close ? 'Connection: close\r\n' : this.#keepAlive;
+    return this.#chunked ? `${said}Transfer-Encoding: chunked\r\n\r\n` : `${said}\r\n`;
   }
-
-  #framing(status: number, fields: readonly string[]): string {
-    const contentless = this.#toHead || status === 204 || status === 304;
-    this.#chunked = !contentless && !hasContentLength(fields);
-    return this.#chunked ? 'Transfer-Encoding: chunked\r\n\r\n' : '\r\n';
-  }
-}
-
-/** Throws like node:http where a name or value cannot be sent. */
-function serializeFields(fields: readonly string[]): string {
-  let lines = '';
-  for (let i = 0; i + 1 < fields.length; i += 2) {
-    const [name, value] = [fields[i] as string, fields[i + 1] as string];
-    validateHeaderName(name);
-    validateHeaderValue(name, value);
-    lines += `${name}: ${value}\r\n`;
-  }
-  return lines;
-}
-
-function hasContentLength(fields: readonly string[]): boolean {
-  for (let i = 0; i < fields.length; i += 2) {
-    if ((fields[i] as string).length === 14 && fields[i]?.toLowerCase() === 'content-length') return true;
-  }
-  return false;
 }

@@ -14,6 +14,7 @@ import { createHttp2Server } from './http2-server.ts';
 import { LeanFront } from './lean-front.ts';
 import { type ViewerLimits, viewerLimitsDefault } from './limits.ts';
 import { longestFirst } from './policies.ts';
+import { ReplyPlanner } from './reply.ts';
 
 export interface ListenAddress {
   readonly host: string;
@@ -62,6 +63,7 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     cache: options.cache,
     policies: longestFirst(options.policies),
     limits,
+    planner: new ReplyPlanner(),
     log: options.log,
     onStarted: options.onStarted ?? (() => {}),
     onFinished: options.onFinished,

@@ -1,4 +1,5 @@
 import type { Fields } from '../fields.ts';
+import type { ReplyFields } from './reply-fields.ts';
 import type { ReadRequest } from './request.ts';
 
 /** A request as its transport read it: parsed into parts, not yet validated. */
@@ -24,11 +25,11 @@ export interface RequestHead {
 /** Where a response goes. Implemented once for each transport, so that nothing else knows which one it is. */
 export interface Responder {
   /**
-   * The status line and fields, flat as in `Fields.raw`. A 1xx status may come any number of times before the final one.
+   * The status line and fields. A 1xx status may come any number of times before the final one.
    * Without Content-Length the transport delimits the content (chunked, close or END_STREAM).
    * Throws when a field cannot be sent. `Connection: close` ends an HTTP/1.1 connection after this response.
    */
-  head(status: number, fields: readonly string[]): void;
+  head(status: number, fields: ReplyFields): void;
   /**
    * Content, never written to afterwards by anyone. A promise means: wait for it before the next write;
    * it rejects when the viewer is gone.

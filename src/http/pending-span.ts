@@ -1,5 +1,5 @@
 import type { Answer, CacheRequest } from '../cache/types.ts';
-import { planReply, planWhole, type Reply, replyToPending } from './reply.ts';
+import type { Reply, ReplyPlanner } from './reply.ts';
 import type { Span } from './range.ts';
 
 /** How much of such a span is held back, to see that it exists, before the answer commits to it. */
@@ -12,7 +12,7 @@ const heldBytesMax = 1024 * 1024;
 export async function settlePending(
   answer: Extract<Answer, { kind: 'representation' }>,
   request: CacheRequest,
-  span: Span,
+  { span, planner }: { span: Span; planner: ReplyPlanner },
 ): Promise<Reply> {
   const { content } = answer;
   const iterator = content.read(span.first, span.last, request.signal)[Symbol.asyncIterator]();
@@ -24,12 +24,12 @@ export async function settlePending(
     held.push(next.value);
     bytes += next.value.length;
     if (bytes >= wanted && content.completeLength === undefined) {
-      return replyToPending(answer, request, { span, body: resume(held, iterator) });
+      return planner.planPending(answer, request, { span, body: resume(held, iterator) });
     }
   }
   await iterator.return?.();
-  const reply = planReply(answer, request);
-  return 'pending' in reply ? planWhole(answer, request) : reply;
+  const reply = planner.plan(answer, request);
+  return 'pending' in reply ? planner.planWhole(answer, request) : reply;
 }
 
 /** What was held, then the rest, without a generator in between. */
