@@ -22,6 +22,7 @@ EXPOSE 8080 4001
 # /healthz asks for no token. With another EDDY_ADMIN, give --health-cmd.
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8081/healthz').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+STOPSIGNAL SIGTERM
 # Options follow: docker run … eddy --origin https://origin.example
 ENTRYPOINT ["node", "/app/src/main.ts"]
 CMD []
