@@ -25,7 +25,7 @@ export interface SampleOrigin {
  */
 export async function startSampleOrigin({ status, nowMs = Date.now }: SampleOriginOptions): Promise<SampleOrigin> {
   const files = await readSampleFiles();
-  const channel = liveChannelOf(files);
+  const channel = liveChannelOf(files, nowMs());
   const find = (path: string): Resource | undefined => {
     if (path === '/sample/status.json') return statusResource(status(), nowMs());
     return files.get(path) ?? liveResource(path, { files, channel, nowMs: nowMs() });
@@ -73,12 +73,19 @@ function refusal(status: number, why: string, headers: Record<string, string> = 
 
 const livePath = '/vod/hls-ts/high/';
 
-/** The channel repeats the MPEG-TS rendition since the epoch of the clock, so that every node shows the same. */
-function liveChannelOf(files: SampleFiles): LiveChannel {
+/**
+ * When the channel began, for every node alike, so that it outlasts restarts and looks the same everywhere. Not 1970:
+ * players keep lists by discontinuity sequence number, and hls.js walks them from zero, 0.8 s at 75 million.
+ */
+const liveEpochMs = Date.UTC(2026, 10, 1);
+
+/** The channel repeats the MPEG-TS rendition. On a clock that is not set it began one round ago, with a full playlist. */
+function liveChannelOf(files: SampleFiles, nowMs: number): LiveChannel {
   const playlist = files.get(`${livePath}index.m3u8`)?.bytes.toString('utf8') ?? '';
   const durationsMs = [...playlist.matchAll(/^#EXTINF:([\d.]+),/gm)].map(([, seconds]) => Number(seconds) * 1000);
   if (durationsMs.length === 0) throw new Error('the sample media are missing: run src/sample/make-media.sh');
-  return { epochMs: 0, durationsMs };
+  const roundMs = durationsMs.reduce((sum, each) => sum + each, 0);
+  return { epochMs: nowMs < liveEpochMs ? nowMs - roundMs : liveEpochMs, durationsMs };
 }
 
 function liveResource(

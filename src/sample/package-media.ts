@@ -170,7 +170,8 @@ function streamInf(track: Track, audio: Track): string {
 }
 
 function mpd(tracks: readonly Track[], profile: string, addressing: (track: Track) => readonly string[]): string {
-  const duration = Math.max(...tracks.map((track) => totalTicks(track) / track.timescale));
+  // The shortest track's: beyond it, a template by number would name a segment that is not there.
+  const duration = Math.min(...tracks.map((track) => totalTicks(track) / track.timescale));
   const representation = (track: Track): string[] => {
     const size = track.size === undefined ? '' : ` width="${track.size[0]}" height="${track.size[1]}" frameRate="25"`;
     const rate = track.size === undefined ? ' audioSamplingRate="48000"' : '';

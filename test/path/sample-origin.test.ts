@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type SampleOrigin, startSampleOrigin } from '../../src/sample/origin.ts';
 import { view, type ViewOptions } from '../support/viewer.ts';
 
+const epochMs = Date.UTC(2026, 10, 1);
 const startMs = Date.UTC(2026, 10, 21, 9, 0, 1);
 let origin: SampleOrigin;
 let nowMs = startMs;
@@ -176,9 +177,9 @@ describe('the live channel', () => {
       const uris = playlistUris('/live/index.m3u8', body.toString());
       expect(uris.length).toBe(6);
       const newest = Number(/seg-(\d+)\.ts$/.exec(uris.at(-1) ?? '')?.[1]);
-      // Counted since 1970: 12 segments of 2 s a round.
-      expect(newest).toBe(Math.floor(nowMs / 2000) - 1);
-      expect(Date.parse(headers['last-modified'] ?? '')).toBe((newest + 1) * 2000);
+      // The one that has ended last: 12 segments of 2 s a round.
+      expect(newest).toBe(Math.floor((nowMs - epochMs) / 2000) - 1);
+      expect(Date.parse(headers['last-modified'] ?? '')).toBe(epochMs + (newest + 1) * 2000);
       const segment = await get(`/live/seg-${newest}.ts`);
       const file = await get(`/vod/hls-ts/high/${String(newest % 12).padStart(2, '0')}.ts`);
       expect(segment.body.equals(file.body)).toBe(true);
@@ -186,6 +187,16 @@ describe('the live channel', () => {
       expect((await get(`/live/seg-${newest + 1}.ts`)).status).toBe(404);
       expect((await get(`/live/seg-${newest - 13}.ts`)).status).toBe(404);
       expect((await get(`/live/seg-${newest - 12}.ts`)).status).toBe(200);
+    }
+  });
+
+  it('is on air on a clock that is not set', async () => {
+    const other = await startSampleOrigin({ status: () => null, nowMs: () => 60_000 });
+    try {
+      const { body } = await view(`${other.url}/live/index.m3u8`);
+      expect(playlistUris('/live/index.m3u8', body.toString()).at(-1)).toBe('/live/seg-11.ts');
+    } finally {
+      await other.close();
     }
   });
 

@@ -1,4 +1,4 @@
-import { openPlayer, playersFor } from './players.js';
+import { openPlayer, playerFor } from './players.js';
 
 const streams = [
   { id: 'hls-ts', name: 'HLS · MPEG-TS', url: '/vod/hls-ts/index.m3u8' },
@@ -23,24 +23,22 @@ for (const stream of streams) {
   button.type = 'button';
   button.id = `play-${stream.id}`;
   button.addEventListener('click', () => {
-    location.hash = stream.id;
+    history.replaceState(null, '', `#${stream.id}`);
+    play();
   });
   $('streams').append(button);
 }
-$('player').addEventListener('change', () => play($('player').value));
 addEventListener('hashchange', () => play());
 showHits({});
 play();
 followStatus();
 
-/** Plays what the address names, with that player when it can, from the beginning. */
-async function play(playerWanted) {
+/** Plays what the address names, from the beginning. */
+async function play() {
   const stream = streams.find(({ id }) => id === location.hash.slice(1)) ?? streams[0];
-  const players = playersFor(stream.url);
-  const player = players.includes(playerWanted) ? playerWanted : players[0];
+  const player = playerFor(stream.url);
   for (const { id } of streams) $(`play-${id}`).setAttribute('aria-pressed', String(id === stream.id));
-  $('player').replaceChildren(...players.map((name) => new Option(name, name, false, name === player)));
-  $('playing').textContent = stream.url;
+  $('playing').textContent = `${stream.url} with ${player}`;
   $('problem').hidden = true;
   closePlayer();
   closePlayer = () => {};

@@ -1,0 +1,88 @@
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { fileURLToPath } from 'node:url';
+import type { Browser } from 'playwright-core';
+
+export type PlayerName = 'hls.js' | 'dash.js' | 'shaka';
+
+/** What one page saw of one play; see test/player/player.js. */
+export interface PlayReport {
+  readonly errors: readonly string[];
+  readonly stalls: readonly string[];
+  readonly responses: readonly { readonly url: string; readonly cacheStatus: string | null }[];
+  /** From opening the player to moving pictures; undefined when it never came to that. */
+  readonly startMs: number | undefined;
+  /** By the media clock and by the wall clock, since the start. */
+  readonly playedSeconds: number;
+  readonly watchedSeconds: number;
+  readonly framesDecoded: number;
+  readonly height: number;
+}
+
+export interface PlayerPages {
+  /** Plays in a page and a browser cache of its own. */
+  play(player: PlayerName, url: string, options: { readonly playMs: number }): Promise<PlayReport>;
+  close(): Promise<void>;
+}
+
+/** Long enough for three players that start at once on a busy machine; only a broken one waits for it. */
+const startMsMax = 20_000;
+
+/** Serves the players' page from a port of its own: to it, every stream is on another site. */
+export async function openPlayerPages(browser: Browser): Promise<PlayerPages> {
+  const files = playerFiles();
+  const server = createServer((request, response) => {
+    const path = files.get(request.url ?? '');
+    if (path === undefined) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, { 'Content-Type': extname(path) === '.html' ? 'text/html' : 'text/javascript' });
+    pipeline(createReadStream(path), response).catch(() => response.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return {
+    async play(player, url, { playMs }) {
+      const context = await browser.newContext();
+      try {
+        const page = await context.newPage();
+        await page.goto(`http://127.0.0.1:${port}/player.html`);
+        return await page.evaluate(playInPage, { player, url, playMs, startMsMax });
+      } finally {
+        await context.close();
+      }
+    },
+    async close() {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+/** Runs in the page. */
+function playInPage(options: object): Promise<PlayReport> {
+  return (globalThis as unknown as { play(options: object): Promise<PlayReport> }).play(options);
+}
+
+function playerFiles(): ReadonlyMap<string, string> {
+  const require = createRequire(import.meta.url);
+  const here = (name: string) => fileURLToPath(new URL(`../player/${name}`, import.meta.url));
+  const shaka = join(require.resolve('shaka-player/package.json'), '..', 'dist');
+  return new Map([
+    ['/player.html', here('player.html')],
+    ['/player.js', here('player.js')],
+    ['/libraries/hls.min.js', join(require.resolve('hls.js/package.json'), '..', 'dist', 'hls.min.js')],
+    ['/libraries/dash.all.min.js', join(require.resolve('dashjs'), '..', 'dash.all.min.js')],
+    ...['shaka-player.compiled.js', 'shaka-player.transmuxer-worker.js'].map(
+      (name) => [`/libraries/${name}`, join(shaka, name)] as const,
+    ),
+  ]);
+}
