@@ -101,11 +101,16 @@ export async function runEddy(args: readonly string[], options: EddyOptions = {}
 
 function spawnEddy(args: readonly string[], { env = {}, cwd, program = mainFile }: EddyOptions): ChildProcess {
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('EDDY_')));
-  return spawn(process.execPath, [program, ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...own, ...env },
     ...(cwd !== undefined && { cwd }),
   });
+  // A test that fails before it can stop its node leaves none behind.
+  const end = () => child.kill('SIGKILL');
+  process.once('exit', end);
+  child.once('exit', () => process.off('exit', end));
+  return child;
 }
 
 function defaultsFor(args: readonly string[], data: string | undefined): string[] {
