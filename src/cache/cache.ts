@@ -2,13 +2,12 @@ import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { passedAnswer, sharedAnswer, verbatimAnswer } from './answers.ts';
 import { Collapse, unlessAborted } from './collapse.ts';
-import { RepresentationContent } from './content.ts';
+import { type ContentOptions, RepresentationContent } from './content.ts';
 import { Entries } from './entries.ts';
 import { parseCacheControl } from './directives.ts';
 import { discard, Filler } from './filler.ts';
 import { AgedFields, passedRequestFields } from './forwarded-fields.ts';
 import { headFreshens } from './freshen.ts';
-import { freshnessAt } from './freshness.ts';
 import { invalidates } from './invalidate.ts';
 import { cacheKey, originTarget } from './key.ts';
 import { type Purge, purgeKeys } from './purge.ts';
@@ -71,6 +70,7 @@ export class VideoCache implements Cache {
   });
   readonly #unshareable: Unshareable;
   readonly #aged = new AgedFields();
+  readonly #contentOptions: ContentOptions;
 
   constructor(options: VideoCacheOptions) {
     const tiers = options.disk === undefined ? [options.ram] : [options.ram, options.disk.tier];
@@ -83,6 +83,7 @@ export class VideoCache implements Cache {
       onChanged: (representation, request, supply) => this.#changed(representation, request, supply),
       onSettled: (representation, outcome) => this.#settled(representation, outcome),
     });
+    this.#contentOptions = { filler: this.#filler, ram: options.ram, onServed: options.onServed };
     this.#unshareable = new Unshareable(options.now);
     this.#fetch = new ResponseFetch(this.#filler, this.#entries);
   }
@@ -92,9 +93,10 @@ export class VideoCache implements Cache {
     const variants = this.#entries.peek(cacheKey(request));
     const representation = variants && select(variants, request.fields);
     if (representation === undefined) return undefined;
-    const verdict = this.#judge(representation, request);
-    if (verdict.use !== 'fresh' || !this.#holdsWanted(representation, request)) return undefined;
-    return this.#answer(representation, request, { hit: true, ttlSeconds: verdict.ttlSeconds });
+    const { use, ttlSeconds } = this.#judge(representation, request);
+    if (use !== 'fresh') return undefined;
+    const content = this.#content(representation, request);
+    return this.#holdsWanted(content) ? this.#answerOf(content, { hit: true, ttlSeconds }) : undefined;
   }
 
   async answer(request: CacheRequest): Promise<Answer> {
@@ -145,7 +147,7 @@ export class VideoCache implements Cache {
     request: CacheRequest,
     status: CacheStatus,
   ): Promise<Answer | undefined> {
-    if (request.method === 'HEAD' || this.#holdsWanted(representation, request))
+    if (request.method === 'HEAD' || this.#holdsWanted(this.#content(representation, request)))
       return this.#answer(representation, request, status);
     const { completeLength, strongValidator } = representation;
     const range =
@@ -290,16 +292,18 @@ export class VideoCache implements Cache {
   }
 
   #answer(representation: Representation, request: CacheRequest, status: CacheStatus): Answer {
-    const { ram } = this.#options;
-    const content = new RepresentationContent(representation, request, {
-      filler: this.#filler,
-      ram,
-      onServed: this.#options.onServed,
-    });
+    return this.#answerOf(this.#content(representation, request), status);
+  }
+
+  #answerOf(content: RepresentationContent, cacheStatus: CacheStatus): Answer {
+    const { representation, request } = content;
     const { stored } = representation;
-    const nowMs = this.#options.now();
-    const fields = this.#aged.of(stored, nowMs, freshnessAt(representation.terms(request.policy), nowMs).ageSeconds);
-    return { kind: 'representation', status: stored.status, fields, cacheStatus: status, content };
+    const fields = this.#aged.of(stored, representation.terms(request.policy), this.#options.now());
+    return { kind: 'representation', status: stored.status, fields, cacheStatus, content };
+  }
+
+  #content(representation: Representation, request: CacheRequest): RepresentationContent {
+    return new RepresentationContent(representation, request, this.#contentOptions);
   }
 
   #judge(representation: Representation, request: CacheRequest): Verdict {
@@ -311,15 +315,16 @@ export class VideoCache implements Cache {
   }
 
   /** Whether every byte the request wants is at hand or on its way. */
-  #holdsWanted(representation: Representation, request: CacheRequest): boolean {
+  #holdsWanted(content: RepresentationContent): boolean {
+    const { representation, request } = content;
     const { completeLength } = representation;
     if (request.method === 'HEAD') return true;
     if (completeLength === undefined) return representation.flights.size > 0;
-    if (!request.fields.has('range'))
-      return completeLength === 0 || this.#filler.holds(representation, 0, completeLength - 1);
-    const range = within(wantedOf(request.method, request.fields), completeLength);
+    const range = request.fields.has('range')
+      ? within(wantedOf(request.method, request.fields), completeLength)
+      : { first: 0, last: completeLength - 1 };
     if (range === undefined || range.last < range.first) return true;
-    return this.#filler.holds(representation, range.first, range.last);
+    return content.gather(range.first, range.last) || this.#filler.holds(representation, range.first, range.last);
   }
 
   #changed(representation: Representation, request: CacheRequest, supply: Supply | undefined): void {

@@ -7,6 +7,8 @@ import type { CacheRequest, Content, Source, Tier } from './types.ts';
 
 /** Largest answer that leaves in one piece from RAM; a longer one is read on as the socket takes it. */
 const peekBytesMax = 8 * 1024 * 1024;
+/** Largest answer that is gathered before it is asked for. */
+const gatherBytesMax = 1024 * 1024;
 /** A reader that gets nowhere this many times in a row gives up. */
 const failuresMax = 3;
 const fruitlessMax = 64;
@@ -22,6 +24,8 @@ export class RepresentationContent implements Content {
   readonly #representation: Representation;
   readonly #request: CacheRequest;
   readonly #options: ContentOptions;
+  /** What `gather` found. */
+  #gathered: { readonly first: number; readonly last: number; readonly buffers: readonly Buffer[] } | undefined;
 
   constructor(representation: Representation, request: CacheRequest, options: ContentOptions) {
     this.#representation = representation;
@@ -33,27 +37,35 @@ export class RepresentationContent implements Content {
     return this.#representation.completeLength;
   }
 
+  get representation(): Representation {
+    return this.#representation;
+  }
+
+  get request(): CacheRequest {
+    return this.#request;
+  }
+
+  /** Whether first .. last is all in RAM, and not too long to be kept for the `peek` that follows. */
+  gather(first: number, last: number): boolean {
+    if (last - first >= gatherBytesMax) return false;
+    const buffers = this.#fromRam(first, last);
+    if (buffers !== undefined) this.#gathered = { first, last, buffers };
+    return buffers !== undefined;
+  }
+
   peek(first: number, last: number): readonly Buffer[] | undefined {
     if (last - first >= peekBytesMax) return undefined;
-    const { ram } = this.#options;
-    const { id } = this.#representation;
-    const buffers: Buffer[] = [];
-    for (let offset = first; offset <= last; ) {
-      const span = ram.find(id, offset);
-      if (span === undefined || span.first > offset) return undefined;
-      const piece = ram.read(id, span.first);
-      if (!Buffer.isBuffer(piece)) return undefined;
-      const slice = piece.subarray(offset - span.first, last + 1 - span.first);
-      buffers.push(slice);
-      offset += slice.length;
-    }
-    this.#given('ram', first, last);
+    const gathered = this.#gathered;
+    const known = gathered?.first === first && gathered.last === last;
+    const buffers = known ? gathered.buffers : this.#fromRam(first, last);
+    if (buffers !== undefined) this.#given('ram', first, last);
     return buffers;
   }
 
   sourceOf(first: number): Source {
     const ungiven = this.#representation.ungiven.sourceOf(first);
     if (ungiven !== undefined) return ungiven;
+    if (this.#gathered?.first === first) return 'ram';
     const place = this.#options.filler.locate(this.#representation, first);
     if (place.kind === 'tier') return place.tier.name;
     if (place.kind === 'flight') return first < place.flight.position ? 'ram' : place.flight.source;
@@ -73,6 +85,24 @@ export class RepresentationContent implements Content {
     } finally {
       this.#representation.leave(reader);
     }
+  }
+
+  #fromRam(first: number, last: number): Buffer[] | undefined {
+    const { ram } = this.#options;
+    const { id } = this.#representation;
+    const buffers: Buffer[] = [];
+    for (let offset = first; offset <= last; ) {
+      const span = ram.find(id, offset);
+      if (span === undefined || span.first > offset) return undefined;
+      const piece = ram.read(id, span.first);
+      if (!Buffer.isBuffer(piece)) return undefined;
+      // A view costs more than all the rest of this.
+      const whole = offset === span.first && last + 1 - span.first >= piece.length;
+      const slice = whole ? piece : piece.subarray(offset - span.first, last + 1 - span.first);
+      buffers.push(slice);
+      offset += slice.length;
+    }
+    return buffers;
   }
 
   #finished(reader: Reader): boolean {

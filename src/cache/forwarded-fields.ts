@@ -1,6 +1,6 @@
 import { Fields } from '../fields.ts';
 import { dated } from './dates.ts';
-import { currentAgeSeconds } from './freshness.ts';
+import { currentAgeSeconds, type FreshnessTerms } from './freshness.ts';
 import { hopByHopNames } from './hop-by-hop.ts';
 import { Recent } from './recent.ts';
 import type { StoredResponse } from './types.ts';
@@ -36,7 +36,8 @@ const keptMax = 2048;
 export class AgedFields {
   readonly #recent = new Recent<StoredResponse, { readonly seconds: number; readonly fields: Fields }>(keptMax);
 
-  of(stored: StoredResponse, nowMs: number, ageSeconds: number): Fields {
+  of(stored: StoredResponse, terms: FreshnessTerms, nowMs: number): Fields {
+    const ageSeconds = terms.initialAgeSeconds + Math.max(0, nowMs - terms.responseTimeMs) / 1000;
     const seconds = Math.floor(ageSeconds);
     const kept = this.#recent.get(stored);
     if (kept?.seconds === seconds) return kept.fields;

@@ -12,6 +12,8 @@ const keyTargetMax = 1024;
  * the parameters that the map ignores left out. Keys sort by map, then path.
  */
 export function cacheKey({ target, policy }: { readonly target: string; readonly policy: MapPolicy }): string {
+  if (!target.includes('?') && !target.includes('%') && target.length <= keyTargetMax)
+    return `${policy.name} ${target}`;
   const ignored = (name: string): boolean => name === cmcd || policy.queryIgnored.includes(name);
   const same = withoutEmptyQuery(withoutParameters(normalised(target), ignored));
   if (same.length <= keyTargetMax) return `${policy.name} ${same}`;

@@ -36,21 +36,23 @@ export function judgeBy(
   nowMs: number,
 ): Verdict {
   const now = freshnessAt(terms, nowMs);
-  const verdict = { ttlSeconds: now.ttlSeconds, freshness: now };
-  const wishes = wishesOf(request);
+  const use = useOf(now, wishesOf(request));
+  const { fresh, mustRevalidateAlways, ttlSeconds } = now;
+  const unwanted = fresh && !mustRevalidateAlways;
+  const fwd = use !== 'revalidate' ? undefined : unwanted ? 'request' : 'stale';
+  return { use, fwd, ttlSeconds, freshness: now };
+}
+
+function useOf(now: Freshness, wishes: Directives | undefined): Verdict['use'] {
   const wanted = wishes === undefined || isWanted(now, wishes);
-  if (now.mustRevalidateAlways) return { ...verdict, use: 'revalidate', fwd: 'stale' };
-  if (now.fresh) {
-    return wanted ? { ...verdict, use: 'fresh', fwd: undefined } : { ...verdict, use: 'revalidate', fwd: 'request' };
-  }
+  if (now.mustRevalidateAlways) return 'revalidate';
+  if (now.fresh) return wanted ? 'fresh' : 'revalidate';
   const stalenessSeconds = staleness(now);
-  if (wanted && now.mayServeStale && stalenessSeconds <= (wishes?.maxStaleSeconds ?? 0))
-    return { ...verdict, use: 'fresh', fwd: undefined };
+  if (wanted && now.mayServeStale && stalenessSeconds <= (wishes?.maxStaleSeconds ?? 0)) return 'fresh';
   // A max-age of the request says that no stale response is wanted (RFC 9111 section 5.2.1.1).
   const mayLag = wanted && wishes?.maxAgeSeconds === undefined && wishes?.minFreshSeconds === undefined;
-  if (mayLag && stalenessSeconds <= now.staleWhileRevalidateSeconds && now.staleWhileRevalidateSeconds > 0)
-    return { ...verdict, use: 'stale-while-revalidate', fwd: undefined };
-  return { ...verdict, use: 'revalidate', fwd: 'stale' };
+  const lags = stalenessSeconds <= now.staleWhileRevalidateSeconds && now.staleWhileRevalidateSeconds > 0;
+  return mayLag && lags ? 'stale-while-revalidate' : 'revalidate';
 }
 
 /**

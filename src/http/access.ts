@@ -35,6 +35,8 @@ export interface AccessRecord {
 export interface Outcome {
   complete: boolean;
   cacheStatus: CacheStatus | undefined;
+  /** Where the first byte came from, if the cache did not say. */
+  source: Source | undefined;
   map: string | undefined;
   error: ErrorCode | undefined;
 }
@@ -95,7 +97,7 @@ export class MeteredResponder implements Responder {
       firstByteMs: this.#firstByteMs,
       complete: outcome.complete,
       hit: outcome.cacheStatus?.hit ?? false,
-      detail: outcome.cacheStatus?.detail,
+      detail: outcome.source ?? outcome.cacheStatus?.detail,
       fwd: outcome.cacheStatus?.fwd,
       collapsed: outcome.cacheStatus?.collapsed ?? false,
       map: outcome.map,

@@ -38,7 +38,13 @@ export class Exchange {
   readonly #front: Front;
   readonly #head: RequestHead;
   readonly #responder: MeteredResponder;
-  readonly #outcome: Outcome = { complete: false, cacheStatus: undefined, map: undefined, error: undefined };
+  readonly #outcome: Outcome = {
+    complete: false,
+    cacheStatus: undefined,
+    source: undefined,
+    map: undefined,
+    error: undefined,
+  };
   #aborter: AbortController | undefined;
   #closed = false;
 
@@ -115,9 +121,7 @@ export class Exchange {
   }
 
   #send(reply: Reply): Promise<void> | undefined {
-    if (reply.source !== undefined && this.#outcome.cacheStatus !== undefined) {
-      this.#outcome.cacheStatus = { ...this.#outcome.cacheStatus, detail: reply.source };
-    }
+    this.#outcome.source = reply.source;
     return send(reply, this.#responder, { method: this.#head.method, signal: this.#lazySignal });
   }
 

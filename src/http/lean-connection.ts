@@ -18,6 +18,8 @@ export interface LeanOptions {
 
 /** node:http gives a viewer this much longer than it announces, so that fewer requests meet a closing connection. */
 const keepAliveGraceMs = 1000;
+const version = '1.1';
+const scheme = 'http';
 
 /**
  * A connection as long as its requests are plain. They are answered one after the other; the first one that is not
@@ -114,13 +116,12 @@ export class LeanConnection {
 
   #answer({ read, close }: LeanRequest): void {
     const { front } = this.#options;
-    const head = {
-      ...({ method: read.method, target: read.target, version: '1.1', fields: read.fields, scheme: 'http' } as const),
-      ...{ localAuthority: read.authority, remote: this.#remote, read },
-    };
+    const { method, target, fields, authority } = read;
+    const remote = this.#remote;
+    const head = { method, target, version, fields, scheme, localAuthority: authority, remote, read } as const;
     const exchange = new Exchange(front, head, this.#responder);
     this.#exchange = exchange;
-    this.#responder.begin({ toHead: read.method === 'HEAD', close });
+    this.#responder.begin({ toHead: method === 'HEAD', close });
     exchange.run();
     this.#responder.release();
   }

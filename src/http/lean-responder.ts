@@ -4,6 +4,10 @@ import { drained } from './http1-responder.ts';
 import type { Responder } from './message.ts';
 import type { ReplyFields } from './reply-fields.ts';
 
+const statusLines: ReadonlyMap<number, string> = new Map(
+  Object.entries(STATUS_CODES).map(([status, reason]) => [Number(status), `HTTP/1.1 ${status} ${reason}\r\n`]),
+);
+
 export interface LeanResponderOptions {
   /** As announced to the viewer. */
   readonly keepAliveTimeoutMs: number;
@@ -62,7 +66,7 @@ export class LeanResponder implements Responder {
   }
 
   head(status: number, fields: ReplyFields): void {
-    const start = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'unknown'}\r\n`;
+    const start = statusLines.get(status) ?? `HTTP/1.1 ${status} unknown\r\n`;
     if (status < 200) {
       this.#socket.write(fields.message(start, '\r\n'), 'latin1');
       return;

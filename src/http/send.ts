@@ -28,8 +28,24 @@ export function send(reply: Reply, responder: Responder, options: SendOptions): 
     return body.kind === 'stream' ? letGo(body.body) : undefined;
   }
   if (body.kind === 'stream') return sendStream(reply, body, responder);
+  if (body.kind === 'span' && sendAtOnce(reply, body, responder)) return undefined;
   const sender = new ContentSender(reply, responder, options.signal);
   return body.kind === 'span' ? sender.sendSpan(body) : sender.sendParts(body);
+}
+
+/** A span that fits the window and is all in RAM leaves now. */
+function sendAtOnce(
+  reply: Reply,
+  { content, first, last }: Extract<Bytes, { kind: 'span' }>,
+  responder: Responder,
+): boolean {
+  if (last === undefined || last - first >= windowBytes) return false;
+  const buffers = content.peek(first, last);
+  if (buffers === undefined) return false;
+  responder.head(reply.status, reply.fields);
+  responder.write(buffers)?.catch(() => {});
+  responder.end();
+  return true;
 }
 
 /** Bytes of a representation: windows from RAM while they are there, read for the rest. */
@@ -45,18 +61,10 @@ class ContentSender {
     this.#signal = signal;
   }
 
-  sendSpan({ content, first, last }: Extract<Bytes, { kind: 'span' }>): Promise<void> | undefined {
-    if (last === undefined) return this.#readRest(content, first, last).then(() => this.#end());
-    const to = Math.min(last, first + windowBytes - 1);
-    const buffers = content.peek(first, to);
-    if (buffers === undefined) return this.#readRest(content, first, last).then(() => this.#end());
-    const drained = this.#write(buffers);
-    if (to === last) {
-      drained?.catch(() => {});
-      this.#end();
-      return undefined;
-    }
-    return this.#goOn(content, to + 1, { last, drained }).then(() => this.#end());
+  async sendSpan({ content, first, last }: Extract<Bytes, { kind: 'span' }>): Promise<void> {
+    if (last === undefined) await this.#readRest(content, first, last);
+    else await this.#sendWindows(content, first, last);
+    this.#end();
   }
 
   async sendParts({ content, parts, tail }: Extract<Bytes, { kind: 'parts' }>): Promise<void> {
@@ -70,15 +78,13 @@ class ContentSender {
     this.#end();
   }
 
-  async #goOn(content: Content, from: number, { last, drained }: { last: number; drained: Promise<void> | undefined }) {
-    await drained;
-    let first = from;
-    while (first <= last) {
-      const to = Math.min(last, first + windowBytes - 1);
-      const buffers = content.peek(first, to);
+  /** As windows as long as they are in RAM, and then as it can be read. */
+  async #sendWindows(content: Content, from: number, last: number): Promise<void> {
+    for (let first = from; first <= last; first += windowBytes) {
+      const buffers = content.peek(first, Math.min(last, first + windowBytes - 1));
       if (buffers === undefined) return this.#readRest(content, first, last);
-      await this.#write(buffers);
-      first = to + 1;
+      const drained = this.#write(buffers);
+      if (drained !== undefined) await drained;
     }
   }
 
