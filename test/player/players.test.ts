@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readSampleFiles } from '../../src/sample/files.ts';
-import { launchBrowser, noBrowser } from '../support/browser.ts';
+import { launchBrowser, skipsBrowser } from '../support/browser.ts';
 import { type Eddy, startEddy } from '../support/eddy.ts';
 import { openPlayerPages, type PlayerName, type PlayerPages, type PlayReport } from '../support/player-page.ts';
 import { Turns } from '../support/turns.ts';
@@ -38,7 +38,7 @@ const matrix: readonly (readonly [PlayerName, Form])[] = [
 const playersAtOnce = 2;
 const framesPerSecond = 25;
 
-describe.skipIf(noBrowser)(`players${noBrowser === undefined ? '' : `, ${noBrowser}`}`, () => {
+describe.skipIf(skipsBrowser())('players', () => {
   let browser: Browser;
   let pages: PlayerPages;
   let node: Eddy;

@@ -1,9 +1,9 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { launchBrowser, noBrowser } from '../support/browser.ts';
+import { launchBrowser, skipsBrowser } from '../support/browser.ts';
 import { type Eddy, startEddy } from '../support/eddy.ts';
 
-describe.skipIf(noBrowser)('the page of the built-in sample', { timeout: 60_000 }, () => {
+describe.skipIf(skipsBrowser())('the page of the built-in sample', { timeout: 60_000 }, () => {
   let browser: Browser;
   let node: Eddy;
   let page: Page;
