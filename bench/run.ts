@@ -64,7 +64,11 @@ async function measure(options: BenchOptions, chosen: readonly Scenario[]): Prom
         results.set(scenario, result);
         await writeReport(results, { options, machine });
       };
-      await keep(await runScenario(scenario, { rig, options, keep }));
+      const result = await runScenario(scenario, { rig, options, keep }).catch((error) => {
+        rig.signal.throwIfAborted();
+        return failed(error, results.get(scenario));
+      });
+      await keep(result);
     }
   } catch (error) {
     console.error(rig.signal.aborted ? 'stopped' : error);
@@ -76,6 +80,13 @@ async function measure(options: BenchOptions, chosen: readonly Scenario[]): Prom
   const failures = [...results.values()].flatMap((result) => result.failures);
   for (const failure of failures) console.error(`failed: ${failure}`);
   return failures.length === 0 ? 0 : 1;
+}
+
+/** What a scenario that threw had found until then. */
+function failed(error: unknown, found: ScenarioResult | undefined): ScenarioResult {
+  console.error(error);
+  const { findings = [], notes = [], charts = [], failures = [] } = found ?? {};
+  return { ...found, findings, notes, charts, failures: [...failures, String(error)] };
 }
 
 /** Servers and origin of a scenario end with it. */

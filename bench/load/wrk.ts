@@ -24,7 +24,7 @@ export async function runWrk(rig: Rig, options: LoadOptions & { names?: Names })
   return parseWrk(output);
 }
 
-/** What `wrk --latency` prints. Throws when that is something else. */
+/** What `wrk --latency` prints; a space follows units of one letter. Throws when that is something else. */
 export function parseWrk(output: string): Load {
   const total = /^\s*(\d+) requests in (\S+), (\S+) read$/m.exec(output);
   if (total === null) throw new Error(`wrk printed no totals: ${JSON.stringify(output.slice(0, 500))}`);
@@ -35,8 +35,8 @@ export function parseWrk(output: string): Load {
     requests: Number(total[1]),
     seconds: parseTime(total[2] ?? '') / 1000,
     bytes: parseBytes(total[3] ?? ''),
-    p50Ms: parseTime(/^\s*50%\s+(\S+)$/m.exec(output)?.[1] ?? ''),
-    p99Ms: parseTime(/^\s*99%\s+(\S+)$/m.exec(output)?.[1] ?? ''),
+    p50Ms: parseTime(/^\s*50%\s+(\S+) *$/m.exec(output)?.[1] ?? ''),
+    p99Ms: parseTime(/^\s*99%\s+(\S+) *$/m.exec(output)?.[1] ?? ''),
     errors: errors.reduce((all, each) => all + each, 0),
   };
 }

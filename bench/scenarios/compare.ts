@@ -99,22 +99,36 @@ async function measureCell(
   for (const server of servers) {
     const url = urlOf(server, cell);
     if (url === undefined) continue;
-    try {
+    await attempt(bench, { cell, failures }, async () => {
       const cipher = await verifyHits(server, { origin: bench.origin, url, workload: cell.workload });
       await sample(bench.rig, { server, tool: cell.tool, load: loadOf(cell, { url, seconds: warmUpSeconds }) });
       ready.set(server, { url, cipher, samples: [] });
-    } catch (error) {
-      bench.rig.signal.throwIfAborted();
-      failures.push(`${titleOf(cell)}: ${String(error)}`);
-      bench.say(`  ${String(error)}`);
-    }
+    });
   }
   for (let round = 0; round < bench.options.rounds; round++) {
     for (const [server, { url, samples }] of ready) {
-      samples.push(await measureOnce(bench, { cell, server, url, failures }));
+      const taken = await attempt(bench, { cell, failures }, () => measureOnce(bench, { cell, server, url, failures }));
+      if (taken !== undefined) samples.push(taken);
     }
   }
-  return [...ready].map(([server, { cipher, samples }]) => rowOf(cell, { server, cipher, samples }));
+  const measured = [...ready].filter(([, { samples }]) => samples.length > 0);
+  return measured.map(([server, { cipher, samples }]) => rowOf(cell, { server, cipher, samples }));
+}
+
+/** One server that fails in one cell leaves the rest to be measured. */
+async function attempt<T>(
+  { rig, say }: Bench,
+  { cell, failures }: { cell: Cell; failures: string[] },
+  step: () => Promise<T>,
+): Promise<T | undefined> {
+  try {
+    return await step();
+  } catch (error) {
+    rig.signal.throwIfAborted();
+    failures.push(`${titleOf(cell)}: ${String(error)}`);
+    say(`  ${String(error)}`);
+    return undefined;
+  }
 }
 
 async function measureOnce(

@@ -38,7 +38,7 @@ Transfer/sec:     31.54MB
   });
 
   it('takes seconds, minutes and gigabytes', () => {
-    const slow = output.replace('11.02ms', '1.50s').replace('437.00us', '2.00m').replace('32.05MB', '8.53GB');
+    const slow = output.replace('11.02ms', '1.50s ').replace('437.00us', '2.00m ').replace('32.05MB', '8.53GB');
     expect(parseWrk(slow)).toMatchObject({ p99Ms: 1500, p50Ms: 120_000, bytes: 8.53 * 2 ** 30 });
   });
 
