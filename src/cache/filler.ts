@@ -3,6 +3,8 @@ import { Fields } from '../fields.ts';
 import { parseContentRange } from './content-range.ts';
 import { asEddyError, Flight } from './flight.ts';
 import { requestFieldsForOrigin } from './forwarded-fields.ts';
+import { Holding } from './held-pieces.ts';
+import { keeperOf } from './keeper.ts';
 import type { Representation } from './representation.ts';
 import type { CacheRequest, PieceSpan, Supplier, Supply, SupplyOptions, SupplyRequest, Tier } from './types.ts';
 import { sameRepresentation } from './validators.ts';
@@ -13,6 +15,8 @@ const windowBytes = 1024 * 1024;
 const gapBytesMax = 4 * 1024 * 1024;
 /** A reader this far ahead of a writer does not wait for it. */
 const farBytes = 4 * 1024 * 1024;
+/** What all flights hold for readers whom no tier may serve. */
+const heldBytesMax = 64 * 1024 * 1024;
 /** How far ahead of a reader gaps are fetched, in parallel. */
 const lookaheadBytes = 4 * 1024 * 1024;
 
@@ -37,6 +41,7 @@ export interface FillerOptions {
 /** Fills the gaps of representations: finds what is missing and brings exactly that, once. */
 export class Filler {
   readonly #options: FillerOptions;
+  readonly #holding = new Holding(heldBytesMax);
 
   constructor(options: FillerOptions) {
     this.#options = options;
@@ -127,11 +132,8 @@ export class Filler {
   }
 
   #flight(representation: Representation, range: { first: number; last: number | undefined }): Flight {
-    const keep = (first: number, bytes: Buffer): boolean => {
-      for (const tier of this.#options.tiers) tier.put(representation.id, first, bytes);
-      return this.#options.tiers.some((tier) => tier.find(representation.id, first)?.first === first);
-    };
-    const flight = new Flight(range, { keep, nowMs: this.#options.now() });
+    const keeper = keeperOf(representation, this.#options.tiers);
+    const flight = new Flight(range, { keeper, holding: this.#holding, nowMs: this.#options.now() });
     representation.flights.add(flight);
     return flight;
   }
@@ -156,7 +158,7 @@ export class Filler {
       await this.#pump(representation, flight, supply.body);
     } catch (error) {
       flight.fail(asEddyError(error));
-      representation.settle(flight);
+      representation.settle();
     }
   }
 
@@ -172,13 +174,8 @@ export class Filler {
     if (supply.status === 206 && same && range !== undefined && range.completeLength === completeLength) {
       if (range.first === gap.first && range.last <= gap.last) return range;
       discard(supply);
-      throw new EddyError(
-        'origin-broken',
-        `asked for bytes ${gap.first}-${gap.last}, got ${range.first}-${range.last}`,
-        {
-          side: 'upstream',
-        },
-      );
+      const got = `asked for bytes ${gap.first}-${gap.last}, got ${range.first}-${range.last}`;
+      throw new EddyError('origin-broken', got, { side: 'upstream' });
     }
     if (supply.status === 200 && same && completeLength !== undefined) {
       representation.rangesIgnored = true;
@@ -222,7 +219,7 @@ export class Filler {
     }
     const incompletable = representation.strongValidator === undefined || representation.completeLength === undefined;
     if (flight.error !== undefined && incompletable) this.#options.onSettled(representation, 'broken');
-    representation.settle(flight);
+    representation.settle();
   }
 }
 

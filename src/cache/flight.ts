@@ -1,12 +1,14 @@
 import { EddyError } from '../errors.ts';
+import { HeldPieces, type Holding, type Keeper } from './held-pieces.ts';
 import type { Reader } from './reader.ts';
 import { pieceBytes, type Source } from './types.ts';
 
-/** Takes a finished piece for keeping; false when no tier did. The bytes are not written again. */
-export type Keep = (first: number, bytes: Buffer) => boolean;
-
-/** Committed pieces a flight still holds itself, for readers close behind the writer when no tier took them. */
-const recentPiecesMax = 4;
+export interface FlightOptions {
+  readonly keeper: Keeper;
+  /** What this flight holds itself counts there. */
+  readonly holding: Holding;
+  readonly nowMs: number;
+}
 
 /**
  * One growing fetch with many readers. It covers bytes first .. last of a representation and belongs to no reader:
@@ -20,26 +22,24 @@ export class Flight {
   position: number;
   source: Source = 'origin';
   error: EddyError | undefined;
-  /** The last piece is kept by a tier: readers may come later. If not, they have to keep up. */
-  kept = true;
   ended = false;
   readonly startedMs: number;
+  /** Pieces that are in, as long as readers may depend on this flight for them. */
+  readonly held: HeldPieces;
   /** Stops the supply behind this flight. */
   readonly controller = new AbortController();
   /** Resolves once the supplier's head proved to be of this representation; rejects with the flight's error. */
   readonly head: Promise<void>;
-  readonly #keep: Keep;
   readonly #headSettled = Promise.withResolvers<void>();
   readonly #waiting = new Set<Reader>();
-  readonly #recent: { first: number; bytes: Buffer }[] = [];
   #buffer: Buffer | undefined;
   #bufferFirst = 0;
 
-  constructor(range: { first: number; last: number | undefined }, options: { keep: Keep; nowMs: number }) {
+  constructor(range: { first: number; last: number | undefined }, options: FlightOptions) {
     this.first = range.first;
     this.last = range.last;
     this.position = range.first;
-    this.#keep = options.keep;
+    this.held = new HeldPieces(options.keeper, options.holding);
     this.startedMs = options.nowMs;
     this.head = this.#headSettled.promise;
     // A flight nobody primes may fail: its readers learn it from `error`.
@@ -112,8 +112,7 @@ export class Flight {
   take(offset: number): Buffer | undefined {
     if (this.#buffer !== undefined && offset >= this.#bufferFirst && offset < this.position)
       return this.#buffer.subarray(offset - this.#bufferFirst, this.position - this.#bufferFirst);
-    const piece = this.#recent.find(({ first, bytes }) => offset >= first && offset < first + bytes.length);
-    return piece?.bytes.subarray(offset - piece.first);
+    return this.held.take(offset);
   }
 
   /** Resolves when something happened: bytes came, the flight ended, or the reader was aborted. */
@@ -136,9 +135,7 @@ export class Flight {
 
   #commit(bytes: Buffer): void {
     this.#buffer = undefined;
-    this.#recent.push({ first: this.#bufferFirst, bytes });
-    if (this.#recent.length > recentPiecesMax) this.#recent.shift();
-    this.kept = this.#keep(this.#bufferFirst, bytes);
+    this.held.add(this.#bufferFirst, bytes);
   }
 
   #flush(): void {

@@ -1,9 +1,10 @@
 import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import type { Flight } from './flight.ts';
-import { Reader } from './reader.ts';
 import { type FreshnessTerms, freshnessTerms } from './freshness.ts';
-import type { MapPolicy, StoredResponse } from './types.ts';
+import type { Need } from './held-pieces.ts';
+import { Reader } from './reader.ts';
+import { type MapPolicy, pieceBytes, type StoredResponse } from './types.ts';
 import { Ungiven } from './ungiven.ts';
 import { validatorOf } from './validators.ts';
 import { Selecting } from './vary.ts';
@@ -14,9 +15,6 @@ export const finishBytesMax = 8 * 1024 * 1024;
 /** How far a flight may run ahead of its fastest reader. */
 const runAheadBytesMax = 32 * 1024 * 1024;
 
-/** The same while no tier keeps its pieces, so that a reader finds them in the flight itself. */
-const unkeptBytesMax = 512 * 1024;
-
 /** How long a flight that is far ahead waits for a first reader. */
 const claimTimeoutMs = 10_000;
 
@@ -25,6 +23,7 @@ export class Representation {
   readonly key: string;
   /** Target URI of the request that stored it, as the origin knows it. */
   readonly target: string;
+  /** Those that bring its bytes, and those that have ended and hold bytes for its readers. */
   readonly flights = new Set<Flight>();
   readonly ungiven = new Ungiven();
   /** Set once an origin answered a range with the whole: gaps then cost a fetch of everything. */
@@ -103,28 +102,29 @@ export class Representation {
   }
 
   advance(reader: Reader, offset: number): void {
+    const crossed = Math.floor(offset / pieceBytes) !== Math.floor(reader.offset / pieceBytes);
     reader.offset = offset;
     reader.failures = 0;
     reader.fruitless = 0;
     if (this.#moved !== undefined) this.#move();
+    if (crossed) this.#settle();
   }
 
   /** Keeps a flight from running far ahead of everybody; resolves when it may take the next chunk. */
   async pace(flight: Flight): Promise<void> {
     while (!flight.ended) {
-      const furthest = this.#furthest(flight);
-      const from = furthest ?? flight.first;
-      const mayLead = flight.kept ? runAheadBytesMax : unkeptBytesMax;
-      const allowance = furthest === undefined ? finishBytesMax : mayLead;
-      if (flight.position - from <= allowance || (furthest === undefined && finishable(flight))) return;
+      const need = this.#need(flight);
+      const { furthest = flight.first } = need;
+      const unclaimed = need.furthest === undefined;
+      const near = flight.position - furthest <= (unclaimed ? finishBytesMax : runAheadBytesMax);
+      if (flight.held.trim(need) && (near || (unclaimed && finishable(flight)))) return;
       const inTime = await this.#movement(claimTimeoutMs);
-      if (!inTime && this.#furthest(flight) === undefined) giveUp(flight);
+      if (!inTime && this.#need(flight).furthest === undefined) giveUp(flight);
     }
   }
 
-  /** The flight has ended; what it still holds stays readable while anybody reads. */
-  settle(flight: Flight): void {
-    if (this.#readers.size === 0) this.flights.delete(flight);
+  /** A flight has ended: what it holds stays readable for those who get it nowhere else. */
+  settle(): void {
     this.#settle();
   }
 
@@ -135,9 +135,9 @@ export class Representation {
   }
 
   #settle(): void {
-    if (this.#readers.size > 0) return;
-    for (const flight of this.flights) if (flight.ended) this.flights.delete(flight);
-    if (this.flights.size > 0) return;
+    for (const flight of this.flights)
+      if (flight.ended && flight.held.settle(this.#need(flight))) this.flights.delete(flight);
+    if (this.busy) return;
     const run = this.#onIdle;
     this.#onIdle = undefined;
     run?.();
@@ -148,11 +148,15 @@ export class Representation {
     return false;
   }
 
-  #furthest(flight: Flight): number | undefined {
+  #need(flight: Flight): Need {
+    let least: number | undefined;
     let furthest: number | undefined;
-    for (const reader of this.#readers)
-      if (reader.wants(flight.first, flight.last) && reader.offset > (furthest ?? -1)) furthest = reader.offset;
-    return furthest;
+    for (const reader of this.#readers) {
+      if (!reader.wants(flight.first, flight.last)) continue;
+      if (reader.offset < (least ?? Number.POSITIVE_INFINITY)) least = reader.offset;
+      if (reader.offset > (furthest ?? -1)) furthest = reader.offset;
+    }
+    return { least, furthest };
   }
 
   #move(): void {

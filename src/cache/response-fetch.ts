@@ -73,8 +73,8 @@ export class ResponseFetch {
 
   /** Stores a whole answer that a gap's fetch brought instead of the bytes it asked for. */
   replace(old: Representation, request: CacheRequest, supply: Supply): void {
-    if (!storable(request, supply).store) return discard(supply);
-    this.#store({ key: old.key, request }, supply, undefined);
+    if (storable(request, supply).store) this.#store({ key: old.key, request }, supply, undefined);
+    else discard(supply);
   }
 
   #ask({ request, stale }: Asking, range: string | undefined, signal: AbortSignal): Promise<Supply> {
