@@ -17,7 +17,8 @@ export class PieceQueue {
   readonly #bytesMax: number;
   readonly #piecesMax: number;
   readonly #byId = new Map<RepresentationId, Map<number, PendingPiece>>();
-  #line: PendingPiece[] = [];
+  /** Those before `#head` were taken. */
+  #line: (PendingPiece | undefined)[] = [];
   #head = 0;
   #bytes = 0;
 
@@ -62,7 +63,8 @@ export class PieceQueue {
     let room = recordBytes;
     for (let next = this.#line[this.#head]; next !== undefined; next = this.#line[this.#head]) {
       if (pieceHeaderBytes + next.bytes.length > room) break;
-      this.#head++;
+      // What is taken must not be kept alive by the line.
+      this.#line[this.#head++] = undefined;
       if (next.dropped) {
         this.done(next);
         continue;
