@@ -93,10 +93,11 @@ export class VideoCache implements Cache {
     const variants = this.#entries.peek(cacheKey(request));
     const representation = variants && select(variants, request.fields);
     if (representation === undefined) return undefined;
-    const { use, ttlSeconds } = this.#judge(representation, request);
+    const nowMs = this.#options.now();
+    const { use, ttlSeconds } = judgeBy(representation.terms(request.policy), request, nowMs);
     if (use !== 'fresh') return undefined;
     const content = this.#content(representation, request);
-    return this.#holdsWanted(content) ? this.#answerOf(content, { hit: true, ttlSeconds }) : undefined;
+    return this.#holdsWanted(content) ? this.#answerOf(content, { hit: true, ttlSeconds }, nowMs) : undefined;
   }
 
   async answer(request: CacheRequest): Promise<Answer> {
@@ -292,13 +293,13 @@ export class VideoCache implements Cache {
   }
 
   #answer(representation: Representation, request: CacheRequest, status: CacheStatus): Answer {
-    return this.#answerOf(this.#content(representation, request), status);
+    return this.#answerOf(this.#content(representation, request), status, this.#options.now());
   }
 
-  #answerOf(content: RepresentationContent, cacheStatus: CacheStatus): Answer {
+  #answerOf(content: RepresentationContent, cacheStatus: CacheStatus, nowMs: number): Answer {
     const { representation, request } = content;
     const { stored } = representation;
-    const fields = this.#aged.of(stored, representation.terms(request.policy), this.#options.now());
+    const fields = this.#aged.of(stored, representation.terms(request.policy), nowMs);
     return { kind: 'representation', status: stored.status, fields, cacheStatus, content };
   }
 

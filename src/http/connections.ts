@@ -30,21 +30,23 @@ export class Connections {
     return this.#draining;
   }
 
+  /** A server whose connections are given to `track`. */
   addServer(server: HttpServer, connectionsMax: number): void {
     server.maxConnections = connectionsMax;
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => {
-        this.#sockets.delete(socket);
-        if (this.#sockets.size === 0) for (const settle of this.#whenEmpty.splice(0)) settle();
-      });
-    });
     this.#servers.push(server);
   }
 
   addLeanFront(front: LeanFront): void {
     this.#leanFronts.push(front);
   }
+
+  readonly track = (socket: Socket): void => {
+    this.#sockets.add(socket);
+    socket.once('close', () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) for (const settle of this.#whenEmpty.splice(0)) settle();
+    });
+  };
 
   addSession(session: ServerHttp2Session): void {
     this.#sessions.add(session);

@@ -1,23 +1,23 @@
 import type { Socket } from 'node:net';
 import { Exchange, type Front } from './exchange.ts';
 import { LeanReader, type LeanRequest } from './lean-request.ts';
-import { LeanResponder } from './lean-responder.ts';
+import { type HeadTails, LeanResponder } from './lean-responder.ts';
 import type { ViewerLimits } from './limits.ts';
 
+/** What all connections share. */
 export interface LeanOptions {
   readonly front: Front;
   readonly limits: ViewerLimits;
   /** Whether this process is going away: every response then ends its connection. */
   readonly draining: () => boolean;
+  readonly tails: HeadTails;
   /** Milliseconds; up to a second more than the clock says, never less. */
   readonly coarseNow: () => number;
-  /** Takes over the socket, whose unread bytes were put back, for good. */
-  readonly onHandedOver: (connection: LeanConnection, socket: Socket) => void;
-  readonly onClosed: (connection: LeanConnection) => void;
 }
 
 /** node:http gives a viewer this much longer than it announces, so that fewer requests meet a closing connection. */
 const keepAliveGraceMs = 1000;
+const none = Buffer.alloc(0);
 const version = '1.1';
 const scheme = 'http';
 
@@ -26,6 +26,8 @@ const scheme = 'http';
  * plain, and all behind it, are left to somebody else once every response before it is out.
  */
 export class LeanConnection {
+  /** Takes over the socket, whose unread bytes were put back, for good. */
+  onHandedOver: () => void = () => {};
   readonly #socket: Socket;
   readonly #options: LeanOptions;
   readonly #reader: LeanReader;
@@ -41,14 +43,14 @@ export class LeanConnection {
   #restsUntilMs: number;
 
   constructor(socket: Socket, options: LeanOptions) {
-    const { limits, draining, coarseNow } = options;
+    const { limits, draining, coarseNow, tails } = options;
     this.#socket = socket;
     this.#options = options;
     this.#reader = new LeanReader(limits);
-    this.#responder = new LeanResponder(socket, { ...limits, draining, onSent: () => this.#onSent() });
+    const { stallTimeoutMs } = limits;
+    this.#responder = new LeanResponder(socket, { tails, stallTimeoutMs, draining, onSent: () => this.#onSent() });
     this.#remote = socket.remoteAddress ?? '';
     this.#restsUntilMs = coarseNow() + limits.headTimeoutMs;
-    socket.on('data', this.#onData);
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onClose);
     socket.on('error', this.#onError);
@@ -69,11 +71,12 @@ export class LeanConnection {
     this.#socket.destroy();
   }
 
-  readonly #onData = (chunk: Buffer): void => {
+  /** Bytes that were read; they are not kept. */
+  take(input: Buffer, length: number): void {
     if (this.#over) return;
-    if (this.#exchange === undefined) this.#serve(chunk);
-    else this.#keep(this.#unread === undefined ? chunk : Buffer.concat([this.#unread, chunk]));
-  };
+    if (this.#exchange === undefined) this.#serve(input, length);
+    else this.#keep(Buffer.concat([this.#unread ?? none, input.subarray(0, length)]));
+  }
 
   /** Nothing more comes. What has begun to go out is finished; a viewer that still waits for an answer is taken for gone. */
   readonly #onEnd = (): void => {
@@ -83,7 +86,6 @@ export class LeanConnection {
   readonly #onClose = (): void => {
     this.#exchange?.closed(false);
     this.#over = true;
-    this.#options.onClosed(this);
   };
 
   readonly #onTimeout = (): void => {
@@ -93,14 +95,14 @@ export class LeanConnection {
   /** The close that follows tells all there is to tell. */
   readonly #onError = (): void => {};
 
-  #serve(input: Buffer): void {
-    const text = input.toString('latin1');
+  #serve(input: Buffer, length: number): void {
+    const text = input.toString('latin1', 0, length);
     let at = 0;
     this.#serving = true;
-    while (at < text.length && this.#exchange === undefined && !this.#over) {
+    while (at < length && this.#exchange === undefined && !this.#over) {
       const request = this.#pipelined < this.#options.limits.pipelineMax ? this.#reader.read(text, at) : undefined;
       if (request === undefined) {
-        this.#handOver(input.subarray(at));
+        this.#handOver(Buffer.from(input.subarray(at, length)));
         return;
       }
       this.#pipelined += 1;
@@ -109,7 +111,7 @@ export class LeanConnection {
     }
     this.#serving = false;
     if (this.#over) return;
-    if (at < text.length) this.#keep(input.subarray(at));
+    if (at < length) this.#keep(Buffer.from(input.subarray(at, length)));
     else if (this.#exchange === undefined) this.#rest();
     if (this.#socket.readableEnded) this.#onEnd();
   }
@@ -139,11 +141,12 @@ export class LeanConnection {
     const unread = this.#unread;
     this.#unread = undefined;
     if (unread === undefined) this.#rest();
-    else this.#serve(unread);
+    else this.#serve(unread, unread.length);
     if (this.#unread === undefined && !this.#over) this.#socket.resume();
     if (this.#socket.readableEnded) this.#onEnd();
   }
 
+  /** Needed once the response before it is out. */
   #keep(unread: Buffer): void {
     this.#unread = unread;
     this.#socket.pause();
@@ -169,7 +172,6 @@ export class LeanConnection {
       return;
     }
     this.#over = true;
-    socket.off('data', this.#onData);
     socket.off('end', this.#onEnd);
     socket.off('close', this.#onClose);
     socket.off('error', this.#onError);
@@ -177,7 +179,7 @@ export class LeanConnection {
     // Paused, so that the bytes wait for the next reader's listener, which resuming then feeds first of all.
     socket.pause();
     socket.unshift(unread);
-    this.#options.onHandedOver(this, socket);
+    this.onHandedOver();
     socket.resume();
   }
 }

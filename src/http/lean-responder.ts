@@ -8,9 +8,31 @@ const statusLines: ReadonlyMap<number, string> = new Map(
   Object.entries(STATUS_CODES).map(([status, reason]) => [Number(status), `HTTP/1.1 ${status} ${reason}\r\n`]),
 );
 
+/** How header sections end: what is said about the connection, or left out, and about how the content is delimited. */
+export interface HeadTails {
+  readonly plain: Tails;
+  readonly chunked: Tails;
+}
+
+interface Tails {
+  readonly silent: string;
+  readonly close: string;
+  readonly keepAlive: string;
+}
+
+/** The tails node:http writes, for a connection that may rest for that long. */
+export function headTails(keepAliveTimeoutMs: number): HeadTails {
+  const seconds = Math.floor(keepAliveTimeoutMs / 1000);
+  const tails = (end: string): Tails => ({
+    silent: end,
+    close: `Connection: close\r\n${end}`,
+    keepAlive: `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n${end}`,
+  });
+  return { plain: tails('\r\n'), chunked: tails('Transfer-Encoding: chunked\r\n\r\n') };
+}
+
 export interface LeanResponderOptions {
-  /** As announced to the viewer. */
-  readonly keepAliveTimeoutMs: number;
+  readonly tails: HeadTails;
   /** How long the viewer may take none of what waits for it. */
   readonly stallTimeoutMs: number;
   /** Whether every response is to end its connection from now on. */
@@ -26,7 +48,6 @@ export interface LeanResponderOptions {
 export class LeanResponder implements Responder {
   readonly #socket: Socket;
   readonly #options: LeanResponderOptions;
-  readonly #keepAlive: string;
   /** Serialised, and not written yet. */
   #head: string | Buffer | undefined;
   #toHead = false;
@@ -41,8 +62,6 @@ export class LeanResponder implements Responder {
   constructor(socket: Socket, options: LeanResponderOptions) {
     this.#socket = socket;
     this.#options = options;
-    const seconds = Math.floor(options.keepAliveTimeoutMs / 1000);
-    this.#keepAlive = `Connection: keep-alive\r\nKeep-Alive: timeout=${seconds}\r\n`;
   }
 
   /** Whether the connection is to end after this response. */
@@ -154,7 +173,7 @@ export class LeanResponder implements Responder {
 
   /** What node:http adds: about the connection, unless the fields say it, and how the content is delimited. */
   #tail(closeSaid: boolean): string {
-    const said = closeSaid ? '' : this.#close ? 'Connection: close\r\n' : this.#keepAlive;
-    return this.#chunked ? `${said}Transfer-Encoding: chunked\r\n\r\n` : `${said}\r\n`;
+    const { silent, close, keepAlive } = this.#chunked ? this.#options.tails.chunked : this.#options.tails.plain;
+    return closeSaid ? silent : this.#close ? close : keepAlive;
   }
 }

@@ -74,10 +74,16 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
   const secure = await startSecure(options, { create: (tls) => createHttp1Server(http1, tls) as HttpsServer, limits });
   const plain = options.listen.map((address) => ({ address, server: createHttp1Server(http1) as HttpServer }));
   for (const { server } of secure.servers) shareWithHttp2(server, http2);
-  if (options.lean !== false) for (const { server } of plain) connections.addLeanFront(new LeanFront(server, http1));
+  const lean = options.lean === false ? [] : plain;
+  for (const { server } of lean) {
+    connections.addLeanFront(new LeanFront(server, { ...http1, onAccepted: connections.track }));
+  }
 
   const bound = [...plain, ...secure.servers];
-  for (const { server } of bound) connections.addServer(server, limits.connectionsMax);
+  for (const each of bound) {
+    connections.addServer(each.server, limits.connectionsMax);
+    if (!lean.includes(each)) each.server.on('connection', connections.track);
+  }
   try {
     await Promise.all(bound.map(({ server, address }) => listen(server, address)));
   } catch (error) {
