@@ -1,0 +1,178 @@
+import { hash } from 'node:crypto';
+import { creditBytes } from './exchange.ts';
+import { PeerError, reasonOf } from './failure.ts';
+import type { FramedStream } from './framed-stream.ts';
+import { dataBytesMax, dataFrameHead, encodeFrame, withId, writeOffset } from './frames.ts';
+import type { StatusMessage } from './messages.ts';
+import type { ResponseOutcome } from './responder.ts';
+import { mayGivePeers } from './shareable.ts';
+import type { PeerAnswer, PeerRequest, PeerSource } from './source.ts';
+import type { UploadBudget } from './upload-budget.ts';
+
+export interface AnsweringOptions {
+  readonly id: number;
+  readonly source: PeerSource;
+  readonly budget: UploadBudget;
+  readonly bulk: () => Promise<FramedStream>;
+  readonly send: (frame: Buffer) => void;
+  readonly sendStatus: (status: StatusMessage) => void;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** An answer that is not there by then is announced. */
+const pendingAfterMs = 10;
+/** How often the peer is told that we wait too. */
+const waitingEveryMs = 150;
+/** Fields of one connection (RFC 9110 section 7.6.1), which say nothing to the peer. */
+const hopByHop = ['connection', 'keep-alive', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'proxy-connection'];
+const reasonLengthMax = 200;
+
+/** One answer to a peer: its status at once, its head when it is there, its body as it comes. */
+export class Answering {
+  readonly #request: PeerRequest;
+  readonly #options: AnsweringOptions;
+  readonly #controller = new AbortController();
+  #credit = creditBytes;
+  #credited: PromiseWithResolvers<void> | undefined;
+  #position = 0;
+  /** Whether the source is what everybody waits for. */
+  #idle = true;
+  #announced = false;
+
+  constructor(request: PeerRequest, options: AnsweringOptions) {
+    this.#request = request;
+    this.#options = options;
+  }
+
+  addCredit(bytes: number): void {
+    if (bytes > creditBytes) throw new PeerError('broken', `credit for ${bytes} bytes at once`);
+    this.#credit += bytes;
+    this.#credited?.resolve();
+  }
+
+  stop(error: PeerError): void {
+    this.#controller.abort(error);
+    this.#credited?.resolve();
+  }
+
+  /** Resolves to how it ended. Never rejects. */
+  async run(): Promise<ResponseOutcome> {
+    const pending = setTimeout(() => this.#announce(), pendingAfterMs);
+    const waiting = setInterval(() => this.#tellWaiting(), waitingEveryMs);
+    try {
+      return await this.#answer();
+    } catch (error) {
+      if (!this.#controller.signal.aborted) this.#fail(reasonOf(error));
+      return error instanceof PeerError ? error.failure : this.#controller.signal.aborted ? 'aborted' : 'broken';
+    } finally {
+      clearTimeout(pending);
+      clearInterval(waiting);
+      this.#controller.abort();
+    }
+  }
+
+  async #answer(): Promise<ResponseOutcome> {
+    const { sendStatus, source } = this.#options;
+    const { signal } = this.#controller;
+    let answer: PeerAnswer | undefined;
+    try {
+      answer = await source.open(this.#request, signal);
+    } catch (error) {
+      // What we could not get either is a miss: the peer has its own way to the origin.
+      if (signal.aborted) throw error;
+    }
+    if (answer === undefined) {
+      sendStatus({ answer: 'miss' });
+      return 'miss';
+    }
+    const iterator = answer.body[Symbol.asyncIterator]();
+    try {
+      signal.throwIfAborted();
+      if (!mayGivePeers(answer.fields)) {
+        sendStatus({ answer: 'denied' });
+        return 'denied';
+      }
+      const { status, completeLength = null } = answer;
+      const outcome = this.#announced ? 'pending' : 'have';
+      this.#announced = true;
+      sendStatus({ answer: 'have', head: { status, fields: answer.fields.without(hopByHop).raw, completeLength } });
+      await this.#sendBody(iterator);
+      await this.#sendEnd(answer);
+      return outcome;
+    } finally {
+      void iterator.return?.()?.catch(() => {});
+    }
+  }
+
+  async #sendBody(iterator: AsyncIterator<Buffer>): Promise<void> {
+    const bulk = await this.#options.bulk();
+    for (;;) {
+      this.#idle = true;
+      const { done, value } = await this.#unlessStopped(iterator.next());
+      this.#idle = false;
+      if (done) return;
+      for (let at = 0; at < value.length; at += dataBytesMax)
+        await this.#sendData(bulk, value.subarray(at, at + dataBytesMax));
+    }
+  }
+
+  async #sendData(bulk: FramedStream, bytes: Buffer): Promise<void> {
+    const { signal } = this.#controller;
+    while (this.#credit < bytes.length) {
+      this.#credited = Promise.withResolvers<void>();
+      await this.#credited.promise;
+      signal.throwIfAborted();
+    }
+    this.#credit -= bytes.length;
+    await this.#options.budget.take(bytes.length, signal);
+    await bulk.drained();
+    signal.throwIfAborted();
+    const digest = hash('sha256', bytes, 'buffer');
+    bulk.send(dataFrameHead(this.#options.id, this.#position, { digest, length: bytes.length }), bytes);
+    this.#position += bytes.length;
+    this.#options.onBytes(bytes.length);
+  }
+
+  async #sendEnd(answer: PeerAnswer): Promise<void> {
+    const { id } = this.#options;
+    const bulk = await this.#options.bulk();
+    const manifest = await answer.manifest?.();
+    if (manifest !== undefined && manifest.length <= dataBytesMax)
+      bulk.send(encodeFrame('manifest', withId(id, manifest)));
+    bulk.send(encodeFrame('end', withId(id, offset(this.#position))));
+  }
+
+  /** The source may not heed the signal; nobody waits for it then. */
+  #unlessStopped<T>(promise: Promise<T>): Promise<T> {
+    const { signal } = this.#controller;
+    const { promise: stopped, reject } = Promise.withResolvers<never>();
+    const stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    return Promise.race([promise, stopped]).finally(() => signal.removeEventListener('abort', stop));
+  }
+
+  #announce(): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    this.#options.sendStatus({ answer: 'pending' });
+  }
+
+  #tellWaiting(): void {
+    if (!this.#idle) return;
+    this.#options.send(encodeFrame('waiting', withId(this.#options.id, offset(this.#position))));
+  }
+
+  #fail(reason: string): void {
+    const payload = withId(this.#options.id, Buffer.from(reason.slice(0, reasonLengthMax)));
+    void this.#options.bulk().then(
+      (bulk) => bulk.send(encodeFrame('fail', payload)),
+      () => {},
+    );
+  }
+}
+
+function offset(value: number): Buffer {
+  const encoded = Buffer.alloc(8);
+  writeOffset(encoded, value, 0);
+  return encoded;
+}

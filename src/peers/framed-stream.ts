@@ -1,0 +1,119 @@
+import type { Stream } from '@libp2p/interface';
+import { PeerError } from './failure.ts';
+import { type Frame, FrameDecoder } from './frames.ts';
+
+export interface FramedStreamHandler {
+  /** What it throws ends the stream. */
+  onFrame(frame: Frame): void;
+  /** Once, for whatever reason. */
+  onClosed(error: PeerError): void;
+}
+
+/** Control frames waiting for a peer that does not read them; beyond it the stream ends. */
+const unsentBytesMax = 1024 * 1024;
+const earlyFramesMax = 32;
+
+/**
+ * Frames on a libp2p stream, for as long as it lives. Both ways are read and written by events: a stream's iterator has
+ * no backpressure, and its `onDrain` resolves at once after the first time.
+ */
+export class FramedStream {
+  readonly #stream: Stream;
+  #handler: FramedStreamHandler | undefined;
+  #early: Frame[] = [];
+  #arrived: (() => void) | undefined;
+  #closed: PeerError | undefined;
+  #drained: PromiseWithResolvers<void> | undefined;
+
+  constructor(stream: Stream) {
+    this.#stream = stream;
+    const decoder = new FrameDecoder((frame) => this.#onFrame(frame));
+    stream.addEventListener('message', ({ data }) => {
+      if (this.#closed !== undefined) return;
+      try {
+        if (data instanceof Uint8Array) decoder.push(data);
+        else for (const part of data) decoder.push(part);
+      } catch (error) {
+        this.close(error instanceof PeerError ? error : new PeerError('broken', 'a frame could not be handled', error));
+      }
+    });
+    stream.addEventListener('drain', () => this.#wake());
+    stream.addEventListener('close', ({ error }) => this.#end(new PeerError('broken', 'the stream closed', error)));
+    stream.addEventListener('remoteCloseWrite', () => this.close(new PeerError('broken', 'the peer ended the stream')));
+  }
+
+  /** The first frame, before anybody adopts the stream. Rejects with PeerError when it does not come in time. */
+  async first(timeoutMs: number): Promise<Frame> {
+    const arrived = Promise.withResolvers<void>();
+    const timer = setTimeout(arrived.resolve, timeoutMs);
+    this.#arrived = arrived.resolve;
+    if (this.#early.length === 0 && this.#closed === undefined) await arrived.promise;
+    clearTimeout(timer);
+    this.#arrived = undefined;
+    const frame = this.#early.shift();
+    if (frame !== undefined) return frame;
+    throw this.#closed ?? new PeerError('timeout', `nothing came in ${timeoutMs} ms`);
+  }
+
+  /** Who handles the frames from now on, and those that came early. */
+  adopt(handler: FramedStreamHandler): void {
+    this.#handler = handler;
+    const early = this.#early;
+    this.#early = [];
+    if (this.#closed !== undefined) return handler.onClosed(this.#closed);
+    try {
+      for (const frame of early) handler.onFrame(frame);
+    } catch (error) {
+      this.close(error instanceof PeerError ? error : new PeerError('broken', 'a frame could not be handled', error));
+    }
+  }
+
+  /** Sends without waiting. Parts are not copied and must not be written to afterwards. */
+  send(...parts: readonly Uint8Array[]): void {
+    if (this.#closed !== undefined) return;
+    try {
+      for (const part of parts) this.#stream.send(part);
+      if (this.#stream.writeBufferLength > unsentBytesMax)
+        this.close(new PeerError('timeout', 'the peer does not read what it is sent'));
+    } catch (error) {
+      this.close(new PeerError('broken', 'the stream could not be written to', error));
+    }
+  }
+
+  /** Resolves once more may be sent; at once while nothing is held back. Rejects when the stream closes. */
+  async drained(): Promise<void> {
+    for (;;) {
+      if (this.#closed !== undefined) throw this.#closed;
+      if (!this.#stream.writableNeedsDrain) return;
+      this.#drained ??= Promise.withResolvers<void>();
+      await this.#drained.promise;
+    }
+  }
+
+  close(error: PeerError): void {
+    if (this.#closed !== undefined) return;
+    this.#stream.abort(error);
+    this.#end(error);
+  }
+
+  #onFrame(frame: Frame): void {
+    if (this.#handler !== undefined) return this.#handler.onFrame(frame);
+    if (this.#early.length >= earlyFramesMax)
+      throw new PeerError('broken', 'too many frames before the handshake is done');
+    this.#early.push(frame);
+    this.#arrived?.();
+  }
+
+  #end(error: PeerError): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = error;
+    this.#wake();
+    this.#arrived?.();
+    this.#handler?.onClosed(error);
+  }
+
+  #wake(): void {
+    this.#drained?.resolve();
+    this.#drained = undefined;
+  }
+}

@@ -1,0 +1,156 @@
+import type { Connection, Stream } from '@libp2p/interface';
+import { Asker } from './asker.ts';
+import { PeerError } from './failure.ts';
+import { FramedStream } from './framed-stream.ts';
+import { encodeFrame, type Frame, payloadOf } from './frames.ts';
+import type { Member } from './member.ts';
+import { Responder, type ResponderOptions } from './responder.ts';
+
+export interface LinkOptions {
+  readonly member: Member;
+  readonly dialled: boolean;
+  readonly connection: Connection;
+  readonly control: FramedStream;
+  readonly responder: ResponderOptions;
+  /** Gossip and digests. What it throws ends the link. */
+  readonly onNews: (frame: Frame) => void;
+  readonly onClosed: (error: PeerError) => void;
+}
+
+/** A pong later than this makes the peer suspect; one later than the second ends the link. */
+const suspectAfterMs = 1_500;
+const deadAfterMs = 6_000;
+const bulkWaitMs = 3_000;
+
+/**
+ * The two connections with one member, whose proof of membership is done: control for small messages, bulk for bodies,
+ * apart so that no message waits behind a body.
+ */
+export class Link {
+  readonly member: Member;
+  readonly dialled: boolean;
+  readonly asker: Asker;
+  readonly #options: LinkOptions;
+  readonly #connection: Connection;
+  readonly #control: FramedStream;
+  readonly #responder: Responder;
+  readonly #bulkOpen = Promise.withResolvers<FramedStream>();
+  #bulk: { readonly stream: FramedStream; readonly connection: Connection } | undefined;
+  #closed = false;
+  #pingSentMs: number | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#connection = options.connection;
+    this.member = options.member;
+    this.dialled = options.dialled;
+    this.#bulkOpen.promise.catch(() => {});
+    this.#control = options.control;
+    this.asker = new Asker({ member: this.member, send: (frame) => this.#control.send(frame) });
+    this.#responder = new Responder(
+      { member: this.member, send: (frame) => this.#control.send(frame), bulk: () => this.bulk() },
+      options.responder,
+    );
+    this.#adopt(this.#control);
+    void this.bulk().catch((error) => this.close(error));
+  }
+
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** The dialling side opens the bulk stream; the other one waits for it. */
+  attachBulk(stream: Stream, connection: Connection): void {
+    if (this.#bulk !== undefined || this.#closed) {
+      stream.abort(new PeerError('broken', 'there is a bulk stream already'));
+      return;
+    }
+    const framed = new FramedStream(stream);
+    this.#bulk = { stream: framed, connection };
+    this.#adopt(framed);
+    this.#bulkOpen.resolve(framed);
+  }
+
+  async bulk(): Promise<FramedStream> {
+    if (this.#bulk !== undefined) return this.#bulk.stream;
+    const timer = setTimeout(
+      () => this.#bulkOpen.reject(new PeerError('timeout', 'no bulk stream was opened')),
+      bulkWaitMs,
+    );
+    try {
+      return await this.#bulkOpen.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  send(frame: Buffer): void {
+    this.#control.send(frame);
+  }
+
+  /** Called about once a second: measures the round trip, and notices a peer that no longer answers. */
+  beat(nowMs: number): void {
+    if (this.#pingSentMs === undefined) {
+      this.#pingSentMs = performance.now();
+      const payload = Buffer.alloc(8);
+      payload.writeDoubleBE(this.#pingSentMs);
+      this.send(encodeFrame('ping', payload));
+      return;
+    }
+    const silentMs = performance.now() - this.#pingSentMs;
+    if (silentMs > deadAfterMs) this.close(new PeerError('timeout', `no answer for ${Math.round(silentMs)} ms`));
+    else if (silentMs > suspectAfterMs) this.member.enter('suspect', `no answer for ${Math.round(silentMs)} ms`, nowMs);
+  }
+
+  close(error: PeerError): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#bulkOpen.reject(error);
+    this.asker.fail(error);
+    this.#responder.close(error);
+    this.#control.close(error);
+    this.#bulk?.stream.close(error);
+    for (const connection of [this.#connection, this.#bulk?.connection])
+      connection?.close().catch(() => connection.abort(error));
+    this.#options.onClosed(error);
+  }
+
+  #adopt(stream: FramedStream): void {
+    stream.adopt({ onFrame: (frame) => this.#onFrame(frame), onClosed: (error) => this.close(error) });
+  }
+
+  #onFrame(frame: Frame): void {
+    switch (frame.name) {
+      case 'ping':
+        return this.send(encodeFrame('pong', pingPayload(frame)));
+      case 'pong':
+        return this.#onPong(frame);
+      case 'request':
+        return this.#responder.onRequest(payloadOf(frame));
+      case 'credit':
+      case 'cancel':
+        return this.#responder.onControl(frame.name, payloadOf(frame));
+      case 'members':
+      case 'digest':
+      case 'digestChanges':
+        return this.#options.onNews(frame);
+      case 'hello':
+        throw new PeerError('broken', 'a second hello');
+      default:
+        return this.asker.onFrame(frame);
+    }
+  }
+
+  #onPong(frame: Frame): void {
+    const sentMs = pingPayload(frame).readDoubleBE();
+    if (sentMs !== this.#pingSentMs) throw new PeerError('broken', 'a pong to no ping');
+    this.#pingSentMs = undefined;
+    this.member.pong(Math.max(0.01, performance.now() - sentMs), Date.now());
+  }
+}
+
+function pingPayload(frame: Frame): Buffer {
+  const payload = payloadOf(frame);
+  if (payload.length !== 8) throw new PeerError('broken', `a ${frame.name} of ${payload.length} bytes`);
+  return payload;
+}

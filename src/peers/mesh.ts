@@ -1,0 +1,243 @@
+import type { Libp2p, PeerInfo } from '@libp2p/interface';
+import { multiaddr } from '@multiformats/multiaddr';
+import type { Log } from '../log.ts';
+import { Dials } from './dials.ts';
+import { HeldDigest } from './digest.ts';
+import { PeerError, reasonOf } from './failure.ts';
+import { FramedStream } from './framed-stream.ts';
+import { encodeFrame, type Frame, payloadOf } from './frames.ts';
+import { type Greeting, greet } from './handshake.ts';
+import { type HostOptions, startHost } from './host.ts';
+import { Link } from './link.ts';
+import type { Member, MemberState } from './member.ts';
+import { Members } from './members.ts';
+import { encodeJson, parseMembers } from './messages.ts';
+import { bulkProtocol, controlProtocol, type Proven, Reception } from './reception.ts';
+import type { ResponderOptions } from './responder.ts';
+
+export interface MeshOptions extends Omit<HostOptions, 'gate'> {
+  readonly peerId: string;
+  readonly greeting: Greeting;
+  /** Addresses to begin with. Any one member is enough: it tells of the others. */
+  readonly bootstrap: readonly string[];
+  readonly responder: ResponderOptions;
+  readonly log: Log;
+}
+
+const tickMs = 250;
+const beatEveryTicks = 4;
+const newsEveryTicks = 60;
+const membersPerFrame = 64;
+const doorsMax = 128;
+const digestChangesBytesMax = 4 * 1024;
+/** Of two that learn of each other at once, one waits so that both do not dial. */
+const politeMs = 600;
+
+/** Links this node to every other member of its cell, and keeps it so. */
+export class Mesh {
+  readonly members: Members;
+  readonly held = new HeldDigest();
+  readonly #options: MeshOptions;
+  readonly #reception: Reception;
+  readonly #dials = new Dials(Date.now, Math.random);
+  readonly #links = new Map<string, Link>();
+  readonly #stopping = new AbortController();
+  /** Where to look for members, and who was last found there. */
+  readonly #doors = new Map<string, string | undefined>();
+  #host: Libp2p | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #ticks = 0;
+  #newsDue = false;
+
+  private constructor(options: MeshOptions) {
+    this.#options = options;
+    for (const address of options.bootstrap) this.#doors.set(address, undefined);
+    this.members = new Members({
+      selfId: options.peerId,
+      selfWeight: options.greeting.weight,
+      nowMs: Date.now,
+      onState: (member, before) => this.#onState(member, before),
+    });
+    this.#reception = new Reception({
+      ...options,
+      stateOf: (peerId) => this.members.get(peerId)?.state,
+      linkOf: (peerId) => this.#links.get(peerId),
+      onProven: (proven) => this.#open(proven),
+    });
+  }
+
+  /** Rejects when it cannot listen. */
+  static async start(options: MeshOptions): Promise<Mesh> {
+    const mesh = new Mesh(options);
+    const host = await startHost({ ...options, gate: mesh.#reception });
+    mesh.#host = host;
+    await mesh.#reception.open(host);
+    if (options.mdnsTag !== undefined) host.addEventListener('peer:discovery', ({ detail }) => mesh.#onFound(detail));
+    mesh.#timer = setInterval(() => mesh.#tick(), tickMs);
+    mesh.#tick();
+    return mesh;
+  }
+
+  /** As others can dial this node, peer id included. */
+  get addresses(): string[] {
+    return this.#host?.getMultiaddrs().map(String) ?? [];
+  }
+
+  /** Undefined while there is no connection with that member. */
+  link(peerId: string): Link | undefined {
+    return this.#links.get(peerId);
+  }
+
+  /** Ends what goes on with that peer and refuses it for a while. */
+  quarantine(peerId: string, reason: string): void {
+    this.members.get(peerId)?.quarantine(reason, Date.now());
+    this.#links.get(peerId)?.close(new PeerError('corrupt', reason));
+  }
+
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    clearInterval(this.#timer);
+    for (const link of [...this.#links.values()]) link.close(new PeerError('aborted', 'this node is going away'));
+    await this.#host?.stop();
+  }
+
+  #tick(): void {
+    const nowMs = Date.now();
+    this.members.age(nowMs, (peerId) => this.#links.has(peerId));
+    this.#dialMembers();
+    this.#dialDoors();
+    if (++this.#ticks % beatEveryTicks === 0) {
+      for (const link of this.#links.values()) link.beat(nowMs);
+      const changes = this.held.takeChanges(digestChangesBytesMax);
+      if (changes !== undefined) this.#broadcast([encodeFrame('digestChanges', changes)]);
+    }
+    if (this.#newsDue || this.#ticks % newsEveryTicks === 0) {
+      this.#newsDue = false;
+      this.#broadcast(this.#newsFrames());
+    }
+  }
+
+  #dialMembers(): void {
+    for (const { peerId, addresses, state } of this.members.all()) {
+      if (this.#links.has(peerId) || addresses.length === 0 || state === 'quarantined') continue;
+      const polite = peerId < this.#options.peerId ? politeMs : 0;
+      this.#dials.attempt(
+        peerId,
+        () => this.#dial(addresses.map((address) => `${address}/p2p/${peerId}`)).then(() => {}),
+        polite,
+      );
+    }
+  }
+
+  #dialDoors(): void {
+    for (const [address, peerId] of this.#doors) {
+      if (peerId === this.#options.peerId || (peerId !== undefined && this.#links.has(peerId))) continue;
+      this.#dials.attempt(address, async () => {
+        try {
+          this.#doors.set(address, await this.#dial([address]));
+        } catch (error) {
+          if (reasonOf(error).includes('dial self')) this.#doors.set(address, this.#options.peerId);
+          throw error;
+        }
+      });
+    }
+  }
+
+  /** Found on the LAN: to be tried, a member only once it has proven to be one. */
+  #onFound({ id, multiaddrs }: PeerInfo): void {
+    const peerId = id.toString();
+    if (peerId === this.#options.peerId || this.#links.has(peerId)) return;
+    for (const address of multiaddrs.map(String).slice(0, 3))
+      if (this.#doors.size < doorsMax) this.#doors.set(`${address.replace(/\/p2p\/.*$/, '')}/p2p/${peerId}`, peerId);
+  }
+
+  /** Resolves to the peer id found there, once it is linked. */
+  async #dial(addresses: readonly string[]): Promise<string> {
+    const host = this.#host;
+    if (host === undefined) throw new PeerError('aborted', 'not started');
+    const { signal } = this.#stopping;
+    const where = addresses.map((address) => multiaddr(address));
+    const connection = await host.dial(where, { signal, force: true });
+    const peerId = connection.remotePeer.toString();
+    if (this.#links.get(peerId) !== undefined) {
+      await connection.close();
+      return peerId;
+    }
+    try {
+      const control = new FramedStream(await connection.newStream([controlProtocol], { signal }));
+      const hello = await greet(control, peerId, this.#options.greeting);
+      const link = this.#open({ hello, control, connection, dialled: true });
+      if (link === undefined) return peerId;
+      const bulk = await host.dial(where, { signal, force: true });
+      link.attachBulk(await bulk.newStream([bulkProtocol], { signal }), bulk);
+      return peerId;
+    } catch (error) {
+      connection.abort(new PeerError('broken', reasonOf(error)));
+      this.#options.log.debug({ peer: peerId, reason: reasonOf(error) }, 'a peer was not taken');
+      throw error;
+    }
+  }
+
+  /** Between two nodes one link stays: the one that the smaller peer id dialled, or the newer one of the same side. */
+  #open({ hello, ...via }: Proven): Link | undefined {
+    const peerId = via.connection.remotePeer.toString();
+    const member = this.members.meet(peerId);
+    const before = this.#links.get(peerId);
+    const preferred = via.dialled === this.#options.peerId < peerId;
+    if (member === undefined || (before !== undefined && !preferred && before.dialled !== via.dialled)) {
+      via.control.close(new PeerError('aborted', 'there is a link already'));
+      via.connection.close().catch(() => {});
+      return undefined;
+    }
+    member.weight = hello.weight;
+    const link = new Link({
+      ...via,
+      member,
+      responder: this.#options.responder,
+      onNews: (frame) => this.#onNews(member, frame),
+      onClosed: (error) => this.#onLinkClosed(link, error),
+    });
+    this.#links.set(peerId, link);
+    before?.close(new PeerError('aborted', 'replaced by another link'));
+    this.#reception.clear(via.connection);
+    this.#dials.forget(peerId);
+    member.enter('up', 'linked', Date.now());
+    for (const frame of [...this.#newsFrames(), encodeFrame('digest', this.held.full())]) link.send(frame);
+    link.beat(Date.now());
+    return link;
+  }
+
+  #onLinkClosed(link: Link, error: PeerError): void {
+    const { member } = link;
+    if (this.#links.get(member.peerId) !== link) return;
+    this.#links.delete(member.peerId);
+    if (!this.#stopping.signal.aborted) member.enter('suspect', error.message, Date.now());
+  }
+
+  #onState(member: Member, before: MemberState): void {
+    const about = { peer: member.peerId, state: member.state, before, reason: member.reason };
+    if (member.state === 'quarantined') this.#options.log.error(about, 'a peer gave wrong bytes');
+    else this.#options.log.info(about, 'a peer changed its state');
+    if (member.state === 'up') this.#newsDue = true;
+  }
+
+  #onNews(member: Member, frame: Frame): void {
+    const payload = payloadOf(frame);
+    if (frame.name === 'members') for (const news of parseMembers(payload)) this.members.learn(news);
+    else if (frame.name === 'digest' ? !member.digest.replace(payload) : !member.digest.change(payload))
+      throw new PeerError('broken', 'a malformed digest');
+  }
+
+  #newsFrames(): Buffer[] {
+    const self = { peerId: this.#options.peerId, weight: this.#options.greeting.weight, addresses: this.addresses };
+    const news = [...(self.addresses.length > 0 ? [self] : []), ...this.members.news()].slice(0, 256);
+    const frames: Buffer[] = [];
+    for (let at = 0; at < news.length; at += membersPerFrame)
+      frames.push(encodeFrame('members', encodeJson(news.slice(at, at + membersPerFrame))));
+    return frames;
+  }
+
+  #broadcast(frames: readonly Buffer[]): void {
+    for (const link of this.#links.values()) for (const frame of frames) link.send(frame);
+  }
+}

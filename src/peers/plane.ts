@@ -1,0 +1,126 @@
+import type { Supplier, SupplyRequest } from '../cache/types.ts';
+import type { Log } from '../log.ts';
+import { Audit } from './audit.ts';
+import { openCell } from './cell-key.ts';
+import { type Credential, issueCredential } from './credential.ts';
+import { openIdentity } from './identity.ts';
+import type { PeerReport } from './member.ts';
+import { Mesh } from './mesh.ts';
+import { groupOf } from './placement.ts';
+import type { AskOutcome } from './race.ts';
+import { PeerSupplier } from './requester.ts';
+import type { ResponseOutcome } from './responder.ts';
+import type { PeerSource } from './source.ts';
+import { UploadBudget } from './upload-budget.ts';
+
+export interface PeerPlaneOptions {
+  /** The file with the node's key, made when it is not there. */
+  readonly identityFile: string;
+  readonly cell: { readonly name: string; readonly keyHex: string };
+  /** Multiaddrs. */
+  readonly listen: readonly string[];
+  readonly bootstrap: readonly string[];
+  /** Looks for members on the LAN. */
+  readonly mdns: boolean;
+  readonly transport?: 'direct' | 'stock';
+  /** Share of the pieces this node is responsible for, relative to the others. Default 1. */
+  readonly weight?: number;
+  /** What peers are given. */
+  readonly source: PeerSource;
+  /** The cache key of a request; the same on every node of the cell. */
+  readonly keyOf: (request: SupplyRequest) => string;
+  /** Default: no limit. */
+  readonly uploadBytesPerSecond?: (nowMs: number) => number;
+  /** Compares this share of bodies with the origin's. Default: none are. */
+  readonly audit?: { readonly origin: Supplier; readonly share: number };
+  readonly log: Log;
+  readonly onBytes: (direction: 'in' | 'out', bytes: number) => void;
+  readonly onOutcome: (direction: 'in' | 'out', outcome: AskOutcome | ResponseOutcome) => void;
+  /** That peer gave wrong bytes: what came from it is to be dropped. */
+  readonly onCorrupt: (peerId: string, reason: string) => void;
+}
+
+const credentialLifetimeMs = 24 * 3_600_000;
+
+/** This node among its peers. */
+export class PeerPlane {
+  readonly peerId: string;
+  /** Goes before the origin in the order of suppliers. */
+  readonly supplier: PeerSupplier;
+  readonly #mesh: Mesh;
+
+  private constructor(peerId: string, mesh: Mesh, supplier: PeerSupplier) {
+    this.peerId = peerId;
+    this.#mesh = mesh;
+    this.supplier = supplier;
+  }
+
+  /** Rejects with a clear error when the identity, the key or an address cannot be used. */
+  static async open(options: PeerPlaneOptions): Promise<PeerPlane> {
+    const cell = await openCell(options.cell.name, options.cell.keyHex);
+    const { privateKey, peerId } = await openIdentity(options.identityFile);
+    const credential = (): Promise<Credential> =>
+      issueCredential(cell, { peerId, expiresMs: Date.now() + credentialLifetimeMs });
+    const budget = new UploadBudget({
+      bytesPerSecond: options.uploadBytesPerSecond ?? (() => Number.POSITIVE_INFINITY),
+      nowMs: Date.now,
+    });
+    let supplier: PeerSupplier | undefined;
+    const mesh = await Mesh.start({
+      peerId,
+      privateKey,
+      listen: options.listen,
+      bootstrap: options.bootstrap,
+      transport: options.transport ?? 'direct',
+      mdnsTag: options.mdns ? cell.tag : undefined,
+      greeting: { cell, credential, weight: options.weight ?? 1 },
+      log: options.log,
+      responder: {
+        source: options.source,
+        budget,
+        isAsking: (group) => supplier?.isAsking(group) ?? false,
+        onBytes: (bytes) => options.onBytes('out', bytes),
+        onOutcome: (outcome) => options.onOutcome('in', outcome),
+      },
+    });
+    const onCorrupt = (corruptId: string, reason: string): void => {
+      mesh.quarantine(corruptId, reason);
+      options.onCorrupt(corruptId, reason);
+    };
+    supplier = new PeerSupplier({
+      members: mesh.members,
+      link: (id) => mesh.link(id),
+      selfId: peerId,
+      nowMs: Date.now,
+      keyOf: options.keyOf,
+      onOutcome: (outcome) => options.onOutcome('out', outcome),
+      onBytes: (bytes) => options.onBytes('in', bytes),
+      onCorrupt,
+      audit:
+        options.audit &&
+        new Audit({ ...options.audit, random: Math.random, onMismatch: (id, _, reason) => onCorrupt(id, reason) }),
+    });
+    return new PeerPlane(peerId, mesh, supplier);
+  }
+
+  /** As other nodes can dial this one, peer id included. */
+  get addresses(): readonly string[] {
+    return this.#mesh.addresses;
+  }
+
+  /** The other members, for `/api/peers`. */
+  peers(): PeerReport[] {
+    return this.#mesh.members.report();
+  }
+
+  /** This node now holds bytes of that window of a representation, or has lost the last of them: tells the neighbours. */
+  holds(key: string, first: number, held: boolean): void {
+    if (held) this.#mesh.held.add(groupOf(key, first));
+    else this.#mesh.held.remove(groupOf(key, first));
+  }
+
+  /** Ends what is under way and closes every connection. */
+  async close(): Promise<void> {
+    await this.#mesh.close();
+  }
+}

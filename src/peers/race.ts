@@ -1,0 +1,125 @@
+import type { Exchange } from './exchange.ts';
+import { PeerError } from './failure.ts';
+import type { Link } from './link.ts';
+import type { Member } from './member.ts';
+import type { HeadMessage, RequestMessage, StatusName } from './messages.ts';
+
+/** How a request to a peer ended, for counting. */
+export type AskOutcome = StatusName | PeerError['failure'];
+
+export interface RaceOptions {
+  readonly signal: AbortSignal;
+  readonly onOutcome: (outcome: AskOutcome, member: Member) => void;
+}
+
+/** The peer that answered first, and its answer. */
+export interface Won {
+  readonly exchange: Exchange;
+  readonly head: HeadMessage;
+  readonly member: Member;
+  /** What it said first. */
+  readonly status: StatusName;
+}
+
+/** One peer being asked. */
+class Attempt {
+  readonly exchange: Exchange;
+  readonly member: Member;
+  /** What the peer said first; undefined until then, and when it failed. */
+  status: StatusName | undefined;
+  head: HeadMessage | undefined;
+  /** Resolves to this when there is a head, or will be none. Never rejects. */
+  readonly settled: Promise<Attempt>;
+
+  constructor({ asker, member }: Link, request: RequestMessage, onOutcome: RaceOptions['onOutcome']) {
+    this.exchange = asker.ask(request);
+    this.member = member;
+    this.settled = this.#settle(onOutcome);
+  }
+
+  async #settle(onOutcome: RaceOptions['onOutcome']): Promise<Attempt> {
+    try {
+      const status = await this.exchange.status;
+      this.status = status;
+      this.head = await this.exchange.head;
+      if (this.head !== undefined) return this;
+      this.member.breaker.undecided();
+      onOutcome(status === 'pending' ? 'miss' : status, this.member);
+    } catch (error) {
+      const failure = error instanceof PeerError ? error.failure : 'broken';
+      this.status = undefined;
+      if (failure === 'aborted') this.member.breaker.undecided();
+      else {
+        this.member.breaker.failed();
+        onOutcome(failure, this.member);
+      }
+    }
+    return this;
+  }
+}
+
+/** A peer that has not said anything by then is hedged by the next; a far one gets more time. */
+const statusMs = 150;
+const roundTrips = 3;
+
+/**
+ * Asks peers in turn: the next one when one has nothing, fails, or is silent past its deadline. The first head wins and
+ * the others are cancelled. Undefined: none of them, in the time there was.
+ */
+export async function race(
+  links: readonly Link[],
+  request: RequestMessage,
+  options: RaceOptions,
+): Promise<Won | undefined> {
+  const { signal, onOutcome } = options;
+  const waiting = [...links];
+  const running = new Set<Attempt>();
+  const next = (): Attempt | undefined => {
+    const link = waiting.shift();
+    if (link === undefined) return undefined;
+    const attempt = new Attempt(link, request, onOutcome);
+    running.add(attempt);
+    return attempt;
+  };
+  const cancelAll = () => {
+    for (const { exchange } of running) exchange.cancel();
+  };
+  signal.addEventListener('abort', cancelAll, { once: true });
+  try {
+    for (let newest = next(); newest !== undefined; ) {
+      const settled = await firstSettled(running, newest);
+      if (signal.aborted) throw new PeerError('aborted', 'nobody waits for this any more', signal.reason);
+      if (settled === undefined) {
+        // With nobody left to ask, one that at least lives is waited for.
+        newest = next() ?? [...running].find(({ status }) => status !== undefined);
+        continue;
+      }
+      running.delete(settled);
+      const { exchange, head, member, status } = settled;
+      if (head !== undefined && status !== undefined) return { exchange, head, member, status };
+      if (!running.has(newest)) newest = next() ?? [...running][0];
+    }
+    return undefined;
+  } finally {
+    signal.removeEventListener('abort', cancelAll);
+    for (const { exchange, member, status } of running) {
+      if (status === undefined && !signal.aborted) {
+        member.breaker.failed();
+        onOutcome('timeout', member);
+      }
+      exchange.cancel();
+    }
+  }
+}
+
+/** Undefined when the newest attempt is silent past its deadline, which counts only until it said something. */
+async function firstSettled(running: ReadonlySet<Attempt>, newest: Attempt): Promise<Attempt | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const allowedMs = statusMs + roundTrips * (newest.member.rttMs ?? 0);
+  const timer = setTimeout(() => newest.status === undefined && late.resolve(undefined), allowedMs);
+  try {
+    return await Promise.race([late.promise, ...[...running].map(({ settled }) => settled)]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

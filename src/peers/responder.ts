@@ -1,0 +1,103 @@
+import { Fields } from '../fields.ts';
+import { Answering } from './answering.ts';
+import { PeerError, type PeerFailure } from './failure.ts';
+import type { FramedStream } from './framed-stream.ts';
+import { encodeFrame, withId } from './frames.ts';
+import type { Member } from './member.ts';
+import { encodeJson, parseRequest, type StatusMessage, type StatusName } from './messages.ts';
+import { groupOf } from './placement.ts';
+import { firstAsked } from './range.ts';
+import { mayAskPeers } from './shareable.ts';
+import type { PeerSource } from './source.ts';
+import type { UploadBudget } from './upload-budget.ts';
+
+/** How a request of a peer ended, for counting. */
+export type ResponseOutcome = StatusName | PeerFailure;
+
+export interface ResponderOptions {
+  readonly source: PeerSource;
+  readonly budget: UploadBudget;
+  /** Whether this node is asking a peer for that group itself: then two nodes would wait for each other. */
+  readonly isAsking: (group: string) => boolean;
+  readonly onBytes: (bytes: number) => void;
+  readonly onOutcome: (outcome: ResponseOutcome) => void;
+}
+
+export interface ResponderLink {
+  readonly member: Member;
+  readonly send: (frame: Buffer) => void;
+  readonly bulk: () => Promise<FramedStream>;
+}
+
+/** Answers under way for one peer. */
+const answersMax = 32;
+/** A peer is told to go elsewhere rather than to wait this long for the upload budget. */
+const budgetWaitMsMax = 500;
+
+/** Answers one peer's requests, within limits, from this node's own means. */
+export class Responder {
+  readonly #link: ResponderLink;
+  readonly #options: ResponderOptions;
+  readonly #answers = new Map<number, Answering>();
+
+  constructor(link: ResponderLink, options: ResponderOptions) {
+    this.#link = link;
+    this.#options = options;
+  }
+
+  /** Throws PeerError when the peer breaks the protocol. */
+  onRequest(payload: Buffer): void {
+    if (payload.length < 4) throw new PeerError('broken', 'a request without id');
+    const id = payload.readUInt32BE();
+    if (this.#answers.has(id)) throw new PeerError('broken', `a second request ${id}`);
+    const message = parseRequest(payload.subarray(4));
+    const fields = new Fields(message.fields);
+    const refusal = this.#refusal(message.key, fields);
+    if (refusal !== undefined) {
+      this.#options.onOutcome(refusal);
+      return this.#status(id, { answer: refusal });
+    }
+    const { map, key, target } = message;
+    const answering = new Answering(
+      { peerId: this.#link.member.peerId, map, key, target, fields },
+      {
+        ...this.#options,
+        id,
+        bulk: this.#link.bulk,
+        send: this.#link.send,
+        sendStatus: (status) => this.#status(id, status),
+        onBytes: (bytes) => {
+          this.#link.member.bytesOut += bytes;
+          this.#options.onBytes(bytes);
+        },
+      },
+    );
+    this.#answers.set(id, answering);
+    void answering.run().then((outcome) => {
+      this.#answers.delete(id);
+      this.#options.onOutcome(outcome);
+    });
+  }
+
+  onControl(name: 'credit' | 'cancel', payload: Buffer): void {
+    if (payload.length !== (name === 'credit' ? 8 : 4)) throw new PeerError('broken', `a malformed ${name} frame`);
+    const answering = this.#answers.get(payload.readUInt32BE());
+    if (name === 'cancel') answering?.stop(new PeerError('aborted', 'the peer wants no more'));
+    else answering?.addCredit(payload.readUInt32BE(4));
+  }
+
+  close(error: PeerError): void {
+    for (const answering of this.#answers.values()) answering.stop(error);
+  }
+
+  #refusal(key: string, fields: Fields): StatusName | undefined {
+    if (this.#link.member.state === 'quarantined' || !mayAskPeers('GET', fields)) return 'denied';
+    if (this.#options.isAsking(groupOf(key, firstAsked(fields.get('range'))))) return 'miss';
+    if (this.#answers.size >= answersMax || this.#options.budget.waitMs > budgetWaitMsMax) return 'busy';
+    return undefined;
+  }
+
+  #status(id: number, status: StatusMessage): void {
+    this.#link.send(encodeFrame('status', withId(id, encodeJson(status))));
+  }
+}

@@ -1,0 +1,20 @@
+import type { Fields } from '../fields.ts';
+
+/** Request fields that make the answer somebody's own. */
+const personal = ['authorization', 'proxy-authorization', 'cookie'];
+
+/** Whether a request with these fields may be shown to peers and answered by them. */
+export function mayAskPeers(method: string, fields: Fields): boolean {
+  if (method !== 'GET' || personal.some((name) => fields.has(name))) return false;
+  return !forbids(fields.get('cache-control'));
+}
+
+/** Whether an answer with these fields may be given to peers, or taken from them. */
+export function mayGivePeers(fields: Fields): boolean {
+  return !forbids(fields.get('cache-control')) && !fields.has('set-cookie');
+}
+
+/** `no-store` or `private`, with or without field names (RFC 9111 sections 5.2.2.5 and 5.2.2.7). */
+function forbids(cacheControl: string | undefined): boolean {
+  return cacheControl !== undefined && /(?:^|[,\s])(?:no-store|private)(?:$|[,;=\s])/i.test(cacheControl);
+}

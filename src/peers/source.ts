@@ -1,0 +1,32 @@
+import type { Fields } from '../fields.ts';
+
+/** What a peer asks of this node. */
+export interface PeerRequest {
+  readonly peerId: string;
+  readonly map: string;
+  readonly key: string;
+  readonly target: string;
+  /** End-to-end fields, the conditions and the Range of the request among them. */
+  readonly fields: Fields;
+}
+
+/** What this node gives: as an answer to an HTTP GET, `body` being the content of that answer. */
+export interface PeerAnswer {
+  readonly status: number;
+  /** As they would go to a viewer: with Age, Content-Length, Content-Range. */
+  readonly fields: Fields;
+  /** Of the representation; undefined while unknown. */
+  readonly completeLength: number | undefined;
+  /** Buffers are read-only. It is read to its end, or its iterator is returned. */
+  readonly body: AsyncIterable<Buffer>;
+  /** Asked for when the body is through: an encoded manifest, if this node has one. */
+  readonly manifest?: () => Promise<Buffer | undefined>;
+}
+
+/**
+ * Where the responder gets answers from: the tiers, a flight, or the configured origins. Never another peer, nor a flight
+ * that waits for one: a request between peers is not passed on. Undefined: nothing that may be given to peers.
+ */
+export interface PeerSource {
+  open(request: PeerRequest, signal: AbortSignal): Promise<PeerAnswer | undefined>;
+}

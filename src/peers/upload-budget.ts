@@ -1,0 +1,49 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export interface UploadBudgetOptions {
+  /** Bytes a second at that time of day; Infinity for no limit. Asked anew for each turn, so it may follow a schedule. */
+  readonly bytesPerSecond: (nowMs: number) => number;
+  readonly nowMs: () => number;
+}
+
+/** Bytes that may be sent at once after a pause, in seconds of the rate. */
+const burstSeconds = 0.25;
+const waitMsMax = 1_000;
+
+/** A token bucket that all bodies to peers share, first come first served. */
+export class UploadBudget {
+  readonly #options: UploadBudgetOptions;
+  #debtBytes = 0;
+  #atMs: number;
+
+  constructor(options: UploadBudgetOptions) {
+    this.#options = options;
+    this.#atMs = options.nowMs();
+  }
+
+  /** How long whoever asks now would wait. */
+  get waitMs(): number {
+    const rate = this.#settle();
+    return rate === Number.POSITIVE_INFINITY ? 0 : Math.max(0, (this.#debtBytes / rate - burstSeconds) * 1000);
+  }
+
+  /** Resolves when these bytes may be sent; rejects when aborted. */
+  async take(bytes: number, signal: AbortSignal): Promise<void> {
+    let waitMs = this.waitMs;
+    if (waitMs === 0 && this.#options.bytesPerSecond(this.#atMs) === Number.POSITIVE_INFINITY) return;
+    this.#debtBytes += bytes;
+    while (waitMs > 0) {
+      const step = Math.min(waitMs, waitMsMax);
+      await sleep(step, undefined, { signal });
+      waitMs -= step;
+    }
+  }
+
+  #settle(): number {
+    const nowMs = this.#options.nowMs();
+    const rate = Math.max(1, this.#options.bytesPerSecond(nowMs));
+    this.#debtBytes = Math.max(0, this.#debtBytes - (rate * Math.max(0, nowMs - this.#atMs)) / 1000);
+    this.#atMs = nowMs;
+    return rate;
+  }
+}

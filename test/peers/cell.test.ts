@@ -1,0 +1,290 @@
+import { createHash } from 'node:crypto';
+import { multiaddr } from '@multiformats/multiaddr';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { EddyError } from '../../src/errors.ts';
+import { encodeFrame } from '../../src/peers/frames.ts';
+import { startHost } from '../../src/peers/host.ts';
+import { passingIdentity } from '../../src/peers/identity.ts';
+import { answerOf, bytesOf, get, PushedBody, streamed, TestCell, type TestNode } from '../support/peers.ts';
+import { patternBytes } from '../support/pattern.ts';
+
+const cell = new TestCell();
+const never = new AbortController().signal;
+
+afterEach(() => cell.close());
+
+async function two(): Promise<[TestNode, TestNode]> {
+  const [a, b] = await cell.of(2);
+  if (a === undefined || b === undefined) throw new Error('no nodes');
+  return [a, b];
+}
+
+describe('a cell', () => {
+  it('finds itself from one address', async () => {
+    const nodes = await cell.of(4);
+    const ids = new Set(nodes.map(({ plane }) => plane.peerId));
+    for (const { plane } of nodes) {
+      const peers = plane.peers();
+      expect(new Set([plane.peerId, ...peers.map(({ peerId }) => peerId)])).toEqual(ids);
+      for (const peer of peers) expect(peer).toMatchObject({ state: 'up', bytesIn: 0, bytesOut: 0, hitShare: 0 });
+    }
+    await vi.waitFor(() =>
+      expect(nodes.every(({ plane }) => plane.peers().every(({ rttMs }) => rttMs !== null))).toBe(true),
+    );
+  });
+
+  it('works over stock tcp and tls too', async () => {
+    const [a, b] = await cell.of(2, { transport: 'stock' });
+    const bytes = patternBytes('stock', 0, 300_000);
+    if (a === undefined || b === undefined) throw new Error('no nodes');
+    b.source.answer = async () => answerOf(bytes);
+    expect((await bytesOf(await a.plane.supplier.supply(cell.requestFor(1), { signal: never }))).equals(bytes)).toBe(
+      true,
+    );
+  });
+
+  it('has no place for a node with another key', async () => {
+    const member = await cell.start();
+    const stranger = await cell.start({ cell: { name: 'test', keyHex: '00'.repeat(32) } });
+    await vi.waitFor(() => expect(stranger.plane.peers()).toEqual([]), { timeout: 1_000 });
+    const other = await cell.start();
+    await vi.waitFor(() => expect(member.plane.peers()).toMatchObject([{ state: 'up', peerId: other.plane.peerId }]), {
+      timeout: 10_000,
+    });
+    expect(stranger.plane.peers()).toEqual([]);
+    expect(await stranger.plane.supplier.supply(get('/a'), { signal: never })).toBeUndefined();
+  });
+
+  it('cuts off who speaks without proof, and does not let it in again', async () => {
+    const member = await cell.start();
+    const { privateKey } = await passingIdentity();
+    const gate = { acceptAddress: () => true, acceptPeer: () => true };
+    const stranger = await startHost({ privateKey, listen: [], transport: 'direct', mdnsTag: undefined, gate });
+    try {
+      const address = multiaddr(member.plane.addresses[0] ?? '');
+      const connection = await stranger.dial(address);
+      const closed = new Promise((resolve) => connection.addEventListener('close', resolve));
+      const stream = await connection.newStream(['/eddy/control/1']);
+      stream.send(encodeFrame('request', Buffer.from('{}')));
+      await closed;
+      const again = await stranger.dial(address, { force: true }).catch(() => undefined);
+      if (again?.status === 'open') await new Promise((resolve) => again.addEventListener('close', resolve));
+      expect(member.plane.peers()).toEqual([]);
+      expect(member.source.requests).toEqual([]);
+    } finally {
+      await stranger.stop();
+    }
+  });
+
+  it('meets again after a member left and came back', async () => {
+    const [a, b] = await two();
+    await b.plane.close();
+    await vi.waitFor(() => expect(a.plane.peers()).toMatchObject([{ state: 'suspect' }]));
+    expect(await a.plane.supplier.supply(cell.requestFor(1), { signal: never })).toBeUndefined();
+    cell.nodes.splice(1, 1);
+    await cell.start();
+    await vi.waitFor(() => expect(a.plane.peers().filter(({ state }) => state === 'up')).toHaveLength(1), {
+      timeout: 10_000,
+    });
+  });
+});
+
+describe('a request to the responsible peer', () => {
+  it('brings status, fields and the right bytes', async () => {
+    const [a, b] = await two();
+    const bytes = patternBytes('whole', 0, 3_000_001);
+    const digest = createHash('sha256').update(bytes).digest('base64');
+    b.source.answer = async () => answerOf(bytes, { 'repr-digest': `sha-256=:${digest}:`, age: '3' });
+    const request = cell.requestFor(1);
+    const supply = await a.plane.supplier.supply(request, { signal: never });
+    expect(supply).toMatchObject({ source: 'peer', status: 200 });
+    expect(supply?.fields.get('age')).toBe('3');
+    expect((await bytesOf(supply)).equals(bytes)).toBe(true);
+    expect(b.source.requests).toMatchObject([{ peerId: a.plane.peerId, target: request.target, map: 'm' }]);
+    expect(a.bytes.in).toBe(bytes.length);
+    expect(b.bytes.out).toBe(bytes.length);
+    expect(a.outcomes).toEqual(['out have']);
+    await vi.waitFor(() => expect(b.outcomes).toEqual(['in have']));
+    expect(a.plane.peers()).toMatchObject([{ bytesIn: bytes.length, hitShare: 1 }]);
+  });
+
+  it('is not made for what this node is responsible for', async () => {
+    const [a, b] = await two();
+    expect(await a.plane.supplier.supply(cell.requestFor(0), { signal: never })).toBeUndefined();
+    expect(b.source.requests).toEqual([]);
+  });
+
+  it('goes to a peer that holds what its owner lost', async () => {
+    const [a, b] = await two();
+    const request = cell.requestFor(0);
+    b.source.answer = async () => answerOf(Buffer.from('held'));
+    b.plane.holds(`m ${request.target}`, 0, true);
+    await vi.waitFor(async () => expect(await a.plane.supplier.supply(request, { signal: never })).toBeDefined(), {
+      timeout: 5_000,
+    });
+  });
+
+  it('streams while the peer itself still waits', async () => {
+    const [a, b] = await two();
+    const body = new PushedBody();
+    const head = Promise.withResolvers<void>();
+    b.source.answer = async () => {
+      await head.promise;
+      return streamed(body);
+    };
+    const supplying = a.plane.supplier.supply(cell.requestFor(1), { signal: never });
+    await vi.waitFor(() => expect(b.source.requests).toHaveLength(1));
+    head.resolve();
+    const iterator = (await supplying)?.body[Symbol.asyncIterator]();
+    for (const part of ['first', 'second']) {
+      body.push(Buffer.from(part));
+      expect(String((await iterator?.next())?.value)).toBe(part);
+    }
+    body.push(undefined);
+    expect(await iterator?.next()).toEqual({ done: true, value: undefined });
+  });
+
+  it('waits for a head as long as the peer says that it is coming', async () => {
+    const [a, b] = await two();
+    const delayMs = 1_200;
+    b.source.answer = async () => {
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      return answerOf(Buffer.from('late'));
+    };
+    expect(String(await bytesOf(await a.plane.supplier.supply(cell.requestFor(1), { signal: never })))).toBe('late');
+    expect(a.outcomes).toEqual(['out pending']);
+  });
+
+  it('gives up its body when the reader does, and when it is aborted', async () => {
+    const [a, b] = await two();
+    for (const end of ['return', 'abort']) {
+      const body = new PushedBody();
+      b.source.answer = async () => streamed(body);
+      const controller = new AbortController();
+      const supply = await a.plane.supplier.supply(cell.requestFor(1), { signal: controller.signal });
+      body.push(Buffer.from('x'));
+      if (end === 'return') await supply?.body[Symbol.asyncIterator]().return?.();
+      else controller.abort();
+      body.push(Buffer.from('y'));
+      await vi.waitFor(() => expect(body.returned).toBe(true));
+    }
+  });
+
+  it('keeps to the credit while nobody reads', async () => {
+    const [a, b] = await two();
+    const bytes = patternBytes('credit', 0, 8_000_000);
+    b.source.answer = async () => answerOf(bytes);
+    const supply = await a.plane.supplier.supply(cell.requestFor(1), { signal: never });
+    await vi.waitFor(() => expect(b.bytes.out).toBeGreaterThan(1_900_000));
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    expect(b.bytes.out).toBeLessThanOrEqual(2 * 1024 * 1024);
+    expect((await bytesOf(supply)).equals(bytes)).toBe(true);
+  });
+});
+
+describe('what a peer cannot give', () => {
+  it('comes from the next responsible one', async () => {
+    const [a, b, c] = await cell.of(3);
+    if (a === undefined || b === undefined || c === undefined) throw new Error('no nodes');
+    c.source.answer = async () => answerOf(Buffer.from('second'));
+    const request = cell.requestFor(1, 2, 0);
+    expect(String(await bytesOf(await a.plane.supplier.supply(request, { signal: never })))).toBe('second');
+    expect(b.source.requests).toHaveLength(1);
+    expect(a.outcomes).toEqual(['out miss', 'out have']);
+  });
+
+  it('is left to the origin: a miss, a failure, an error status', async () => {
+    const [a, b] = await two();
+    expect(await a.plane.supplier.supply(cell.requestFor(1), { signal: never })).toBeUndefined();
+    b.source.answer = async () => Promise.reject(new Error('no origin'));
+    expect(await a.plane.supplier.supply(cell.requestFor(1), { signal: never })).toBeUndefined();
+    b.source.answer = async () => ({ ...answerOf(Buffer.from('oops')), status: 503 });
+    expect(await a.plane.supplier.supply(cell.requestFor(1), { signal: never })).toBeUndefined();
+  });
+
+  it('breaks the body with an error of the peer side', async () => {
+    const [a, b] = await two();
+    b.source.answer = async () =>
+      streamed(
+        (async function* () {
+          yield Buffer.from('some');
+          throw new Error('lost the origin');
+        })(),
+      );
+    const supply = await a.plane.supplier.supply(cell.requestFor(1), { signal: never });
+    const error = await bytesOf(supply).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(EddyError);
+    expect(error).toMatchObject({ side: 'peer', retryable: true });
+    expect(a.outcomes).toEqual(['out broken']);
+  });
+
+  it('is given up when it comes too slowly', async () => {
+    const [a] = await cell.of(1);
+    const slow = await cell.start({ uploadBytesPerSecond: () => 20_000 });
+    await cell.met(1);
+    slow.source.answer = async () => answerOf(patternBytes('slow', 0, 1_000_000));
+    const startMs = performance.now();
+    const supply = await a?.plane.supplier.supply(cell.requestFor(1), { signal: never });
+    await expect(bytesOf(supply)).rejects.toMatchObject({ side: 'peer', failure: 'timeout' });
+    expect(performance.now() - startMs).toBeLessThan(3_000);
+  });
+
+  it('is not believed: wrong bytes quarantine the peer', async () => {
+    const [a, b] = await two();
+    const right = createHash('sha256').update('right').digest('base64');
+    b.source.answer = async () => answerOf(Buffer.from('wrong'), { 'repr-digest': `sha-256=:${right}:` });
+    const supply = await a.plane.supplier.supply(cell.requestFor(1), { signal: never });
+    const given: Buffer[] = [];
+    const reading = (async () => {
+      for await (const bytes of supply?.body ?? []) given.push(bytes);
+    })();
+    await expect(reading).rejects.toMatchObject({ side: 'peer', failure: 'corrupt' });
+    expect(given).toEqual([]);
+    expect(a.corrupt).toEqual([b.plane.peerId]);
+    expect(a.plane.peers()).toMatchObject([{ state: 'quarantined' }]);
+    expect(await a.plane.supplier.supply(cell.requestFor(1), { signal: never })).toBeUndefined();
+  });
+});
+
+describe('peers are never asked', () => {
+  it('for what is private, nor given it', async () => {
+    const [a, b] = await two();
+    const request = cell.requestFor(1);
+    const personal = [{ authorization: 'x' }, { cookie: 'x' }, { 'cache-control': 'no-store' }];
+    for (const fields of personal)
+      expect(
+        await a.plane.supplier.supply({ ...request, fields: get('/', fields).fields }, { signal: never }),
+      ).toBeUndefined();
+    expect(await a.plane.supplier.supply({ ...request, method: 'POST' }, { signal: never })).toBeUndefined();
+    expect(b.source.requests).toEqual([]);
+    for (const directive of ['private', 'no-store', 'max-age=1, private="x"']) {
+      b.source.answer = async () => answerOf(Buffer.from('secret'), { 'cache-control': directive });
+      expect(await a.plane.supplier.supply(request, { signal: never })).toBeUndefined();
+    }
+    expect(a.bytes.in).toBe(0);
+    expect(a.outcomes).toEqual(['out denied', 'out denied', 'out denied']);
+  });
+
+  it('in circles: two that take each other for the owner both go to the origin', async () => {
+    const [a, b] = await two();
+    const request = cell.requestFor(0);
+    b.plane.holds(`m ${request.target}`, 0, true);
+    const asks = (node: TestNode) => async () => {
+      await node.plane.supplier.supply(request, { signal: never });
+      return undefined;
+    };
+    a.source.answer = asks(a);
+    b.source.answer = asks(b);
+    await vi.waitFor(
+      async () => {
+        expect(await a.plane.supplier.supply(request, { signal: never })).toBeUndefined();
+        expect(b.source.requests.length).toBeGreaterThan(0);
+      },
+      { timeout: 5_000 },
+    );
+    const startMs = performance.now();
+    const both = [a, b].map(({ plane }) => plane.supplier.supply(request, { signal: never }));
+    expect(await Promise.all(both)).toEqual([undefined, undefined]);
+    expect(performance.now() - startMs).toBeLessThan(1_000);
+  });
+});

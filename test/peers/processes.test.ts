@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { groupOf, Placement } from '../../src/peers/placement.ts';
+import { assertPattern } from '../support/pattern.ts';
+import { keyOf } from '../support/peer-options.ts';
+import { bytesOf, get, TestCell, type TestNode } from '../support/peers.ts';
+
+const script = fileURLToPath(new URL('../support/peer-child.ts', import.meta.url));
+const never = new AbortController().signal;
+const cell = new TestCell();
+const children: ChildProcess[] = [];
+const directories: string[] = [];
+
+afterEach(async () => {
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await cell.close();
+  await Promise.all(directories.splice(0).map((directory) => rm(directory, { recursive: true, force: true })));
+});
+
+interface Child {
+  readonly process: ChildProcess;
+  readonly peerId: string;
+}
+
+/** A member in a process of its own, linked to a node in this one. */
+async function pair(): Promise<{ here: TestNode; there: Child }> {
+  const directory = await mkdtemp(join(tmpdir(), 'eddy-peer-'));
+  directories.push(directory);
+  const here = await cell.start();
+  const process_ = spawn(process.execPath, [script, directory, here.plane.addresses[0] ?? ''], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  children.push(process_);
+  const [line] = await once(createInterface({ input: process_.stdout }), 'line');
+  await vi.waitFor(() => expect(here.plane.peers()).toMatchObject([{ state: 'up' }]), { timeout: 10_000 });
+  return { here, there: { process: process_, peerId: JSON.parse(line).peerId } };
+}
+
+/** A target that the other process is responsible for. */
+function targetOf({ here, there }: { here: TestNode; there: Child }, prefix: string): string {
+  const placement = new Placement([here.plane.peerId, there.peerId].map((peerId) => ({ peerId, weight: 1 })));
+  for (let i = 0; ; i++) {
+    const target = `${prefix}-${i}`;
+    if (placement.order(groupOf(keyOf({ map: 'm', target }), 0))[0] === there.peerId) return target;
+  }
+}
+
+describe('a peer in another process', () => {
+  it('gives the right bytes', async () => {
+    const nodes = await pair();
+    const target = targetOf(nodes, '/whole');
+    const bytes = await bytesOf(await nodes.here.plane.supplier.supply(get(target), { signal: never }));
+    expect(bytes.length).toBe(2_000_000);
+    assertPattern(bytes, target, 0);
+  });
+
+  it('that is killed in the middle breaks the body at once', async () => {
+    const nodes = await pair();
+    const target = targetOf(nodes, '/held');
+    const supply = await nodes.here.plane.supplier.supply(get(target), { signal: never });
+    let received = 0;
+    const reading = (async () => {
+      for await (const bytes of supply?.body ?? []) {
+        assertPattern(bytes, target, received);
+        received += bytes.length;
+        if (received === 1_000_000) nodes.there.process.kill('SIGKILL');
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ side: 'peer', failure: 'broken' });
+    expect(received).toBe(1_000_000);
+    expect(nodes.here.plane.peers()).toMatchObject([{ state: 'suspect' }]);
+  });
+
+  it('that freezes is passed over within its deadline, and comes back', async () => {
+    const nodes = await pair();
+    const { here, there } = nodes;
+    there.process.kill('SIGSTOP');
+    const startMs = performance.now();
+    expect(await here.plane.supplier.supply(get(targetOf(nodes, '/frozen')), { signal: never })).toBeUndefined();
+    expect(performance.now() - startMs).toBeLessThan(600);
+    await vi.waitFor(() => expect(here.plane.peers()).toMatchObject([{ state: 'suspect' }]), { timeout: 5_000 });
+    there.process.kill('SIGCONT');
+    await vi.waitFor(() => expect(here.plane.peers()).toMatchObject([{ state: 'up' }]), { timeout: 5_000 });
+    const target = targetOf(nodes, '/thawed');
+    assertPattern(await bytesOf(await here.plane.supplier.supply(get(target), { signal: never })), target, 0);
+  });
+
+  it('that freezes in the middle breaks the body within a second', async () => {
+    const nodes = await pair();
+    const supply = await nodes.here.plane.supplier.supply(get(targetOf(nodes, '/held')), { signal: never });
+    let stoppedMs = 0;
+    let received = 0;
+    const reading = (async () => {
+      for await (const bytes of supply?.body ?? []) {
+        received += bytes.length;
+        if (received < 1_000_000) continue;
+        nodes.there.process.kill('SIGSTOP');
+        stoppedMs = performance.now();
+      }
+    })();
+    await expect(reading).rejects.toMatchObject({ side: 'peer', failure: 'timeout' });
+    expect(performance.now() - stoppedMs).toBeLessThan(2_000);
+  });
+});
