@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import { EddyError } from '../errors.ts';
 import type { Filler, Place } from './filler.ts';
 import type { Flight } from './flight.ts';

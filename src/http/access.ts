@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { CacheStatus, Source } from '../cache/types.ts';
 import type { ErrorCode } from '../errors.ts';
 import type { RequestHead, Responder } from './message.ts';

@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import type { Front } from './exchange.ts';
 import { LeanConnection, type LeanOptions } from './lean-connection.ts';
 import { headTails } from './lean-responder.ts';
