@@ -27,7 +27,7 @@ import type {
   Tier,
 } from './types.ts';
 import { Unshareable } from './unshareable.ts';
-import { selectVariant } from './vary.ts';
+import { selectVariant, varyOf } from './vary.ts';
 import { wantedOf, within } from './wanted.ts';
 
 export interface VideoCacheOptions {
@@ -127,7 +127,7 @@ export class VideoCache implements Cache {
     const variants = await this.#entries.find(key, originTarget(request.target, request.policy));
     const representation = select(variants, request.fields);
     if (representation === undefined)
-      return this.#miss(key, request, { fwd: variants.length > 0 ? 'vary-miss' : 'miss' });
+      return this.#miss(key, request, { fwd: variants.length > 0 ? 'vary-miss' : 'miss', other: variants[0] });
     const verdict = this.#judge(representation, request);
     switch (verdict.use) {
       case 'fresh':
@@ -173,16 +173,17 @@ export class VideoCache implements Cache {
   async #miss(
     key: string,
     request: CacheRequest,
-    { fwd, missingFrom }: { fwd: Forwarded; missingFrom?: number },
+    { fwd, missingFrom, other }: { fwd: Forwarded; missingFrom?: number; other?: Representation | undefined },
   ): Promise<Answer | undefined> {
     if (onlyIfCached(request))
       throw new EddyError('only-if-cached', `${request.target} is not stored`, { side: 'downstream' });
     if (request.method === 'HEAD') return this.#pass(request, fwd);
     const asking = { key, request, ...(missingFrom !== undefined && { missingFrom }) };
     const status: CacheStatus = { hit: false, fwd };
-    if (this.#unshareable.has(key))
+    const name = sharedName(key, request, other);
+    if (name === undefined || this.#unshareable.has(sharedName(key, request)))
       return this.#conclude(await this.#fetch.fetch(asking, request.signal), { key, request, status });
-    const { leader, outcome } = await this.#collapse.run(key, request.signal, (signal) =>
+    const { leader, outcome } = await this.#collapse.run(name, request.signal, (signal) =>
       this.#fetch.fetch(asking, signal),
     );
     return this.#collapsed(outcome, { key, request, leader, status });
@@ -214,7 +215,10 @@ export class VideoCache implements Cache {
   }
 
   /** What a fetch shared by several requests means for this one. */
-  async #collapsed(outcome: Outcome, asked: Asked & { leader: boolean }): Promise<Answer | undefined> {
+  async #collapsed(
+    outcome: Outcome,
+    asked: Asked & { leader: boolean; variant?: boolean },
+  ): Promise<Answer | undefined> {
     if (asked.leader) return this.#conclude(outcome, asked);
     const { key, request } = asked;
     const status: CacheStatus = { ...asked.status, collapsed: true };
@@ -223,16 +227,21 @@ export class VideoCache implements Cache {
     const ours = outcome.kind === 'stored' && select([outcome.representation], request.fields) !== undefined;
     // It was asked for while this request waited, so it answers this request even if it is stale already.
     if (outcome.kind === 'stored' && ours) return this.#fromStored(outcome.representation, request, status);
-    return this.#conclude(await this.#fetch.fetch({ key, request }, request.signal), asked);
+    const other = outcome.kind === 'stored' && asked.variant !== true;
+    const name = other ? sharedName(key, request, outcome.representation) : undefined;
+    if (name === undefined) return this.#conclude(await this.#fetch.fetch({ key, request }, request.signal), asked);
+    const own = await this.#collapse.run(name, request.signal, (signal) => this.#fetch.fetch({ key, request }, signal));
+    return this.#collapsed(own.outcome, { ...asked, leader: own.leader, variant: true });
   }
 
   /** What a fetch made for this very request means for it. */
   async #conclude(outcome: Outcome, { key, request, status }: Asked): Promise<Answer | undefined> {
+    const name = sharedName(key, request);
     switch (outcome.kind) {
       case 'shared':
         return sharedAnswer(outcome, request, status);
       case 'passed':
-        if (request.method === 'GET') this.#unshareable.add(key);
+        if (request.method === 'GET') this.#unshareable.add(name);
         else if (outcome.supply.status === 200) await this.#headFreshens(request, outcome.supply);
         return passedAnswer(outcome.supply, status);
       case 'freshened': {
@@ -241,7 +250,7 @@ export class VideoCache implements Cache {
         return this.#fromStored(representation, request, { ...status, fwdStatus: 304, ttlSeconds: verdict.ttlSeconds });
       }
       case 'stored': {
-        this.#unshareable.delete(key);
+        this.#unshareable.delete(name);
         const { representation, fwdStatus, verbatim } = outcome;
         const answer = this.#answer(representation, request, { ...status, fwdStatus, stored: true });
         return verbatim === undefined ? answer : verbatimAnswer(answer, { part: verbatim, signal: request.signal });
@@ -347,6 +356,19 @@ function select(variants: readonly Representation[], fields: Fields): Representa
     fields,
   );
   return variants.find((each) => each.stored === stored);
+}
+
+/**
+ * The name under which a request shares the fetch of a response with others; undefined: with nobody. Requests whose
+ * responses may be kept from others for what they carry do not stand for those without it.
+ */
+function sharedName(key: string, request: CacheRequest, other?: Representation): string | undefined {
+  const { fields, policy } = request;
+  if (policy.requestDirectives && parseCacheControl(fields.get('cache-control')).noStore) return undefined;
+  const who = fields.has('authorization') ? 'authorized' : 'anyone';
+  // Once it is known what the response varies with, those who want the same variant share its fetch.
+  const variant = other === undefined ? '' : JSON.stringify(varyOf(other.stored.fields, fields));
+  return `${who} ${key} ${variant}`;
 }
 
 function onlyIfCached(request: CacheRequest): boolean {

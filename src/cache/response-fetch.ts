@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import { type ContentRange, parseContentRange } from './content-range.ts';
@@ -94,8 +95,11 @@ export class ResponseFetch {
     const { request, stale } = asking;
     if (stale !== undefined && supply.status === 304) return this.#freshened(asking, stale, supply);
     if (!storable(request, supply).store) return share(request, supply);
-    if (supply.status !== 206)
-      return { kind: 'stored', representation: this.#store(asking, supply, undefined), fwdStatus: supply.status };
+    if (supply.status !== 206) {
+      const representation = this.#store(asking, supply, undefined);
+      if (range !== undefined) representation.rangesIgnored = true;
+      return { kind: 'stored', representation, fwdStatus: supply.status };
+    }
     const part = parseContentRange(supply.fields.get('content-range'));
     if (part?.completeLength === undefined) return { kind: 'passed', supply };
     const completable = validatorOf(supply.fields).strong !== undefined;
@@ -199,6 +203,8 @@ function isSame(old: StoredResponse, added: StoredResponse): boolean {
     old.completeLength === added.completeLength &&
     old.status === added.status &&
     old.fields.get('content-encoding') === added.fields.get('content-encoding') &&
+    // Another selecting request is another stored response, be its bytes the same.
+    isDeepStrictEqual(old.vary, added.vary) &&
     sameRepresentation(old.fields, added.fields)
   );
 }

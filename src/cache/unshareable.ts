@@ -1,7 +1,7 @@
 const keysMax = 10_000;
 const lifetimeMs = 30_000;
 
-/** Keys whose last response could not be stored: their requests do not wait for each other. Bounded, oldest out first. */
+/** Names of fetches whose last response could not be stored: such requests do not wait for each other. Bounded, oldest out first. */
 export class Unshareable {
   readonly #untilMs = new Map<string, number>();
   readonly #now: () => number;
@@ -10,18 +10,20 @@ export class Unshareable {
     this.#now = now;
   }
 
-  has(key: string): boolean {
-    return (this.#untilMs.get(key) ?? 0) > this.#now();
+  has(name: string | undefined): boolean {
+    return name !== undefined && (this.#untilMs.get(name) ?? 0) > this.#now();
   }
 
-  add(key: string): void {
-    this.#untilMs.delete(key);
-    this.#untilMs.set(key, this.#now() + lifetimeMs);
+  /** Undefined: it is not shared anyway. */
+  add(name: string | undefined): void {
+    if (name === undefined) return;
+    this.#untilMs.delete(name);
+    this.#untilMs.set(name, this.#now() + lifetimeMs);
     const [oldest] = this.#untilMs.keys();
     if (this.#untilMs.size > keysMax && oldest !== undefined) this.#untilMs.delete(oldest);
   }
 
-  delete(key: string): void {
-    this.#untilMs.delete(key);
+  delete(name: string | undefined): void {
+    if (name !== undefined) this.#untilMs.delete(name);
   }
 }
