@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-
 export interface UploadBudgetOptions {
   /** Bytes a second at that time of day; Infinity for no limit. Asked anew for each turn, so it may follow a schedule. */
   readonly bytesPerSecond: (nowMs: number) => number;
@@ -34,7 +32,7 @@ export class UploadBudget {
     this.#debtBytes += bytes;
     while (waitMs > 0) {
       const step = Math.min(waitMs, waitMsMax);
-      await sleep(step, undefined, { signal });
+      await sleep(step, signal);
       waitMs -= step;
     }
   }
@@ -46,4 +44,16 @@ export class UploadBudget {
     this.#atMs = nowMs;
     return rate;
   }
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const stop = () => reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  return promise.finally(() => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
+  });
 }

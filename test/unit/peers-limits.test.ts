@@ -1,0 +1,316 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it, vi } from 'vitest';
+import { Fields } from '../../src/fields.ts';
+import { Audit } from '../../src/peers/audit.ts';
+import { CircuitBreaker } from '../../src/peers/breaker.ts';
+import { Member } from '../../src/peers/member.ts';
+import { Members } from '../../src/peers/members.ts';
+import { ProgressFloor } from '../../src/peers/progress.ts';
+import { Refusals } from '../../src/peers/refusals.ts';
+import { mayAskPeers, mayGivePeers } from '../../src/peers/shareable.ts';
+import { UploadBudget } from '../../src/peers/upload-budget.ts';
+import { BodyCheck } from '../../src/peers/verify.ts';
+import { isLatePeerError } from '../../src/peers/late-errors.ts';
+import { get } from '../support/peers.ts';
+
+let nowMs = 1_000_000;
+const clock = () => nowMs;
+
+describe('a circuit breaker', () => {
+  it('opens after three failures in a row, for longer each time, and closes by itself', () => {
+    const breaker = new CircuitBreaker(clock);
+    const fail = () => {
+      breaker.asked();
+      breaker.failed();
+    };
+    fail();
+    fail();
+    breaker.succeeded();
+    fail();
+    fail();
+    expect(breaker.allows).toBe(true);
+    fail();
+    for (const openMs of [1_000, 2_000, 4_000]) {
+      expect(breaker.allows).toBe(false);
+      nowMs += openMs - 1;
+      expect(breaker.allows).toBe(false);
+      nowMs += 1;
+      expect(breaker.allows).toBe(true);
+      breaker.asked();
+      expect(breaker.allows).toBe(false);
+      breaker.failed();
+    }
+    nowMs += 60_000;
+    breaker.asked();
+    breaker.undecided();
+    expect(breaker.allows).toBe(true);
+    breaker.asked();
+    breaker.succeeded();
+    expect(breaker.allows).toBe(true);
+  });
+});
+
+describe('a progress floor', () => {
+  const floor = (bytesPerSecond?: number) => new ProgressFloor({ nowMs, bytesPerSecond, silenceMsMax: 10_000 });
+  const isLateAt = (progress: ProgressFloor, bytesPerSpan: number): number | undefined => {
+    const startMs = nowMs;
+    while (nowMs < startMs + 4_000) {
+      nowMs += 100;
+      progress.bytes(bytesPerSpan / 4, nowMs);
+      if (progress.isLate(nowMs)) return nowMs - startMs;
+    }
+    return undefined;
+  };
+
+  it('is met by a peer that does what it did lately', () => {
+    expect(isLateAt(floor(500_000), 200_000)).toBeUndefined();
+    expect(isLateAt(floor(), 20_000)).toBeUndefined();
+  });
+
+  it('is missed at 20 KB a second, and by a fast peer sooner', () => {
+    expect(isLateAt(floor(), 8_000)).toBe(400);
+    expect(isLateAt(floor(100_000_000), 100_000)).toBe(400);
+  });
+
+  it('does not count the time in which the peer waits for its origin, while that is believable', () => {
+    const progress = floor();
+    progress.bytes(1_000, nowMs);
+    for (let i = 0; i < 20; i++) {
+      nowMs += 150;
+      progress.waiting(1_000, nowMs);
+      expect(progress.isLate(nowMs)).toBe(false);
+    }
+    nowMs += 150;
+    progress.waiting(5_000, nowMs);
+    nowMs += 800;
+    expect(progress.isLate(nowMs)).toBe(true);
+    const patient = floor();
+    let lateAfterMs = 0;
+    for (; lateAfterMs < 20_000 && !patient.isLate(nowMs); lateAfterMs += 100) {
+      patient.waiting(0, nowMs);
+      nowMs += 100;
+    }
+    expect(lateAfterMs).toBeGreaterThan(10_000);
+    expect(lateAfterMs).toBeLessThan(10_300);
+  });
+
+  it('does not count the time in which nobody reads', () => {
+    const progress = floor();
+    for (let i = 0; i < 200; i++) {
+      nowMs += 100;
+      progress.held(nowMs);
+      expect(progress.isLate(nowMs)).toBe(false);
+    }
+  });
+});
+
+describe('the upload budget', () => {
+  it('lets a burst through and then keeps to the rate, which may change', async () => {
+    vi.useFakeTimers({ now: 0 });
+    try {
+      let rate = 1_000_000;
+      const budget = new UploadBudget({ bytesPerSecond: () => rate, nowMs: Date.now });
+      const never = new AbortController().signal;
+      let sent = 0;
+      const sending = (async () => {
+        while (sent < 3_000_000) {
+          await budget.take(50_000, never);
+          sent += 50_000;
+        }
+      })();
+      await vi.advanceTimersByTimeAsync(1_000);
+      expect(sent).toBeGreaterThan(1_100_000);
+      expect(sent).toBeLessThan(1_400_000);
+      const before = sent;
+      rate = 100_000;
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(sent - before).toBeLessThan(350_000);
+      rate = Number.POSITIVE_INFINITY;
+      await vi.advanceTimersByTimeAsync(5_000);
+      await sending;
+      expect(budget.waitMs).toBe(0);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('is given up with the request', async () => {
+    const budget = new UploadBudget({ bytesPerSecond: () => 1_000, nowMs: Date.now });
+    const controller = new AbortController();
+    await budget.take(10_000, controller.signal);
+    expect(budget.waitMs).toBeGreaterThan(5_000);
+    const waiting = budget.take(1, controller.signal);
+    controller.abort();
+    await expect(waiting).rejects.toThrow();
+  });
+});
+
+describe('members', () => {
+  const peerId = '12D3KooWPhB5i2zQHaT5KaPTSgqPQTk25GamH7ak8TwqsyAo91mf';
+
+  it('are forgotten, released and limited by time and number', () => {
+    const members = new Members({ selfId: 'self', selfWeight: 1, nowMs: clock, onState: () => {} });
+    members.learn({ peerId, addresses: ['/ip4/10.0.0.1/tcp/4001', '/ip4/bad/tcp/1', '/unix/x'] });
+    const member = members.get(peerId);
+    expect(member?.addresses).toEqual(['/ip4/10.0.0.1/tcp/4001']);
+    expect(members.meet('self')).toBeUndefined();
+    expect(members.meet('not a peer id')).toBeUndefined();
+    member?.enter('up', 'linked', nowMs);
+    expect(members.placement().order('g')).toHaveLength(2);
+    member?.enter('suspect', 'gone', nowMs);
+    expect(members.placement().order('g')).toEqual(['self']);
+    nowMs += 6_000;
+    members.age(nowMs, () => false);
+    expect(member?.state).toBe('down');
+    nowMs += 3_600_001;
+    members.age(nowMs, () => false);
+    expect(members.all()).toEqual([]);
+    for (let i = 0; i < 300; i++) members.meet(`${'1'.repeat(50)}${String(i).replaceAll('0', 'z')}`);
+    expect(members.all()).toHaveLength(256);
+  });
+
+  it('stay in quarantine for their time, twice as long the second time', () => {
+    const member = new Member(peerId, { nowMs: clock, onState: () => {} });
+    for (const minutes of [10, 20]) {
+      member.quarantine('lied', nowMs);
+      member.enter('up', 'linked', nowMs);
+      nowMs += minutes * 60_000 - 1;
+      member.release(nowMs);
+      expect(member.report()).toMatchObject({ state: 'quarantined', reason: 'lied' });
+      nowMs += 1;
+      member.release(nowMs);
+      expect(member.state).toBe('down');
+      member.enter('up', 'linked', nowMs);
+    }
+  });
+});
+
+describe('refusals', () => {
+  it('close a peer id at once and an address after many, for a minute', () => {
+    const refusals = new Refusals(clock);
+    for (let i = 0; i < 15; i++) refusals.add(`peer-${i}`, '10.0.0.1');
+    expect(refusals.refusesPeer('peer-3')).toBe(true);
+    expect(refusals.refusesPeer('peer-99')).toBe(false);
+    expect(refusals.refusesAddress('10.0.0.1')).toBe(false);
+    refusals.add('peer-15', '10.0.0.1');
+    expect(refusals.refusesAddress('10.0.0.1')).toBe(true);
+    refusals.clear('peer-3', '10.0.0.1');
+    expect(refusals.refusesAddress('10.0.0.1')).toBe(false);
+    expect(refusals.refusesPeer('peer-3')).toBe(false);
+    nowMs += 60_001;
+    expect(refusals.refusesPeer('peer-4')).toBe(false);
+  });
+});
+
+describe('what may be shared', () => {
+  it.each([
+    [{}, true],
+    [{ 'cache-control': 'max-age=5, public' }, true],
+    [{ 'cache-control': 'max-age=5,private' }, false],
+    [{ 'cache-control': 'No-Store' }, false],
+    [{ 'cache-control': 'private="set-cookie"' }, false],
+    [{ 'cache-control': 'x-private-thing=1' }, true],
+    [{ 'set-cookie': 'a=b' }, false],
+  ])('an answer with %o: %s', (fields, may) =>
+    expect(mayGivePeers(Fields.of(fields as Record<string, string>))).toBe(may),
+  );
+
+  it('no request of somebody', () => {
+    expect(mayAskPeers('GET', Fields.empty)).toBe(true);
+    expect(mayAskPeers('HEAD', Fields.empty)).toBe(false);
+    for (const name of ['Authorization', 'Cookie']) expect(mayAskPeers('GET', Fields.of({ [name]: 'x' }))).toBe(false);
+  });
+});
+
+describe('a checked body', () => {
+  it('has the promised length', () => {
+    const part = Fields.of({ 'content-range': 'bytes 10-14/100', 'content-length': '5' });
+    const check = new BodyCheck(206, part);
+    expect(check.push(Buffer.from('abc'))).toEqual(Buffer.from('abc'));
+    expect(() => check.end()).toThrow('3 bytes instead of 5');
+    expect(() => check.push(Buffer.from('def'))).toThrow('more than the 5');
+  });
+
+  it('gives its last bytes only when the digest of the origin is right', () => {
+    const digest = createHash('sha256').update('abcdef').digest('base64');
+    const fields = Fields.of({ 'repr-digest': `sha-512=:AAAA:, sha-256=:${digest}:` });
+    const right = new BodyCheck(200, fields);
+    expect(right.push(Buffer.from('abc'))).toBeUndefined();
+    expect(String(right.push(Buffer.from('def')))).toBe('abc');
+    expect(String(right.end())).toBe('def');
+    const wrong = new BodyCheck(200, fields);
+    wrong.push(Buffer.from('abcdeF'));
+    expect(() => wrong.end()).toThrow('Repr-Digest');
+  });
+});
+
+describe('an audit', () => {
+  it.each([
+    ['the same', 0, 0],
+    ['other', 1, 1],
+  ])('finds %s bytes at the origin', async (_, difference, mismatches) => {
+    const peerBytes = Buffer.alloc(100_000, 1);
+    const originBytes = Buffer.alloc(100_000, 1 + difference);
+    const found: string[] = [];
+    const asked = Promise.withResolvers<void>();
+    const audit = new Audit({
+      share: 1,
+      random: () => 0.5,
+      onMismatch: (peerId) => found.push(peerId),
+      origin: {
+        name: 'origin',
+        supply: async ({ fields }) => {
+          const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(fields.get('range') ?? '') ?? [];
+          const bytes = originBytes.subarray(Number(first), Number(last) + 1);
+          return {
+            source: 'origin',
+            status: 206,
+            fields: Fields.of({ etag: '"a"', 'content-range': `bytes ${first}-${last}/100000` }),
+            body: (async function* () {
+              yield bytes;
+              asked.resolve();
+            })(),
+            requestTimeMs: 0,
+            responseTimeMs: 0,
+          };
+        },
+      },
+    });
+    const fields = Fields.of({ etag: '"a"', 'content-length': '100000' });
+    const audited = audit.begin({ request: get('/x'), status: 200, fields, peerId: 'p' });
+    audited?.bytes(peerBytes.subarray(0, 60_000), 0);
+    audited?.bytes(peerBytes.subarray(60_000), 60_000);
+    audited?.end();
+    await vi.waitFor(() => expect(found).toHaveLength(mismatches));
+    if (mismatches === 0) await Promise.race([asked.promise, new Promise((resolve) => setTimeout(resolve, 50))]);
+    expect(found).toHaveLength(mismatches);
+  });
+
+  it('is not made without a strong validator', () => {
+    const audit = new Audit({
+      share: 1,
+      random: () => 0,
+      onMismatch: () => {},
+      origin: { name: 'origin', supply: async () => undefined },
+    });
+    for (const etag of ['W/"a"', undefined]) {
+      const fields = Fields.of({ 'content-length': '5', ...(etag && { etag }) });
+      expect(audit.begin({ request: get('/x'), status: 200, fields, peerId: 'p' })).toBeUndefined();
+    }
+  });
+});
+
+describe('late errors', () => {
+  it('are known by name and by where they come from', () => {
+    const late = Object.assign(new Error('reset'), {
+      name: 'StreamResetError',
+      stack: 'at x (/n/node_modules/@libp2p/utils/a.js:1:1)',
+    });
+    expect(isLatePeerError(late)).toBe(true);
+    expect(
+      isLatePeerError(Object.assign(new Error('x'), { name: 'StreamResetError', stack: 'at (/app/src/cache/a.ts)' })),
+    ).toBe(false);
+    expect(isLatePeerError(Object.assign(new TypeError('bug'), { stack: late.stack }))).toBe(false);
+    expect(isLatePeerError('x')).toBe(false);
+  });
+});
