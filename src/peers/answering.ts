@@ -3,6 +3,7 @@ import { creditBytes } from './exchange.ts';
 import { PeerError, reasonOf } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
 import { dataBytesMax, dataFrameHead, encodeFrame, withId, writeOffset } from './frames.ts';
+import type { KeptDigests } from './kept-digests.ts';
 import type { StatusMessage } from './messages.ts';
 import type { ResponseOutcome } from './responder.ts';
 import { mayGivePeers } from './shareable.ts';
@@ -13,6 +14,7 @@ export interface AnsweringOptions {
   readonly id: number;
   readonly source: PeerSource;
   readonly budget: UploadBudget;
+  readonly digests: KeptDigests;
   readonly bulk: () => Promise<FramedStream>;
   readonly send: (frame: Buffer) => void;
   readonly sendStatus: (status: StatusMessage) => void;
@@ -95,8 +97,10 @@ export class Answering {
       const { status, completeLength = null } = answer;
       const outcome = this.#announced ? 'pending' : 'have';
       this.#announced = true;
+      if (answer.manifest !== undefined && answer.manifest.length <= dataBytesMax)
+        this.#options.send(encodeFrame('manifest', withId(this.#options.id, answer.manifest)));
       sendStatus({ answer: 'have', head: { status, fields: answer.fields.without(hopByHop).raw, completeLength } });
-      await this.#sendBody(iterator);
+      await this.#sendBody(iterator, answer.buffersAreKept === true);
       await this.#sendEnd(answer);
       return outcome;
     } finally {
@@ -104,7 +108,7 @@ export class Answering {
     }
   }
 
-  async #sendBody(iterator: AsyncIterator<Buffer>): Promise<void> {
+  async #sendBody(iterator: AsyncIterator<Buffer>, kept: boolean): Promise<void> {
     const bulk = await this.#options.bulk();
     for (;;) {
       this.#idle = true;
@@ -112,11 +116,11 @@ export class Answering {
       this.#idle = false;
       if (done) return;
       for (let at = 0; at < value.length; at += dataBytesMax)
-        await this.#sendData(bulk, value.subarray(at, at + dataBytesMax));
+        await this.#sendData(bulk, value.subarray(at, at + dataBytesMax), kept);
     }
   }
 
-  async #sendData(bulk: FramedStream, bytes: Buffer): Promise<void> {
+  async #sendData(bulk: FramedStream, bytes: Buffer, kept: boolean): Promise<void> {
     const { signal } = this.#controller;
     while (this.#credit < bytes.length) {
       this.#credited = Promise.withResolvers<void>();
@@ -127,7 +131,7 @@ export class Answering {
     await this.#options.budget.take(bytes.length, signal);
     await bulk.drained();
     signal.throwIfAborted();
-    const digest = hash('sha256', bytes, 'buffer');
+    const digest = kept ? this.#options.digests.of(bytes) : hash('sha256', bytes, 'buffer');
     bulk.send(dataFrameHead(this.#options.id, this.#position, { digest, length: bytes.length }), bytes);
     this.#position += bytes.length;
     this.#options.onBytes(bytes.length);
@@ -136,7 +140,7 @@ export class Answering {
   async #sendEnd(answer: PeerAnswer): Promise<void> {
     const { id } = this.#options;
     const bulk = await this.#options.bulk();
-    const manifest = await answer.manifest?.();
+    const manifest = await answer.signed?.();
     if (manifest !== undefined && manifest.length <= dataBytesMax)
       bulk.send(encodeFrame('manifest', withId(id, manifest)));
     bulk.send(encodeFrame('end', withId(id, offset(this.#position))));

@@ -4,7 +4,9 @@ import { Audit } from './audit.ts';
 import { openCell } from './cell-key.ts';
 import { type Credential, issueCredential } from './credential.ts';
 import { openIdentity } from './identity.ts';
+import { KeptDigests } from './kept-digests.ts';
 import type { PeerReport } from './member.ts';
+import type { Manifest } from './manifest.ts';
 import { Mesh } from './mesh.ts';
 import { groupOf } from './placement.ts';
 import type { AskOutcome } from './race.ts';
@@ -38,6 +40,8 @@ export interface PeerPlaneOptions {
   readonly onOutcome: (direction: 'in' | 'out', outcome: AskOutcome | ResponseOutcome) => void;
   /** That peer gave wrong bytes: what came from it is to be dropped. */
   readonly onCorrupt: (peerId: string, reason: string) => void;
+  /** What a peer signed of a representation it fetched; its signature is good. To be given on with the bytes. */
+  readonly onManifest?: (manifest: Manifest, encoded: Buffer) => void;
 }
 
 const credentialLifetimeMs = 24 * 3_600_000;
@@ -78,6 +82,7 @@ export class PeerPlane {
       responder: {
         source: options.source,
         budget,
+        digests: new KeptDigests(),
         isAsking: (group) => supplier?.isAsking(group) ?? false,
         onBytes: (bytes) => options.onBytes('out', bytes),
         onOutcome: (outcome) => options.onOutcome('in', outcome),
@@ -96,6 +101,7 @@ export class PeerPlane {
       onOutcome: (outcome) => options.onOutcome('out', outcome),
       onBytes: (bytes) => options.onBytes('in', bytes),
       onCorrupt,
+      onManifest: options.onManifest,
       audit:
         options.audit &&
         new Audit({ ...options.audit, random: Math.random, onMismatch: (id, _, reason) => onCorrupt(id, reason) }),

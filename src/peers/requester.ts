@@ -3,6 +3,7 @@ import { Fields } from '../fields.ts';
 import type { Audit } from './audit.ts';
 import { Candidates, type CandidatesOptions } from './candidates.ts';
 import type { PeerError } from './failure.ts';
+import { decodeManifest, type Manifest, manifestFault } from './manifest.ts';
 import type { Member } from './member.ts';
 import type { RequestMessage } from './messages.ts';
 import { PeerBody } from './peer-body.ts';
@@ -22,6 +23,15 @@ export interface PeerSupplierOptions extends CandidatesOptions {
   /** A peer gave wrong bytes. */
   readonly onCorrupt: (peerId: string, reason: string) => void;
   readonly audit: Audit | undefined;
+  readonly onManifest: ((manifest: Manifest, encoded: Buffer) => void) | undefined;
+}
+
+interface Asked {
+  readonly key: string;
+  readonly group: string;
+  readonly request: SupplyRequest;
+  readonly requestTimeMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** Supplies bytes from the cell: the responsible peer first, and nothing when the origin is the better place to ask. */
@@ -50,7 +60,7 @@ export class PeerSupplier implements Supplier {
     if (links.length === 0) return undefined;
     const requestTimeMs = this.#options.nowMs();
     const won = await this.#race(group, links, { message: { map, key, target, fields: fields.raw }, signal });
-    return won && this.#supply(won, { group, request, requestTimeMs, signal });
+    return won && this.#supply(won, { key, group, request, requestTimeMs, signal });
   }
 
   async #race(
@@ -72,40 +82,43 @@ export class PeerSupplier implements Supplier {
   }
 
   /** Undefined when the answer is of no use here. */
-  #supply(
-    { exchange, head, member, status }: Won,
-    asked: { group: string; request: SupplyRequest; requestTimeMs: number; signal: AbortSignal },
-  ): Supply | undefined {
+  async #supply({ exchange, head, member, status }: Won, asked: Asked): Promise<Supply | undefined> {
     const fields = new Fields(head.fields);
-    if (!mayGivePeers(fields) || !isUseful(head.status)) {
+    const given = exchange.manifest;
+    const manifest = given && (await checkedManifest(given, { key: asked.key, fields }));
+    if (!mayGivePeers(fields) || !isUseful(head.status) || (given !== undefined && manifest === undefined)) {
       exchange.cancel();
       member.breaker.undecided();
-      this.#options.onOutcome('miss');
+      this.#onOutcome(given !== undefined && manifest === undefined ? 'corrupt' : 'miss', member, asked.group);
       return undefined;
     }
     member.answered();
-    const audited = this.#options.audit?.begin({
-      request: asked.request,
-      status: head.status,
-      fields,
-      peerId: member.peerId,
-    });
+    const { request, requestTimeMs, signal } = asked;
+    const audited = this.#options.audit?.begin({ request, status: head.status, fields, peerId: member.peerId });
     const cancel = () => exchange.cancel();
-    asked.signal.addEventListener('abort', cancel, { once: true });
+    signal.addEventListener('abort', cancel, { once: true });
+    if (signal.aborted) cancel();
     const body = new PeerBody(exchange, {
-      check: new BodyCheck(head.status, fields),
+      check: new BodyCheck({ status: head.status, fields, manifest }),
       onBytes: (bytes, position) => {
         this.#options.onBytes(bytes.length);
         audited?.bytes(bytes, position);
       },
       onEnded: (error) => {
-        asked.signal.removeEventListener('abort', cancel);
+        signal.removeEventListener('abort', cancel);
         this.#onEnded(error, { member, group: asked.group, status });
-        if (error === undefined) audited?.end();
+        if (error !== undefined) return;
+        audited?.end();
+        void this.#keepManifest(exchange.manifest, { key: asked.key, fields });
       },
     });
-    const { requestTimeMs } = asked;
     return { source: 'peer', status: head.status, fields, body, requestTimeMs, responseTimeMs: this.#options.nowMs() };
+  }
+
+  async #keepManifest(encoded: Buffer | undefined, about: { key: string; fields: Fields }): Promise<void> {
+    if (encoded === undefined || this.#options.onManifest === undefined) return;
+    const manifest = await checkedManifest(encoded, about);
+    if (manifest !== undefined) this.#options.onManifest(manifest, encoded);
   }
 
   #onEnded(
@@ -124,6 +137,16 @@ export class PeerSupplier implements Supplier {
     if (outcome === 'timeout' || outcome === 'broken' || outcome === 'corrupt')
       this.#candidates.avoid(group, member.peerId);
   }
+}
+
+/** Undefined unless it is properly signed and about these bytes. */
+async function checkedManifest(
+  encoded: Buffer,
+  { key, fields }: { key: string; fields: Fields },
+): Promise<Manifest | undefined> {
+  const manifest = decodeManifest(encoded);
+  if (manifest === undefined || manifest.key !== key || manifest.etag !== (fields.get('etag') ?? '')) return undefined;
+  return (await manifestFault(manifest)) === undefined ? manifest : undefined;
 }
 
 /** Failures of the origin are to be met first hand: only then are retries, failover and stale answers decided here. */

@@ -3,6 +3,7 @@ import { Answering } from './answering.ts';
 import { PeerError, type PeerFailure } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
 import { encodeFrame, withId } from './frames.ts';
+import type { KeptDigests } from './kept-digests.ts';
 import type { Member } from './member.ts';
 import { encodeJson, parseRequest, type StatusMessage, type StatusName } from './messages.ts';
 import { groupOf } from './placement.ts';
@@ -17,6 +18,7 @@ export type ResponseOutcome = StatusName | PeerFailure;
 export interface ResponderOptions {
   readonly source: PeerSource;
   readonly budget: UploadBudget;
+  readonly digests: KeptDigests;
   /** Whether this node is asking a peer for that group itself: then two nodes would wait for each other. */
   readonly isAsking: (group: string) => boolean;
   readonly onBytes: (bytes: number) => void;

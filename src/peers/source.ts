@@ -19,8 +19,12 @@ export interface PeerAnswer {
   readonly completeLength: number | undefined;
   /** Buffers are read-only. It is read to its end, or its iterator is returned. */
   readonly body: AsyncIterable<Buffer>;
-  /** Asked for when the body is through: an encoded manifest, if this node has one. */
-  readonly manifest?: () => Promise<Buffer | undefined>;
+  /** What the node that fetched this from the origin signed, when that was not this node: sent ahead of the body. */
+  readonly manifest?: Buffer;
+  /** Asked for when the body is through: what this node signs, if it fetched it. */
+  readonly signed?: () => Promise<Buffer | undefined>;
+  /** Whether the memory of the buffers is never written to again: then what is hashed once is remembered. */
+  readonly buffersAreKept?: boolean;
 }
 
 /**

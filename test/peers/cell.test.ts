@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { multiaddr } from '@multiformats/multiaddr';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { EddyError } from '../../src/errors.ts';
 import { encodeFrame } from '../../src/peers/frames.ts';
 import { startHost } from '../../src/peers/host.ts';
 import { passingIdentity } from '../../src/peers/identity.ts';
+import { encodeManifest, signManifest, sliceBytes } from '../../src/peers/manifest.ts';
 import { answerOf, bytesOf, get, PushedBody, streamed, TestCell, type TestNode } from '../support/peers.ts';
 import { patternBytes } from '../support/pattern.ts';
 
@@ -31,6 +32,22 @@ describe('a cell', () => {
     await vi.waitFor(() =>
       expect(nodes.every(({ plane }) => plane.peers().every(({ rttMs }) => rttMs !== null))).toBe(true),
     );
+  });
+
+  it('finds itself on the LAN', async () => {
+    await cell.start({ mdns: true, bootstrap: [] });
+    await cell.start({ mdns: true, bootstrap: [] });
+    await cell.met(1);
+  });
+
+  it('settles when everybody dials everybody', async () => {
+    for (let i = 0; i < 4; i++) await cell.start({ bootstrap: cell.nodes.flatMap(({ plane }) => plane.addresses) });
+    await cell.met(3);
+    const bytes = Buffer.from('settled');
+    for (const { source } of cell.nodes) source.answer = async () => answerOf(bytes);
+    const supplier = cell.nodes[0]?.plane.supplier;
+    for (const owner of [1, 2, 3])
+      expect(await bytesOf(await supplier?.supply(cell.requestFor(owner), { signal: never }))).toEqual(bytes);
   });
 
   it('works over stock tcp and tls too', async () => {
@@ -204,18 +221,52 @@ describe('what a peer cannot give', () => {
 
   it('breaks the body with an error of the peer side', async () => {
     const [a, b] = await two();
+    const lost = Promise.withResolvers<never>();
     b.source.answer = async () =>
       streamed(
         (async function* () {
           yield Buffer.from('some');
-          throw new Error('lost the origin');
+          yield await lost.promise;
         })(),
       );
     const supply = await a.plane.supplier.supply(cell.requestFor(1), { signal: never });
+    lost.reject(new Error('lost the origin'));
     const error = await bytesOf(supply).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(EddyError);
     expect(error).toMatchObject({ side: 'peer', retryable: true });
     expect(a.outcomes).toEqual(['out broken']);
+  });
+
+  it('is checked against what the node that fetched it signed', async () => {
+    const signed: string[] = [];
+    const a = await cell.start({ onManifest: ({ signer }) => signed.push(signer) });
+    const b = await cell.start();
+    await cell.met(1);
+    const { privateKey, peerId } = await passingIdentity();
+    const request = cell.requestFor(1);
+    const bytes = patternBytes('signed', 0, 300_000);
+    const content = {
+      key: `m ${request.target}`,
+      etag: '"v1"',
+      lastModified: '',
+      completeLength: bytes.length,
+      firstSlice: 0,
+    };
+    const digests = [bytes.subarray(0, sliceBytes), bytes.subarray(sliceBytes)].map((slice) =>
+      hash('sha256', slice, 'buffer'),
+    );
+    const manifest = encodeManifest(await signManifest({ ...content, digests }, privateKey));
+    b.source.answer = async () => ({ ...answerOf(bytes), signed: async () => manifest });
+    expect((await bytesOf(await a.plane.supplier.supply(request, { signal: never }))).equals(bytes)).toBe(true);
+    b.source.answer = async () => ({ ...answerOf(bytes), manifest });
+    expect((await bytesOf(await a.plane.supplier.supply(request, { signal: never }))).equals(bytes)).toBe(true);
+    await vi.waitFor(() => expect(signed).toEqual([peerId, peerId]));
+    const wrong = Buffer.from(bytes);
+    wrong[280_000] = (wrong[280_000] ?? 0) ^ 1;
+    b.source.answer = async () => ({ ...answerOf(wrong), manifest });
+    const supply = await a.plane.supplier.supply(request, { signal: never });
+    await expect(bytesOf(supply)).rejects.toMatchObject({ side: 'peer', failure: 'corrupt' });
+    expect(a.corrupt).toEqual([b.plane.peerId]);
   });
 
   it('is given up when it comes too slowly', async () => {

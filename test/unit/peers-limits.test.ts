@@ -3,6 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { Fields } from '../../src/fields.ts';
 import { Audit } from '../../src/peers/audit.ts';
 import { CircuitBreaker } from '../../src/peers/breaker.ts';
+import { sliceBytes } from '../../src/peers/manifest.ts';
 import { Member } from '../../src/peers/member.ts';
 import { Members } from '../../src/peers/members.ts';
 import { ProgressFloor } from '../../src/peers/progress.ts';
@@ -225,7 +226,7 @@ describe('what may be shared', () => {
 describe('a checked body', () => {
   it('has the promised length', () => {
     const part = Fields.of({ 'content-range': 'bytes 10-14/100', 'content-length': '5' });
-    const check = new BodyCheck(206, part);
+    const check = new BodyCheck({ status: 206, fields: part });
     expect(check.push(Buffer.from('abc'))).toEqual(Buffer.from('abc'));
     expect(() => check.end()).toThrow('3 bytes instead of 5');
     expect(() => check.push(Buffer.from('def'))).toThrow('more than the 5');
@@ -234,13 +235,53 @@ describe('a checked body', () => {
   it('gives its last bytes only when the digest of the origin is right', () => {
     const digest = createHash('sha256').update('abcdef').digest('base64');
     const fields = Fields.of({ 'repr-digest': `sha-512=:AAAA:, sha-256=:${digest}:` });
-    const right = new BodyCheck(200, fields);
+    const right = new BodyCheck({ status: 200, fields });
     expect(right.push(Buffer.from('abc'))).toBeUndefined();
     expect(String(right.push(Buffer.from('def')))).toBe('abc');
     expect(String(right.end())).toBe('def');
-    const wrong = new BodyCheck(200, fields);
+    const wrong = new BodyCheck({ status: 200, fields });
     wrong.push(Buffer.from('abcdeF'));
     expect(() => wrong.end()).toThrow('Repr-Digest');
+  });
+});
+
+describe('a manifest', () => {
+  const bytes = Buffer.from(Array.from({ length: 2 * sliceBytes + 1_000 }, (_, i) => (i * 7 + (i >> 9)) & 255));
+  const digests = [0, 1, 2].map((i) =>
+    createHash('sha256')
+      .update(bytes.subarray(i * sliceBytes, (i + 1) * sliceBytes))
+      .digest(),
+  );
+  const manifest = {
+    ...{ key: 'k', etag: '"a"', lastModified: '', completeLength: bytes.length, firstSlice: 0, digests },
+    ...{ signer: 'somebody', signature: Buffer.alloc(64) },
+  };
+
+  function through(check: BodyCheck, body: Buffer): Buffer {
+    const given: (Buffer | undefined)[] = [];
+    for (let at = 0; at < body.length; at += 50_000) given.push(check.push(body.subarray(at, at + 50_000)));
+    given.push(check.end());
+    return Buffer.concat(given.filter((each) => each !== undefined));
+  }
+
+  it('lets whole slices through when they are right', () => {
+    const fields = Fields.of({ 'content-length': bytes.length });
+    expect(through(new BodyCheck({ status: 200, fields, manifest }), bytes).equals(bytes)).toBe(true);
+    const range = Fields.of({ 'content-range': `bytes 1000-${2 * sliceBytes + 9}/${bytes.length}` });
+    const part = bytes.subarray(1_000, 2 * sliceBytes + 10);
+    expect(through(new BodyCheck({ status: 206, fields: range, manifest }), part).equals(part)).toBe(true);
+  });
+
+  it.each([0, sliceBytes + 5, 2 * sliceBytes])('gives nothing of a slice that is wrong at %i', (at) => {
+    const wrong = Buffer.from(bytes);
+    wrong[at] = (wrong[at] ?? 0) ^ 1;
+    const check = new BodyCheck({ status: 200, fields: Fields.of({ 'content-length': bytes.length }), manifest });
+    let given = 0;
+    expect(() => {
+      for (let i = 0; i < wrong.length; i += 50_000) given += check.push(wrong.subarray(i, i + 50_000))?.length ?? 0;
+      check.end();
+    }).toThrow('somebody signed');
+    expect(given).toBeLessThanOrEqual(at);
   });
 });
 
