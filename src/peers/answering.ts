@@ -17,7 +17,8 @@ export interface AnsweringOptions {
   readonly digests: KeptDigests;
   readonly bulk: () => Promise<FramedStream>;
   readonly send: (frame: Buffer) => void;
-  readonly sendStatus: (status: StatusMessage) => void;
+  /** False when it cannot be sent: fields that the other side would not take. */
+  readonly sendStatus: (status: StatusMessage) => boolean;
   readonly onBytes: (bytes: number) => void;
 }
 
@@ -99,7 +100,11 @@ export class Answering {
       this.#announced = true;
       if (answer.manifest !== undefined && answer.manifest.length <= dataBytesMax)
         this.#options.send(encodeFrame('manifest', withId(this.#options.id, answer.manifest)));
-      sendStatus({ answer: 'have', head: { status, fields: answer.fields.without(hopByHop).raw, completeLength } });
+      const fields = answer.fields.without(hopByHop).raw;
+      if (!sendStatus({ answer: 'have', head: { status, fields, completeLength } })) {
+        sendStatus({ answer: 'miss' });
+        return 'miss';
+      }
       await this.#sendBody(iterator, answer.buffersAreKept === true);
       await this.#sendEnd(answer);
       return outcome;

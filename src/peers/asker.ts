@@ -2,7 +2,7 @@ import { Exchange } from './exchange.ts';
 import { PeerError } from './failure.ts';
 import { encodeFrame, type Frame, payloadOf, readDataPrefix, readOffset, withId } from './frames.ts';
 import type { Member } from './member.ts';
-import { encodeJson, parseStatus, type RequestMessage } from './messages.ts';
+import { parseStatus } from './messages.ts';
 
 export interface AskerOptions {
   readonly member: Member;
@@ -26,13 +26,14 @@ export class Asker {
     return this.#exchanges.size >= exchangesMax;
   }
 
-  ask(request: RequestMessage): Exchange {
+  /** `request`: an encoded request. */
+  ask(request: Buffer): Exchange {
     this.#lastId = (this.#lastId + 1) >>> 0;
     const id = this.#lastId;
     const exchange = new Exchange(id, { ...this.#options, onEnded: () => this.#exchanges.delete(id) });
     this.#exchanges.set(id, exchange);
     this.#options.member.asked();
-    this.#options.send(encodeFrame('request', withId(id, encodeJson(request))));
+    this.#options.send(encodeFrame('request', withId(id, request)));
     return exchange;
   }
 

@@ -26,7 +26,7 @@ export class Dials {
     const nowMs = this.#nowMs();
     let attempt = this.#attempts.get(key);
     if (attempt === undefined) {
-      if (this.#attempts.size >= attemptsMax) return;
+      if (this.#attempts.size >= attemptsMax) this.#forgetOldest();
       attempt = { failures: 0, nextMs: nowMs + delayMs, running: false };
       this.#attempts.set(key, attempt);
     }
@@ -37,6 +37,10 @@ export class Dials {
   /** It is linked, or gone for good: the next attempt is a first one again. */
   forget(key: string): void {
     if (this.#attempts.get(key)?.running !== true) this.#attempts.delete(key);
+  }
+
+  #forgetOldest(): void {
+    for (const [key, { running }] of this.#attempts) if (!running) return void this.#attempts.delete(key);
   }
 
   async #run(attempt: Attempt, dial: () => Promise<void>): Promise<void> {

@@ -42,6 +42,7 @@ export interface StatusMessage {
   readonly head?: HeadMessage;
 }
 
+const jsonBytesMax = 60 * 1024;
 const membersMax = 256;
 const addressesMax = 16;
 const addressLengthMax = 256;
@@ -53,6 +54,16 @@ const answers: ReadonlySet<string> = new Set(['have', 'pending', 'busy', 'miss',
 
 export function encodeJson(message: Hello | readonly MemberNews[] | RequestMessage | StatusMessage): Buffer {
   return Buffer.from(JSON.stringify(message));
+}
+
+/** Undefined when the other side would not take it: too large, or not proper HTTP. */
+export function encodeRequest(message: RequestMessage): Buffer | undefined {
+  return acceptable(encodeJson(message), parseRequest);
+}
+
+/** Undefined when the other side would not take it. */
+export function encodeStatus(message: StatusMessage): Buffer | undefined {
+  return acceptable(encodeJson(message), parseStatus);
 }
 
 export function parseHello(bytes: Buffer): Hello {
@@ -98,6 +109,16 @@ export function isDialable(address: string): boolean {
     return false;
   if (family === 'ip4' || family === 'ip6') return isIP(host) === (family === 'ip4' ? 4 : 6);
   return ['dns', 'dns4', 'dns6'].includes(family) && /^[\w.-]{1,253}$/.test(host);
+}
+
+function acceptable(encoded: Buffer, parse: (bytes: Buffer) => unknown): Buffer | undefined {
+  if (encoded.length > jsonBytesMax) return undefined;
+  try {
+    parse(encoded);
+    return encoded;
+  } catch {
+    return undefined;
+  }
 }
 
 function fieldsOf(value: unknown): readonly string[] {

@@ -2,7 +2,7 @@ import type { Exchange } from './exchange.ts';
 import { PeerError } from './failure.ts';
 import type { Link } from './link.ts';
 import type { Member } from './member.ts';
-import type { HeadMessage, RequestMessage, StatusName } from './messages.ts';
+import type { HeadMessage, StatusName } from './messages.ts';
 
 /** How a request to a peer ended, for counting. */
 export type AskOutcome = StatusName | PeerError['failure'];
@@ -31,7 +31,7 @@ class Attempt {
   /** Resolves to this when there is a head, or will be none. Never rejects. */
   readonly settled: Promise<Attempt>;
 
-  constructor({ asker, member }: Link, request: RequestMessage, onOutcome: RaceOptions['onOutcome']) {
+  constructor({ asker, member }: Link, request: Buffer, onOutcome: RaceOptions['onOutcome']) {
     this.exchange = asker.ask(request);
     this.member = member;
     this.settled = this.#settle(onOutcome);
@@ -64,13 +64,9 @@ const roundTrips = 3;
 
 /**
  * Asks peers in turn: the next one when one has nothing, fails, or is silent past its deadline. The first head wins and
- * the others are cancelled. Undefined: none of them, in the time there was.
+ * the others are cancelled. `request` is an encoded request. Undefined: none of them, in the time there was.
  */
-export async function race(
-  links: readonly Link[],
-  request: RequestMessage,
-  options: RaceOptions,
-): Promise<Won | undefined> {
+export async function race(links: readonly Link[], request: Buffer, options: RaceOptions): Promise<Won | undefined> {
   const { signal, onOutcome } = options;
   const waiting = [...links];
   const running = new Set<Attempt>();

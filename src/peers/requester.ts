@@ -2,10 +2,10 @@ import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../cache/ty
 import { Fields } from '../fields.ts';
 import type { Audit } from './audit.ts';
 import { Candidates, type CandidatesOptions } from './candidates.ts';
-import type { PeerError } from './failure.ts';
+import { PeerError } from './failure.ts';
 import { decodeManifest, type Manifest, manifestFault } from './manifest.ts';
 import type { Member } from './member.ts';
-import type { RequestMessage } from './messages.ts';
+import { encodeRequest } from './messages.ts';
 import { PeerBody } from './peer-body.ts';
 import { groupOf } from './placement.ts';
 import { type AskOutcome, race, type Won } from './race.ts';
@@ -58,15 +58,18 @@ export class PeerSupplier implements Supplier {
     const group = groupOf(key, firstAsked(fields.get('range')));
     const links = this.#candidates.for(group);
     if (links.length === 0) return undefined;
+    const message = encodeRequest({ map, key, target, fields: fields.raw });
+    if (message === undefined) return undefined;
+    if (signal.aborted) throw new PeerError('aborted', 'nobody waits for this any more', signal.reason);
     const requestTimeMs = this.#options.nowMs();
-    const won = await this.#race(group, links, { message: { map, key, target, fields: fields.raw }, signal });
+    const won = await this.#race(group, links, { message, signal });
     return won && this.#supply(won, { key, group, request, requestTimeMs, signal });
   }
 
   async #race(
     group: string,
     links: Parameters<typeof race>[0],
-    { message, signal }: { message: RequestMessage; signal: AbortSignal },
+    { message, signal }: { message: Buffer; signal: AbortSignal },
   ): Promise<Won | undefined> {
     this.#asking.set(group, (this.#asking.get(group) ?? 0) + 1);
     try {

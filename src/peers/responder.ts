@@ -5,7 +5,7 @@ import type { FramedStream } from './framed-stream.ts';
 import { encodeFrame, withId } from './frames.ts';
 import type { KeptDigests } from './kept-digests.ts';
 import type { Member } from './member.ts';
-import { encodeJson, parseRequest, type StatusMessage, type StatusName } from './messages.ts';
+import { encodeStatus, parseRequest, type StatusMessage, type StatusName } from './messages.ts';
 import { groupOf } from './placement.ts';
 import { firstAsked } from './range.ts';
 import { mayAskPeers } from './shareable.ts';
@@ -57,7 +57,8 @@ export class Responder {
     const refusal = this.#refusal(message.key, fields);
     if (refusal !== undefined) {
       this.#options.onOutcome(refusal);
-      return this.#status(id, { answer: refusal });
+      this.#status(id, { answer: refusal });
+      return;
     }
     const { map, key, target } = message;
     const answering = new Answering(
@@ -99,7 +100,9 @@ export class Responder {
     return undefined;
   }
 
-  #status(id: number, status: StatusMessage): void {
-    this.#link.send(encodeFrame('status', withId(id, encodeJson(status))));
+  #status(id: number, status: StatusMessage): boolean {
+    const encoded = encodeStatus(status);
+    if (encoded !== undefined) this.#link.send(encodeFrame('status', withId(id, encoded)));
+    return encoded !== undefined;
   }
 }

@@ -40,7 +40,9 @@ export class UploadBudget {
   #settle(): number {
     const nowMs = this.#options.nowMs();
     const rate = Math.max(1, this.#options.bytesPerSecond(nowMs));
-    this.#debtBytes = Math.max(0, this.#debtBytes - (rate * Math.max(0, nowMs - this.#atMs)) / 1000);
+    const paidBytes =
+      rate === Number.POSITIVE_INFINITY ? this.#debtBytes : (rate * Math.max(0, nowMs - this.#atMs)) / 1000;
+    this.#debtBytes = Math.max(0, this.#debtBytes - paidBytes);
     this.#atMs = nowMs;
     return rate;
   }

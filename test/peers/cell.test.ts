@@ -316,6 +316,17 @@ describe('peers are never asked', () => {
     expect(a.outcomes).toEqual(['out denied', 'out denied', 'out denied']);
   });
 
+  it('with what does not fit in a message, nor given it', async () => {
+    const [a, b] = await two();
+    const request = cell.requestFor(1);
+    const fields = get('/', { 'x-large': 'x'.repeat(70_000) }).fields;
+    expect(await a.plane.supplier.supply({ ...request, fields }, { signal: never })).toBeUndefined();
+    expect(b.source.requests).toEqual([]);
+    b.source.answer = async () => answerOf(Buffer.from('x'), { 'x-large': 'x'.repeat(70_000) });
+    expect(await a.plane.supplier.supply(request, { signal: never })).toBeUndefined();
+    expect(a.plane.peers()).toMatchObject([{ state: 'up' }]);
+  });
+
   it('in circles: two that take each other for the owner both go to the origin', async () => {
     const [a, b] = await two();
     const request = cell.requestFor(0);

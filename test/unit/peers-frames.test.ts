@@ -15,18 +15,15 @@ import {
   withId,
   writeOffset,
 } from '../../src/peers/frames.ts';
-import {
-  encodeJson,
-  isDialable,
-  parseHello,
-  parseMembers,
-  parseRequest,
-  parseStatus,
-} from '../../src/peers/messages.ts';
+import { encodeJson, isDialable, parseHello, parseMembers } from '../../src/peers/messages.ts';
 import { decodeCredential } from '../../src/peers/credential.ts';
 import { passingIdentity } from '../../src/peers/identity.ts';
 import { decodeManifest, encodeManifest, manifestFault, signManifest } from '../../src/peers/manifest.ts';
+import { digestBytes, PeerDigest } from '../../src/peers/digest.ts';
+import { KeptDigests } from '../../src/peers/kept-digests.ts';
 import { Member } from '../../src/peers/member.ts';
+import { Responder } from '../../src/peers/responder.ts';
+import { UploadBudget } from '../../src/peers/upload-budget.ts';
 import { Asker } from '../../src/peers/asker.ts';
 
 const names = Object.keys(frameTypes).filter((name) => name !== 'data') as FrameName[];
@@ -136,11 +133,30 @@ describe('10,000 random inputs', () => {
       });
     const member = new Member(peerId, { nowMs: Date.now, onState: () => {} });
     const asker = new Asker({ member, send: () => {} });
+    let opened = 0;
+    let sent = 0;
+    const responder = new Responder(
+      { member, send: () => sent++, bulk: () => Promise.reject(new PeerError('broken', 'none')) },
+      {
+        source: {
+          open: async () => {
+            opened++;
+            return undefined;
+          },
+        },
+        budget: new UploadBudget({ bytesPerSecond: () => Number.POSITIVE_INFINITY, nowMs: Date.now }),
+        digests: new KeptDigests(),
+        isAsking: () => false,
+        onBytes: () => {},
+        onOutcome: () => {},
+      },
+    );
+    const heapBefore = process.memoryUsage().heapUsed;
     fc.assert(
       fc.property(fc.oneof(mutated, fc.uint8Array({ maxLength: 200 }).map(Buffer.from)), (bytes) => {
-        const exchange = asker.ask({ map: 'm', key: 'k', target: '/', fields: [] });
+        const exchange = asker.ask(Buffer.from('{}'));
         try {
-          for (const frame of decoded(bytes, [1, 5, 9])) handle(frame, asker, peerId);
+          for (const frame of decoded(bytes, [1, 5, 9])) handle(frame, { asker, responder, peerId });
         } catch (error) {
           if (!(error instanceof PeerError)) throw error;
         } finally {
@@ -150,10 +166,19 @@ describe('10,000 random inputs', () => {
       { numRuns: 10_000 },
     );
     expect(asker.isFull).toBe(false);
+    expect(opened).toBeGreaterThan(0);
+    expect(sent).toBeLessThanOrEqual(10_000);
+    expect(process.memoryUsage().heapUsed - heapBefore).toBeLessThan(150 * 1024 * 1024);
   });
 });
 
-function handle(frame: Frame, asker: Asker, peerId: string): void {
+const remote = new PeerDigest();
+remote.replace(Buffer.alloc(digestBytes));
+
+function handle(
+  frame: Frame,
+  { asker, responder, peerId }: { asker: Asker; responder: Responder; peerId: string },
+): void {
   const payload = payloadOf(frame);
   switch (frame.name) {
     case 'hello':
@@ -163,14 +188,19 @@ function handle(frame: Frame, asker: Asker, peerId: string): void {
       parseMembers(payload).every(({ addresses }) => addresses.every(isDialable));
       return;
     case 'request':
-      parseRequest(payload.subarray(4));
+      return responder.onRequest(payload);
+    case 'credit':
+    case 'cancel':
+      return responder.onControl(frame.name, payload);
+    case 'digest':
+      new PeerDigest().replace(payload);
       return;
-    case 'status':
-      parseStatus(payload.subarray(4));
+    case 'digestChanges':
+      remote.change(payload);
       return;
     case 'manifest':
       decodeManifest(payload.subarray(4));
-      return;
+      return asker.onFrame(frame);
     default:
       asker.onFrame(frame);
   }
