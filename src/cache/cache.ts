@@ -3,14 +3,15 @@ import type { Fields } from '../fields.ts';
 import { passedAnswer, sharedAnswer, verbatimAnswer } from './answers.ts';
 import { Collapse, unlessAborted } from './collapse.ts';
 import { type ContentOptions, RepresentationContent } from './content.ts';
-import { Entries } from './entries.ts';
 import { parseCacheControl } from './directives.ts';
+import { Entries } from './entries.ts';
 import { discard, Filler } from './filler.ts';
 import { AgedFields, passedRequestFields } from './forwarded-fields.ts';
 import { headFreshens } from './freshen.ts';
 import { invalidates } from './invalidate.ts';
 import { cacheKey, originTarget } from './key.ts';
 import { type Purge, purgeKeys } from './purge.ts';
+import { RecentPurges } from './recent-purges.ts';
 import type { Representation } from './representation.ts';
 import { type Outcome, ResponseFetch } from './response-fetch.ts';
 import { judgeBy, mayServeOnError, type Verdict } from './reuse.ts';
@@ -69,6 +70,7 @@ export class VideoCache implements Cache {
     if (outcome.kind === 'passed') discard(outcome.supply);
   });
   readonly #unshareable: Unshareable;
+  readonly #purges: RecentPurges;
   readonly #aged = new AgedFields();
   readonly #contentOptions: ContentOptions;
 
@@ -85,7 +87,8 @@ export class VideoCache implements Cache {
     });
     this.#contentOptions = { filler: this.#filler, ram: options.ram, onServed: options.onServed };
     this.#unshareable = new Unshareable(options.now);
-    this.#fetch = new ResponseFetch(this.#filler, this.#entries);
+    this.#purges = new RecentPurges(options.now);
+    this.#fetch = new ResponseFetch(this.#filler, this.#entries, { purges: this.#purges });
   }
 
   peek(request: CacheRequest): Answer | undefined {
@@ -117,6 +120,7 @@ export class VideoCache implements Cache {
 
   async purge(which: Purge, signal: AbortSignal): Promise<number> {
     let purged = 0;
+    this.#purges.add(which, this.#options.policies());
     for await (const key of purgeKeys(which, { entries: this.#entries, policies: this.#options.policies(), signal }))
       purged += await this.#entries.removeKey(key);
     return purged;
@@ -285,6 +289,7 @@ export class VideoCache implements Cache {
   }
 
   async #invalidate(key: string, target: string): Promise<void> {
+    this.#purges.addKey(key);
     for (const each of await this.#entries.find(key, target))
       this.#entries.update(each, { ...each.stored, invalidated: true });
   }

@@ -25,7 +25,8 @@ export async function* purgeKeys(
   }
 }
 
-function pathOf(url: string): string {
+/** The path and query that a purge names. */
+export function pathOf(url: string): string {
   const path = /^https?:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1] ?? url;
   return path.startsWith('/') ? path : `/${path}`;
 }

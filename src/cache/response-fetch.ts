@@ -8,6 +8,7 @@ import { discard, type Filler } from './filler.ts';
 import { requestFieldsForOrigin } from './forwarded-fields.ts';
 import { freshen, freshenSelects } from './freshen.ts';
 import { originTarget } from './key.ts';
+import type { RecentPurges } from './recent-purges.ts';
 import { Representation } from './representation.ts';
 import { fieldsStored, storable } from './storable.ts';
 import type { CacheRequest, StoredResponse, Supply } from './types.ts';
@@ -48,11 +49,13 @@ const sharedBytesMax = 64 * 1024;
 export class ResponseFetch {
   readonly #filler: Filler;
   readonly #entries: Entries;
+  readonly #purges: RecentPurges;
   #lastId = 0;
 
-  constructor(filler: Filler, entries: Entries) {
+  constructor(filler: Filler, entries: Entries, { purges }: { purges: RecentPurges }) {
     this.#filler = filler;
     this.#entries = entries;
+    this.#purges = purges;
   }
 
   async fetch(asking: Asking, signal: AbortSignal): Promise<Outcome> {
@@ -134,7 +137,7 @@ export class ResponseFetch {
   }
 
   #store({ key, request }: Asking, supply: Supply, part: ContentRange | undefined): Representation {
-    const stored = this.#storedResponse(request, supply, part);
+    const stored = this.#storedResponse({ key, request }, supply, part);
     const before = this.#entries.peek(key) ?? [];
     const same = before.find((each) => isSame(each.stored, stored));
     if (same !== undefined) this.#entries.update(same, { ...stored, id: same.id });
@@ -149,7 +152,7 @@ export class ResponseFetch {
     return representation;
   }
 
-  #storedResponse(request: CacheRequest, supply: Supply, part: ContentRange | undefined): StoredResponse {
+  #storedResponse({ key, request }: Asking, supply: Supply, part: ContentRange | undefined): StoredResponse {
     this.#lastId = Math.max(this.#lastId + 1, supply.responseTimeMs * 4096);
     const vary = varyOf(supply.fields, request.fields);
     return {
@@ -160,7 +163,7 @@ export class ResponseFetch {
       requestTimeMs: supply.requestTimeMs,
       responseTimeMs: supply.responseTimeMs,
       vary: vary === 'any' ? [] : vary,
-      invalidated: false,
+      invalidated: this.#purges.names(key, supply),
     };
   }
 }

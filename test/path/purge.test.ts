@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { type Edge, startEdge } from '../support/edge.ts';
+import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
+import { view } from '../support/viewer.ts';
+
+const mebibyte = 1024 * 1024;
+let origin: TestOrigin;
+let edge: Edge;
+
+afterEach(async () => {
+  await edge.close();
+  await origin.close();
+});
+
+const signal = (): AbortSignal => AbortSignal.timeout(10_000);
+
+describe('what was asked for before a purge', () => {
+  test.each([
+    { which: { url: '/v/a.ts' } },
+    { which: { prefix: '/v/' } },
+    { which: { tag: 'news' } },
+    { which: 'all' } as const,
+  ])('is not used after it, although it came later (%o)', async ({ which }) => {
+    const fields = { 'Cache-Control': 'max-age=60', 'Cache-Tag': 'news' };
+    origin = await startOrigin({
+      '/v/a.ts': { length: 1000, delayMs: 150, fields },
+      '/w.ts': { length: 10, fields: {} },
+    });
+    edge = await startEdge({ origins: [origin.url] });
+    const early = view(`${edge.url}/v/a.ts`);
+    await vi.waitFor(() => expect(origin.count('/v/a.ts')).toBe(1));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await edge.cache.purge(which, signal());
+    expect((await early).status).toBe(200);
+    const { headers } = await view(`${edge.url}/v/a.ts`);
+    expect(headers['cache-status']).toContain('fwd=stale');
+    expect(origin.count('/v/a.ts')).toBe(2);
+    expect((await view(`${edge.url}/v/a.ts`)).headers['cache-status']).toContain('hit');
+  });
+
+  test('stays usable where the purge named something else', async () => {
+    origin = await startOrigin({ '/a.ts': { length: 1000, delayMs: 100 } });
+    edge = await startEdge({ origins: [origin.url] });
+    const early = view(`${edge.url}/a.ts`);
+    await vi.waitFor(() => expect(origin.count('/a.ts')).toBe(1));
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    await edge.cache.purge({ prefix: '/b' }, signal());
+    await edge.cache.purge({ tag: 'a' }, signal());
+    await early;
+    expect((await view(`${edge.url}/a.ts`)).headers['cache-status']).toContain('hit');
+  });
+
+  test('is not used after an unsafe request either', async () => {
+    const segment = { length: 1000, delayMs: 150 };
+    origin = await startOrigin({ '/a.ts': segment });
+    edge = await startEdge({ origins: [origin.url] });
+    const early = view(`${edge.url}/a.ts`);
+    await vi.waitFor(() => expect(origin.count('/a.ts')).toBe(1));
+    origin.requests.length = 0;
+    Object.assign(segment, { delayMs: 10 });
+    await view(`${edge.url}/a.ts`, { method: 'DELETE' });
+    await early;
+    expect((await view(`${edge.url}/a.ts`)).headers['cache-status']).toContain('fwd=stale');
+  });
+});
+
+test('a purge leaves who is reading alone, and what comes after it is fetched anew', async () => {
+  const file = { length: 4 * mebibyte, bytesPerSecond: 8 * mebibyte };
+  origin = await startOrigin({
+    '/a.mp4': file,
+    '/b.mp4': { ...file, chunked: true, etag: false, lastModified: false },
+  });
+  edge = await startEdge({ origins: [origin.url], diskBytes: 64 * mebibyte });
+  const reads = ['/a.mp4', '/b.mp4'].map((path) => view(edge.url + path));
+  await vi.waitFor(() => expect(origin.sent('/b.mp4')).toBeGreaterThan(mebibyte), 5_000);
+  expect(await edge.cache.purge('all', signal())).toBe(2);
+  for (const [i, path] of ['/a.mp4', '/b.mp4'].entries()) {
+    expect((await reads[i])?.body.equals(resourceBytes(path, { first: 0, length: file.length }))).toBe(true);
+    const { headers } = await view(edge.url + path, { headers: { range: 'bytes=0-9' } });
+    expect(headers['cache-status']).toContain('fwd=miss');
+  }
+});
+
+test('a purge reaches what is only on disk, counted right', async () => {
+  const count = 50;
+  const paths = Array.from({ length: count }, (_, i) => `/${i % 2 === 0 ? 'even' : 'odd'}/${i}.ts`);
+  const routes = Object.fromEntries(
+    paths.map((path, i) => [path, { length: 1000, fields: { 'Surrogate-Key': `all n${i % 5}` } }]),
+  );
+  origin = await startOrigin(routes);
+  const directory = await mkdtemp(join(tmpdir(), 'eddy-purge-'));
+  edge = await startEdge({ origins: [origin.url], diskBytes: 16 * mebibyte, directory });
+  for (const path of paths) await view(edge.url + path);
+  await edge.close();
+  edge = await startEdge({ origins: [origin.url], diskBytes: 16 * mebibyte, directory });
+  const hits = async (): Promise<number> => {
+    let found = 0;
+    for (const path of paths) {
+      const { headers } = await view(edge.url + path, { headers: { 'cache-control': 'only-if-cached' } });
+      if (headers['cache-status']?.includes('hit')) found += 1;
+    }
+    return found;
+  };
+  expect(await edge.cache.purge({ url: paths[0] ?? '' }, signal())).toBe(1);
+  expect(await edge.cache.purge({ tag: 'n1' }, signal())).toBe(10);
+  expect(await hits()).toBe(count - 11);
+  expect(await edge.cache.purge({ prefix: '/odd/' }, signal())).toBe(20);
+  expect(await hits()).toBe(19);
+  expect(await edge.cache.purge('all', signal())).toBe(19);
+  expect(await hits()).toBe(0);
+  await rm(directory, { recursive: true, force: true });
+});
