@@ -21,11 +21,11 @@ ${panels.join('\n')}
 `;
 }
 
-/** The next round number that is not below the value: 1, 2, 2.5 or 5 times a power of ten. */
+/** The next number that is not below the value and whose fifths are round. */
 export function axisEnd(value: number): number {
   if (value <= 0) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  const step = [1, 1.2, 1.5, 2, 2.5, 4, 5, 8, 10].find((each) => each * power >= value * 0.9999) ?? 10;
+  const step = [1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10].find((each) => each * power >= value * 0.9999) ?? 10;
   return step * power;
 }
 

@@ -86,7 +86,8 @@ function chartOf(rows: readonly Row[], what: string): Chart {
     title: `Requests per CPU second of the server, best peer = 1 (${what})`,
     unit: 'ratio',
     groups: sizes.map(({ label }) => label),
-    series: series.filter(({ values }) => values.some((value) => value !== undefined)),
+    // All of them, so that each keeps its color.
+    series,
     mark: 1,
   };
 }

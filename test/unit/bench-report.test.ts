@@ -93,6 +93,8 @@ describe('ratios', () => {
     expect(chart?.series).toEqual([
       { name: 'Eddy', values: [1.25] },
       { name: 'nginx (its fastest)', values: [1] },
+      { name: 'Varnish', values: [undefined] },
+      { name: 'Traffic Server', values: [undefined] },
     ]);
   });
 });
@@ -152,7 +154,7 @@ describe('the picture', () => {
 
   it('ends its axis at a round number', () => {
     expect([0, 0.07, 1, 1.01, 3, 7, 900].map(axisEnd).map((value) => Number(value.toPrecision(6)))).toEqual([
-      1, 0.08, 1, 1.2, 4, 8, 1000,
+      1, 0.075, 1, 1.5, 3, 7.5, 1000,
     ]);
   });
 });
