@@ -2,30 +2,29 @@ import { Fields } from '../fields.ts';
 import type { ContentRange } from './content-range.ts';
 import { passedFields } from './forwarded-fields.ts';
 import type { Outcome } from './response-fetch.ts';
-import type { Answer, CacheRequest, CacheStatus, Supply } from './types.ts';
+import type { Answer, CacheStatus, Source, Supply } from './types.ts';
+
+/** Told how many bytes a viewer was given, and where they came from. */
+export type OnServed = (source: Source, bytes: number) => void;
 
 /** The origin's own answer, for one viewer alone. */
-export function passedAnswer(supply: Supply, status: CacheStatus): Answer {
+export function passedAnswer(supply: Supply, status: CacheStatus, onServed: OnServed): Answer {
   return {
     kind: 'passed',
     status: supply.status,
     fields: passedFields(supply.fields, supply.responseTimeMs),
     cacheStatus: { ...status, fwdStatus: supply.status, detail: supply.source },
-    body: supply.body,
+    body: counted(supply.body, (bytes) => onServed(supply.source, bytes)),
   };
 }
 
 /** An error of the origin that several waited for. */
 export function sharedAnswer(
   { supply, bytes }: Extract<Outcome, { kind: 'shared' }>,
-  request: CacheRequest,
   status: CacheStatus,
+  { method, onServed }: { method: string; onServed: OnServed },
 ): Answer {
-  return {
-    ...passedAnswer(supply, status),
-    kind: 'passed',
-    body: once(request.method === 'HEAD' ? Buffer.alloc(0) : bytes),
-  };
+  return passedAnswer({ ...supply, body: once(method === 'HEAD' ? Buffer.alloc(0) : bytes) }, status, onServed);
 }
 
 /** A 206 that is not the range asked for: what the origin chose to send, while its bytes are stored for what they are. */
@@ -45,6 +44,23 @@ export function verbatimAnswer(answer: Answer, how: { part: ContentRange; signal
     fields,
     cacheStatus: answer.cacheStatus,
     body: answer.content.read(first, last, how.signal),
+  };
+}
+
+/** The same body, its bytes counted as they are taken. */
+function counted(body: AsyncIterable<Buffer>, count: (bytes: number) => void): AsyncIterable<Buffer> {
+  return {
+    [Symbol.asyncIterator]: () => {
+      const iterator = body[Symbol.asyncIterator]();
+      return {
+        next: async () => {
+          const result = await iterator.next();
+          if (result.done !== true) count(result.value.length);
+          return result;
+        },
+        return: async () => (await iterator.return?.()) ?? { done: true, value: undefined },
+      };
+    },
   };
 }
 

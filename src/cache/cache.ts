@@ -225,8 +225,9 @@ export class VideoCache implements Cache {
   ): Promise<Answer | undefined> {
     if (asked.leader) return this.#conclude(outcome, asked);
     const { key, request } = asked;
+    const { onServed } = this.#options;
     const status: CacheStatus = { ...asked.status, collapsed: true };
-    if (outcome.kind === 'shared') return sharedAnswer(outcome, request, status);
+    if (outcome.kind === 'shared') return sharedAnswer(outcome, status, { method: request.method, onServed });
     if (outcome.kind === 'freshened') return this.#fromStored(outcome.representation, request, status);
     const ours = outcome.kind === 'stored' && select([outcome.representation], request.fields) !== undefined;
     // It was asked for while this request waited, so it answers this request even if it is stale already.
@@ -240,14 +241,15 @@ export class VideoCache implements Cache {
 
   /** What a fetch made for this very request means for it. */
   async #conclude(outcome: Outcome, { key, request, status }: Asked): Promise<Answer | undefined> {
+    const { onServed } = this.#options;
     const name = sharedName(key, request);
     switch (outcome.kind) {
       case 'shared':
-        return sharedAnswer(outcome, request, status);
+        return sharedAnswer(outcome, status, { method: request.method, onServed });
       case 'passed':
         if (request.method === 'GET') this.#unshareable.add(name);
         else if (outcome.supply.status === 200) await this.#headFreshens(request, outcome.supply);
-        return passedAnswer(outcome.supply, status);
+        return passedAnswer(outcome.supply, status, onServed);
       case 'freshened': {
         const { representation } = outcome;
         const verdict = this.#judge(representation, request);
@@ -279,7 +281,7 @@ export class VideoCache implements Cache {
     );
     if (method === 'HEAD' && supply.status === 200) await this.#headFreshens(request, supply);
     for (const target of invalidates(request, supply)) await this.#invalidate(cacheKey({ target, policy }), target);
-    return passedAnswer(supply, { hit: false, fwd, fwdStatus: supply.status });
+    return passedAnswer(supply, { hit: false, fwd, fwdStatus: supply.status }, this.#options.onServed);
   }
 
   /** What HEAD says of a stored response counts for it too (RFC 9111 section 4.3.5). */

@@ -14,9 +14,10 @@ export function statusOf(node: {
 }): object {
   const { metrics, stores, startedMs, ready, origin, config } = node;
   const requests = metrics.requests.totals();
-  const { ram, disk, peer } = metrics.servedBytes;
+  const { ram, disk, peer, origin: brought } = metrics.servedBytes;
   const bytes = {
-    client: requests.bytes,
+    // Requests count when they end; what is being sent is known by where it comes from.
+    client: Math.max(requests.bytes, ram.value + disk.value + peer.value + brought.value),
     ram: ram.value,
     disk: disk.value,
     peer: peer.value,
