@@ -99,6 +99,9 @@ export class Http1Connection {
       this.#next();
     });
     exchange.run();
+    // What waited behind another request learns only now that the rest of it cannot be read.
+    const broken = !request.complete && !response.writableEnded;
+    if (broken && this.#refusal !== undefined) exchange.refuse(this.#refusal);
   }
 
   #body(request: IncomingMessage, continuing: ServerResponse | undefined): RequestBody | undefined {

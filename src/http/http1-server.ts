@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { Http1Connection, type Http1Options } from './http1-connection.ts';
 import type { ViewerLimits } from './limits.ts';
-import { serializeReply, textReply } from './local-reply.ts';
+import { textReply } from './local-reply.ts';
 import type { Reply } from './reply.ts';
 
 /** An HTTP/1.1 server on node:http that is not listening yet; over TLS when a certificate is given. */
@@ -30,8 +30,10 @@ export function createHttp1Server(options: Http1Options, tls?: TlsOptions): Serv
   // Validated with everything else of the request, which then is answered with 417.
   server.on('checkExpectation', accept(false));
   server.on('connect', (_request: IncomingMessage, socket: Duplex) => {
+    // From here on node leaves the socket to us, with what is still to be answered before this.
     socket.on('error', () => {});
-    socket.end(serializeReply(textReply(501, 'CONNECT is not supported', { close: true })));
+    socket.on('timeout', () => socket.destroy());
+    connectionOf(socket).refuse(textReply(501, 'CONNECT is not supported', { close: true }));
   });
   server.on('clientError', (error: ParseError, socket: Duplex) => {
     const silent = error.code === 'ECONNRESET' || (socket as Socket).bytesRead === 0;
