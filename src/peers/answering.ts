@@ -134,10 +134,10 @@ export class Answering {
     }
     this.#credit -= bytes.length;
     await this.#options.budget.take(bytes.length, signal);
-    await bulk.drained();
-    signal.throwIfAborted();
     const digest = kept ? this.#options.digests.of(bytes) : hash('sha256', bytes, 'buffer');
-    bulk.send(dataFrameHead(this.#options.id, this.#position, { digest, length: bytes.length }), bytes);
+    const head = dataFrameHead(this.#options.id, this.#position, { digest, length: bytes.length });
+    await bulk.write(() => (signal.aborted ? [] : [head, bytes]));
+    signal.throwIfAborted();
     this.#position += bytes.length;
     this.#options.onBytes(bytes.length);
   }
@@ -146,9 +146,9 @@ export class Answering {
     const { id } = this.#options;
     const bulk = await this.#options.bulk();
     const manifest = await answer.signed?.();
-    if (manifest !== undefined && manifest.length <= dataBytesMax)
-      bulk.send(encodeFrame('manifest', withId(id, manifest)));
-    bulk.send(encodeFrame('end', withId(id, offset(this.#position))));
+    const end = encodeFrame('end', withId(id, offset(this.#position)));
+    if (manifest === undefined || manifest.length > dataBytesMax) return bulk.write(() => [end]);
+    return bulk.write(() => [encodeFrame('manifest', withId(id, manifest)), end]);
   }
 
   /** The source may not heed the signal; nobody waits for it then. */

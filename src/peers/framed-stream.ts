@@ -24,6 +24,7 @@ export class FramedStream {
   #arrived: (() => void) | undefined;
   #closed: PeerError | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
+  #turn: Promise<void> = Promise.resolve();
 
   constructor(stream: Stream) {
     this.#stream = stream;
@@ -80,13 +81,21 @@ export class FramedStream {
     }
   }
 
-  /** Resolves once more may be sent; at once while nothing is held back. Rejects when the stream closes. */
-  async drained(): Promise<void> {
-    for (;;) {
-      if (this.#closed !== undefined) throw this.#closed;
-      if (!this.#stream.writableNeedsDrain) return;
-      this.#drained ??= Promise.withResolvers<void>();
-      await this.#drained.promise;
+  /**
+   * Sends when the stream takes more, in the order of the calls, so that all who write get their share and no more than
+   * one write is ever held back by the muxer. `make` is called when it is the turn; an empty list sends nothing. Rejects
+   * when the stream closes.
+   */
+  async write(make: () => readonly Uint8Array[]): Promise<void> {
+    const before = this.#turn;
+    const turn = Promise.withResolvers<void>();
+    this.#turn = turn.promise;
+    await before;
+    try {
+      await this.#drainage();
+      this.send(...make());
+    } finally {
+      turn.resolve();
     }
   }
 
@@ -110,6 +119,15 @@ export class FramedStream {
     this.#wake();
     this.#arrived?.();
     this.#handler?.onClosed(error);
+  }
+
+  async #drainage(): Promise<void> {
+    for (;;) {
+      if (this.#closed !== undefined) throw this.#closed;
+      if (!this.#stream.writableNeedsDrain) return;
+      this.#drained ??= Promise.withResolvers<void>();
+      await this.#drained.promise;
+    }
   }
 
   #wake(): void {
