@@ -51,6 +51,10 @@ export class Link {
       { member: this.member, send: (frame) => this.#control.send(frame), bulk: () => this.bulk() },
       options.responder,
     );
+  }
+
+  /** From now on frames are handled, those that came early first; so it may close before this returns. */
+  start(): void {
     this.#adopt(this.#control);
     void this.bulk().catch((error) => this.close(error));
   }

@@ -204,6 +204,7 @@ export class Mesh {
     member.enter('up', 'linked', Date.now());
     for (const frame of [...this.#newsFrames(), encodeFrame('digest', this.held.full())]) link.send(frame);
     link.beat(Date.now());
+    link.start();
     return link;
   }
 

@@ -33,8 +33,10 @@ export interface PeerPlaneOptions {
   readonly keyOf: (request: SupplyRequest) => string;
   /** Default: no limit. */
   readonly uploadBytesPerSecond?: (nowMs: number) => number;
-  /** Compares this share of bodies with the origin's. Default: none are. */
-  readonly audit?: { readonly origin: Supplier; readonly share: number };
+  /** Continues bodies that peers break off, and is what audits compare with. Without it such a body ends with an error. */
+  readonly origin?: Supplier;
+  /** Share of bodies from peers that are compared with the origin's, 0 to 1. Default 0. */
+  readonly auditShare?: number;
   readonly log: Log;
   readonly onBytes: (direction: 'in' | 'out', bytes: number) => void;
   readonly onOutcome: (direction: 'in' | 'out', outcome: AskOutcome | ResponseOutcome) => void;
@@ -101,10 +103,9 @@ export class PeerPlane {
       onOutcome: (outcome) => options.onOutcome('out', outcome),
       onBytes: (bytes) => options.onBytes('in', bytes),
       onCorrupt,
+      origin: options.origin,
       onManifest: options.onManifest,
-      audit:
-        options.audit &&
-        new Audit({ ...options.audit, random: Math.random, onMismatch: (id, _, reason) => onCorrupt(id, reason) }),
+      audit: audit(options, onCorrupt),
     });
     return new PeerPlane(peerId, mesh, supplier);
   }
@@ -129,4 +130,13 @@ export class PeerPlane {
   async close(): Promise<void> {
     await this.#mesh.close();
   }
+}
+
+function audit(
+  { origin, auditShare: share = 0 }: PeerPlaneOptions,
+  onCorrupt: PeerPlaneOptions['onCorrupt'],
+): Audit | undefined {
+  if (origin === undefined || share <= 0) return undefined;
+  const onMismatch = (peerId: string, _: SupplyRequest, reason: string) => onCorrupt(peerId, reason);
+  return new Audit({ origin, share, random: Math.random, onMismatch });
 }

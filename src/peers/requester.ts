@@ -2,6 +2,7 @@ import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../cache/ty
 import { Fields } from '../fields.ts';
 import type { Audit } from './audit.ts';
 import { Candidates, type CandidatesOptions } from './candidates.ts';
+import { ContinuedBody } from './continued-body.ts';
 import { PeerError } from './failure.ts';
 import { decodeManifest, type Manifest, manifestFault } from './manifest.ts';
 import type { Member } from './member.ts';
@@ -23,6 +24,8 @@ export interface PeerSupplierOptions extends CandidatesOptions {
   /** A peer gave wrong bytes. */
   readonly onCorrupt: (peerId: string, reason: string) => void;
   readonly audit: Audit | undefined;
+  /** Continues bodies that peers break off; undefined: they end with an error. */
+  readonly origin: Supplier | undefined;
   readonly onManifest: ((manifest: Manifest, encoded: Buffer) => void) | undefined;
 }
 
@@ -115,7 +118,10 @@ export class PeerSupplier implements Supplier {
         void this.#keepManifest(exchange.manifest, { key: asked.key, fields });
       },
     });
-    return { source: 'peer', status: head.status, fields, body, requestTimeMs, responseTimeMs: this.#options.nowMs() };
+    const { origin: next, nowMs } = this.#options;
+    const continued = next && new ContinuedBody(body, { request, status: head.status, fields, next, signal });
+    const { status: code } = head;
+    return { source: 'peer', status: code, fields, body: continued ?? body, requestTimeMs, responseTimeMs: nowMs() };
   }
 
   async #keepManifest(encoded: Buffer | undefined, about: { key: string; fields: Fields }): Promise<void> {

@@ -3,6 +3,11 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { EddyError } from '../../src/errors.ts';
 import { encodeFrame } from '../../src/peers/frames.ts';
+import { openCell } from '../../src/peers/cell-key.ts';
+import { encodeCredential, issueCredential } from '../../src/peers/credential.ts';
+import { encodeJson } from '../../src/peers/messages.ts';
+import { cellKeyHex } from '../support/peer-options.ts';
+import { seededRandom } from '../support/random.ts';
 import { startHost } from '../../src/peers/host.ts';
 import { passingIdentity } from '../../src/peers/identity.ts';
 import { encodeManifest, signManifest, sliceBytes } from '../../src/peers/manifest.ts';
@@ -90,6 +95,33 @@ describe('a cell', () => {
       expect(member.source.requests).toEqual([]);
     } finally {
       await stranger.stop();
+    }
+  });
+
+  it('cuts off a member that sends what is no protocol, and goes on', async () => {
+    const [a] = await cell.of(3);
+    if (a === undefined) throw new Error('no nodes');
+    const identity = await passingIdentity();
+    const own = await openCell('test', cellKeyHex);
+    const credential = await issueCredential(own, { peerId: identity.peerId, expiresMs: Date.now() + 60_000 });
+    const gate = { acceptAddress: () => true, acceptPeer: () => true };
+    const rogue = await startHost({ ...identity, listen: [], transport: 'direct', mdnsTag: undefined, gate });
+    try {
+      const random = seededRandom(4);
+      for (let round = 0; round < 20; round++) {
+        const connection = await rogue.dial(multiaddr(a.plane.addresses[0] ?? ''), { force: true });
+        const closed = new Promise((resolve) => connection.addEventListener('close', resolve));
+        const stream = await connection.newStream(['/eddy/control/1']);
+        const credentials = encodeCredential(credential).toString('base64');
+        stream.send(encodeFrame('hello', encodeJson({ cell: own.tag, credential: credentials, weight: 1 })));
+        const garbage = Buffer.from(Array.from({ length: 100 }, () => Math.floor(random() * 256)));
+        if (round % 2 === 0) stream.send(encodeFrame('request', garbage));
+        else stream.send(garbage);
+        await closed;
+      }
+      await vi.waitFor(() => expect(a.plane.peers().filter(({ state }) => state === 'up')).toHaveLength(2));
+    } finally {
+      await rogue.stop();
     }
   });
 

@@ -7,7 +7,9 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { groupOf, Placement } from '../../src/peers/placement.ts';
-import { assertPattern } from '../support/pattern.ts';
+import { Fields } from '../../src/fields.ts';
+import type { PeerPlaneOptions } from '../../src/peers/plane.ts';
+import { assertPattern, patternBytes } from '../support/pattern.ts';
 import { keyOf } from '../support/peer-options.ts';
 import { bytesOf, get, TestCell, type TestNode } from '../support/peers.ts';
 
@@ -29,10 +31,10 @@ interface Child {
 }
 
 /** A member in a process of its own, linked to a node in this one. */
-async function pair(): Promise<{ here: TestNode; there: Child }> {
+async function pair(options: Partial<PeerPlaneOptions> = {}): Promise<{ here: TestNode; there: Child }> {
   const directory = await mkdtemp(join(tmpdir(), 'eddy-peer-'));
   directories.push(directory);
-  const here = await cell.start();
+  const here = await cell.start(options);
   const process_ = spawn(process.execPath, [script, directory, here.plane.addresses[0] ?? ''], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -75,6 +77,35 @@ describe('a peer in another process', () => {
     await expect(reading).rejects.toMatchObject({ side: 'peer', failure: 'broken' });
     expect(received).toBe(1_000_000);
     expect(nodes.here.plane.peers()).toMatchObject([{ state: 'suspect' }]);
+  });
+
+  it('that is killed in the middle is continued by the origin', async () => {
+    const asked: string[] = [];
+    const nodes = await pair({
+      origin: {
+        name: 'origin',
+        supply: async ({ target, fields }) => {
+          asked.push(fields.get('range') ?? '');
+          const body = (async function* () {
+            yield patternBytes(target, 1_000_000, 1_000_000);
+          })();
+          const head = Fields.of({ etag: '"v1"', 'content-range': 'bytes 1000000-1999999/2000000' });
+          return { source: 'origin', status: 206, fields: head, body, requestTimeMs: 0, responseTimeMs: 0 };
+        },
+      },
+    });
+    const target = targetOf(nodes, '/held');
+    const supply = await nodes.here.plane.supplier.supply(get(target), { signal: never });
+    const parts: Buffer[] = [];
+    let received = 0;
+    for await (const bytes of supply?.body ?? []) {
+      parts.push(bytes);
+      received += bytes.length;
+      if (received === 1_000_000) nodes.there.process.kill('SIGKILL');
+    }
+    expect(received).toBe(2_000_000);
+    assertPattern(Buffer.concat(parts), target, 0);
+    expect(asked).toEqual(['bytes=1000000-1999999']);
   });
 
   it('that freezes is passed over within its deadline, and comes back', async () => {
