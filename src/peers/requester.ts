@@ -13,6 +13,7 @@ import { type AskOutcome, race, type Won } from './race.ts';
 import { firstAsked } from './range.ts';
 import { mayAskPeers, mayGivePeers } from './shareable.ts';
 import { BodyCheck } from './verify.ts';
+import { isUseful } from './wanted.ts';
 
 export interface PeerSupplierOptions extends CandidatesOptions {
   /** What a representation is called in the whole cell: the cache key. Must be the same on every node. */
@@ -92,7 +93,11 @@ export class PeerSupplier implements Supplier {
     const fields = new Fields(head.fields);
     const given = exchange.manifest;
     const manifest = given && (await checkedManifest(given, { key: asked.key, fields }));
-    if (!mayGivePeers(fields) || !isUseful(head.status) || (given !== undefined && manifest === undefined)) {
+    if (
+      !mayGivePeers(fields) ||
+      !isUseful(asked.request.fields, { status: head.status, fields }) ||
+      (given !== undefined && manifest === undefined)
+    ) {
       exchange.cancel();
       member.breaker.undecided();
       this.#onOutcome(given !== undefined && manifest === undefined ? 'corrupt' : 'miss', member, asked.group);
@@ -156,9 +161,4 @@ async function checkedManifest(
   const manifest = decodeManifest(encoded);
   if (manifest === undefined || manifest.key !== key || manifest.etag !== (fields.get('etag') ?? '')) return undefined;
   return (await manifestFault(manifest)) === undefined ? manifest : undefined;
-}
-
-/** Failures of the origin are to be met first hand: only then are retries, failover and stale answers decided here. */
-function isUseful(status: number): boolean {
-  return status < 400 || status === 404 || status === 410;
 }

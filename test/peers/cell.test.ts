@@ -254,6 +254,7 @@ describe('what a peer cannot give', () => {
   it('breaks the body with an error of the peer side', async () => {
     const [a, b] = await two();
     const lost = Promise.withResolvers<never>();
+    lost.promise.catch(() => {});
     b.source.answer = async () =>
       streamed(
         (async function* () {

@@ -11,6 +11,7 @@ import { Refusals } from '../../src/peers/refusals.ts';
 import { mayAskPeers, mayGivePeers } from '../../src/peers/shareable.ts';
 import { UploadBudget } from '../../src/peers/upload-budget.ts';
 import { BodyCheck } from '../../src/peers/verify.ts';
+import { isUseful } from '../../src/peers/wanted.ts';
 import { isLatePeerError } from '../../src/peers/late-errors.ts';
 import { get } from '../support/peers.ts';
 
@@ -220,6 +221,34 @@ describe('what may be shared', () => {
     expect(mayAskPeers('GET', Fields.empty)).toBe(true);
     expect(mayAskPeers('HEAD', Fields.empty)).toBe(false);
     for (const name of ['Authorization', 'Cookie']) expect(mayAskPeers('GET', Fields.of({ [name]: 'x' }))).toBe(false);
+  });
+});
+
+describe('an answer of a peer', () => {
+  const gap = { range: 'bytes=100-199', 'if-range': '"a"' };
+  const part = { etag: '"a"', 'content-range': 'bytes 100-199/1000' };
+
+  it.each<[string, Record<string, string>, number, Record<string, string>, boolean]>([
+    ['the part that was asked for', gap, 206, part, true],
+    ['a part of another version', gap, 206, { ...part, etag: '"b"' }, false],
+    ['another version as a whole', gap, 200, { etag: '"b"' }, false],
+    ['another part', gap, 206, { ...part, 'content-range': 'bytes 0-99/1000' }, false],
+    [
+      'a part under the same date',
+      { range: 'bytes=0-', 'if-range': 'D' },
+      206,
+      { 'last-modified': 'D', 'content-range': 'bytes 0-9/10' },
+      true,
+    ],
+    ['a whole without condition', { range: 'bytes=5-' }, 200, {}, true],
+    ['a suffix', { range: 'bytes=-5' }, 206, { 'content-range': 'bytes 5-9/10' }, true],
+    ['a part nobody asked for', {}, 206, part, false],
+    ['not found', {}, 404, {}, true],
+    ['not modified', { 'if-none-match': '"a"' }, 304, { etag: '"a"' }, true],
+    ['a failure', {}, 502, {}, false],
+    ['forbidden', {}, 403, {}, false],
+  ])('%s', (_, asked, status, fields, useful) => {
+    expect(isUseful(Fields.of(asked), { status, fields: Fields.of(fields) })).toBe(useful);
   });
 });
 
