@@ -142,7 +142,8 @@ export class LeanConnection {
     this.#unread = undefined;
     if (unread === undefined) this.#rest();
     else this.#serve(unread, unread.length);
-    if (this.#unread === undefined && !this.#over) this.#socket.resume();
+    if (this.#over) return;
+    if (this.#unread === undefined) this.#socket.resume();
     if (this.#socket.readableEnded) this.#onEnd();
   }
 
