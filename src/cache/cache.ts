@@ -10,6 +10,7 @@ import { AgedFields, passedRequestFields } from './forwarded-fields.ts';
 import { headFreshens } from './freshen.ts';
 import { invalidates } from './invalidate.ts';
 import { cacheKey, originTarget } from './key.ts';
+import { secure } from './place.ts';
 import { type Purge, purgeKeys } from './purge.ts';
 import { RecentPurges } from './recent-purges.ts';
 import type { Representation } from './representation.ts';
@@ -100,7 +101,8 @@ export class VideoCache implements Cache {
     const { use, ttlSeconds } = judgeBy(representation.terms(request.policy), request, nowMs);
     if (use !== 'fresh') return undefined;
     const content = this.#content(representation, request);
-    return this.#holdsWanted(content) ? this.#answerOf(content, { hit: true, ttlSeconds }, nowMs) : undefined;
+    if (!this.#holdsWanted(content) || !content.dependable) return undefined;
+    return this.#answerOf(content, { hit: true, ttlSeconds }, nowMs);
   }
 
   async answer(request: CacheRequest): Promise<Answer> {
@@ -152,11 +154,15 @@ export class VideoCache implements Cache {
     request: CacheRequest,
     status: CacheStatus,
   ): Promise<Answer | undefined> {
-    if (request.method === 'HEAD' || this.#holdsWanted(this.#content(representation, request)))
-      return this.#answer(representation, request, status);
     const { completeLength, strongValidator } = representation;
     const range =
       completeLength === undefined ? undefined : within(wantedOf(request.method, request.fields), completeLength);
+    const content = this.#content(representation, request);
+    if (this.#holdsWanted(content)) {
+      const secured =
+        content.dependable || range === undefined || (await secure(representation, range, this.#contentOptions));
+      if (secured) return this.#answer(representation, request, status);
+    }
     if (range === undefined) return this.#answer(representation, request, status);
     if (strongValidator === undefined) {
       const missingFrom = this.#filler.firstGap(representation, range);

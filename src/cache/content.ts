@@ -1,7 +1,8 @@
 import { Buffer } from 'node:buffer';
 import { EddyError } from '../errors.ts';
-import type { Filler, Place } from './filler.ts';
+import type { Filler } from './filler.ts';
 import type { Flight } from './flight.ts';
+import type { Place } from './place.ts';
 import type { Reader } from './reader.ts';
 import type { Representation } from './representation.ts';
 import type { CacheRequest, Content, Source, Tier } from './types.ts';
@@ -44,6 +45,13 @@ export class RepresentationContent implements Content {
 
   get request(): CacheRequest {
     return this.#request;
+  }
+
+  /** Whether a byte that turns out to be lost can be fetched again, or none can be. */
+  get dependable(): boolean {
+    const { strongValidator, completeLength, flights } = this.#representation;
+    if (strongValidator !== undefined || this.#gathered !== undefined || this.#request.method === 'HEAD') return true;
+    return completeLength === undefined || completeLength === 0 || flights.size > 0;
   }
 
   /** Whether first .. last is all in RAM, and not too long to be kept for the `peek` that follows. */

@@ -5,8 +5,9 @@ import { asEddyError, Flight } from './flight.ts';
 import { requestFieldsForOrigin } from './forwarded-fields.ts';
 import { Holding } from './held-pieces.ts';
 import { keeperOf } from './keeper.ts';
+import { afterPlace, type Place } from './place.ts';
 import type { Representation } from './representation.ts';
-import type { CacheRequest, PieceSpan, Supplier, Supply, SupplyOptions, SupplyRequest, Tier } from './types.ts';
+import type { CacheRequest, Supplier, Supply, SupplyOptions, SupplyRequest, Tier } from './types.ts';
 import { sameRepresentation } from './validators.ts';
 
 /** Longest range asked of a supplier at once, beyond what one viewer asked for: nothing unneeded is ever fetched. */
@@ -19,12 +20,6 @@ const farBytes = 4 * 1024 * 1024;
 const heldBytesMax = 64 * 1024 * 1024;
 /** How far ahead of a reader gaps are fetched, in parallel. */
 const lookaheadBytes = 4 * 1024 * 1024;
-
-/** Where the byte at an offset is: in a tier, in or soon in a flight, or nowhere as far as `last`. */
-export type Place =
-  | { readonly kind: 'tier'; readonly tier: Tier; readonly span: PieceSpan }
-  | { readonly kind: 'flight'; readonly flight: Flight }
-  | { readonly kind: 'gap'; readonly last: number };
 
 export interface FillerOptions {
   /** Nearest first. */
@@ -71,7 +66,7 @@ export class Filler {
     while (offset <= last) {
       const place = this.locate(representation, offset);
       if (place.kind === 'gap') return offset;
-      offset = this.#after(place, offset);
+      offset = afterPlace(place, offset);
     }
     return offset;
   }
@@ -94,7 +89,7 @@ export class Filler {
         const last = gapEnd({ first: offset, last: Math.min(place.last, range.last) });
         this.#open(representation, { first: offset, last }, request);
         offset = last + 1;
-      } else offset = this.#after(place, offset);
+      } else offset = afterPlace(place, offset);
     }
     return offset > range.last ? offset : Math.max(range.first + 1, offset - lookaheadBytes / 2);
   }
@@ -114,13 +109,6 @@ export class Filler {
       if (supply !== undefined) return supply;
     }
     throw new EddyError('origin-refused', `no supplier for ${request.target}`, { side: 'internal' });
-  }
-
-  #after(place: Exclude<Place, { kind: 'gap' }>, offset: number): number {
-    if (place.kind === 'tier') return place.span.first + place.span.length;
-    const bytes = place.flight.take(offset);
-    if (place.flight.ended || offset < place.flight.position) return offset + (bytes?.length ?? 1);
-    return place.flight.last === undefined ? Number.MAX_SAFE_INTEGER : place.flight.last + 1;
   }
 
   #far(representation: Representation, flight: Flight, offset: number): boolean {
