@@ -1,0 +1,41 @@
+/** What a manifest (HLS playlist, DASH MPD) names: a resource a player will ask for, in the order it will. */
+export interface Announced {
+  readonly role: 'playlist' | 'init' | 'segment' | 'part' | 'hint' | 'key' | 'other';
+  /** Absolute URL at the origin, query included. */
+  readonly url: string;
+  /** Bytes first .. last where the manifest names a part of the resource; `last` undefined: to the end. */
+  readonly range?: { readonly first: number; readonly last?: number };
+  /** Seconds of media, where the manifest says. */
+  readonly durationSeconds?: number;
+  /** Epoch milliseconds from which the origin has it; undefined: now. */
+  readonly availableAtMs?: number;
+  /** Which rendition or representation of the stream it belongs to: bounded by what the manifest lists. */
+  readonly rendition?: string;
+}
+
+/** A manifest as the live mirror sees it. Made by `parseHls` or `parseMpd`; those return undefined for what they cannot understand. */
+export interface Manifest {
+  readonly kind: 'hls' | 'll-hls' | 'dash';
+  /** `multivariant`: names playlists only. DASH is always `media`. */
+  readonly level: 'multivariant' | 'media';
+  /** False: it will not change any more (`EXT-X-ENDLIST`, VOD, static MPD), or nobody can tell (multivariant). */
+  readonly live: boolean;
+  /** Seconds between two versions when all is well: target duration, part target, or `minimumUpdatePeriod`. */
+  readonly updateSeconds: number;
+  /** Equal for two versions that say the same of the media. */
+  readonly version: string;
+  /** Seconds of media in the window, where known. */
+  readonly windowSeconds: number | undefined;
+  /** HLS media sequence number of the newest segment; DASH: number or time of the newest segment. */
+  readonly newest: { readonly mediaSequence: number; readonly part?: number } | undefined;
+  /** Epoch milliseconds of the live edge by the manifest's own clock (program date time, availability), where it has one. */
+  readonly edgeMs: number | undefined;
+  /** Everything it names, oldest first within a rendition. Bounded: at most `announcedMax`. */
+  readonly announced: readonly Announced[];
+  /** The same manifest for viewers of the edge; the identical buffer where nothing had to change. */
+  rewrite(toEdge: (url: string) => string | undefined): Buffer;
+}
+
+export const announcedMax = 20_000;
+/** Larger manifests are passed on as they are. */
+export const manifestBytesMax = 4 * 1024 * 1024;
