@@ -32,6 +32,7 @@ const owners: Readonly<Record<string, string>> = {
   'classic-level': 'disk',
   undici: 'origin',
   'lru-cache': 'ram',
+  sax: 'live',
   'structured-headers': 'cache',
   'prom-client': 'metrics',
   pino: 'log',
