@@ -4,6 +4,7 @@ import type { Config } from './config.ts';
 import { type MapConfig, mapWithDefaults, policyOf } from './config/maps.ts';
 import { DiskTier } from './disk/tier.ts';
 import { EddyError } from './errors.ts';
+import { AccessLines } from './http/access-line.ts';
 import { startAdmin } from './http/admin.ts';
 import { startViewers, type Viewers } from './http/listener.ts';
 import type { Log, ProcessLog } from './log.ts';
@@ -45,6 +46,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
   const disk = await openDisk(config, { log, metrics });
   const origin = new ReplaceableOrigin(maps, { log, metrics });
   let policies = maps.map(policyOf);
+  const accessLines = new AccessLines();
   const cache = new VideoCache({
     ram,
     disk: disk.tier && { tier: disk.tier, entries: disk.tier },
@@ -75,8 +77,8 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     log,
     onStarted: () => metrics.requests.started(),
     onFinished: (record) => {
-      metrics.requests.finished({ ...record, fwd: record.hit ? undefined : record.fwd });
-      if (config.accessLog) log.access(record);
+      metrics.requests.finished(record);
+      if (config.accessLog) log.access(record, accessLines.of);
     },
   });
   const admin = await startAdmin({

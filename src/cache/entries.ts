@@ -12,11 +12,17 @@ export interface EntriesOptions {
   readonly entriesMax: number;
 }
 
+/** The variants of one key, and whether they were asked for since `#trim` came by. */
+interface Live {
+  readonly variants: readonly Representation[];
+  used: boolean;
+}
+
 /** Which responses are stored, by cache key: the hot ones in memory, all of them in the store. */
 export class Entries {
   readonly #options: EntriesOptions;
-  /** In order of use: the first is the least recently used. */
-  readonly #live = new Map<string, readonly Representation[]>();
+  /** In the order they came, or were passed over by `#trim` last. */
+  readonly #live = new Map<string, Live>();
   readonly #loading = new Map<string, Promise<readonly Representation[]>>();
 
   constructor(options: EntriesOptions) {
@@ -25,11 +31,10 @@ export class Entries {
 
   /** Variants in memory, most recent first. Undefined says nothing about the store. */
   peek(key: string): readonly Representation[] | undefined {
-    const variants = this.#live.get(key);
-    if (variants === undefined) return undefined;
-    this.#live.delete(key);
-    this.#live.set(key, variants);
-    return variants;
+    const live = this.#live.get(key);
+    if (live === undefined) return undefined;
+    live.used = true;
+    return live.variants;
   }
 
   async find(key: string, target: string): Promise<readonly Representation[]> {
@@ -46,7 +51,7 @@ export class Entries {
 
   /** Stores a response as the newest of its key; it replaces those that `replaces` names. */
   add(added: Representation, replaces: (stored: StoredResponse) => boolean): void {
-    const before = this.#live.get(added.key) ?? [];
+    const before = this.#live.get(added.key)?.variants ?? [];
     const kept = before.filter((each) => each !== added && !replaces(each.stored));
     const variants = [added, ...kept].slice(0, variantsMax);
     this.#set(added.key, variants);
@@ -56,13 +61,13 @@ export class Entries {
   /** Puts new metadata in the place of the old: freshened, invalidated, or of known length now. */
   update(representation: Representation, stored: StoredResponse): void {
     representation.stored = stored;
-    const variants = this.#live.get(representation.key);
+    const variants = this.#live.get(representation.key)?.variants;
     if (variants?.includes(representation)) this.#save(representation.key, variants);
   }
 
   /** Forgets one stored response. Who reads it now reads on as long as its bytes are at hand. */
   remove(representation: Representation): void {
-    const variants = this.#live.get(representation.key);
+    const variants = this.#live.get(representation.key)?.variants;
     if (variants === undefined || !variants.includes(representation)) return;
     const kept = variants.filter((each) => each !== representation);
     if (kept.length > 0) this.#set(representation.key, kept);
@@ -83,7 +88,7 @@ export class Entries {
     which: { prefix: string } | { tag: string; tagsOf: (stored: StoredResponse) => readonly string[] } | 'all',
     signal: AbortSignal,
   ): AsyncGenerator<string, void, undefined> {
-    for (const [key, variants] of [...this.#live]) if (matches(which, key, variants)) yield key;
+    for (const [key, { variants }] of [...this.#live]) if (matches(which, key, variants)) yield key;
     if (this.#options.store === undefined) return;
     const stored = which === 'all' || 'prefix' in which ? which : { tag: which.tag };
     yield* this.#options.store.keys(stored, signal);
@@ -93,17 +98,17 @@ export class Entries {
     const entry = await this.#options.store?.load(key, AbortSignal.timeout(loadTimeoutMs)).catch(() => undefined);
     // Stored meanwhile by a request that did not wait: that is newer.
     const live = this.#live.get(key);
-    if (live !== undefined) return live;
+    if (live !== undefined) return live.variants;
     if (entry === undefined) return [];
     const variants = entry.variants.map((stored) => new Representation(stored, { key, target }));
-    this.#live.set(key, variants);
+    this.#live.set(key, { variants, used: false });
     this.#trim();
     return variants;
   }
 
   #set(key: string, variants: readonly Representation[]): void {
     this.#live.delete(key);
-    this.#live.set(key, variants);
+    this.#live.set(key, { variants, used: false });
     this.#save(key, variants);
     this.#trim();
   }
@@ -126,11 +131,19 @@ export class Entries {
     });
   }
 
+  /** The oldest that was not asked for since it was looked at last goes: an order of use would cost every hit. */
   #trim(): void {
-    for (const [key, variants] of this.#live) {
+    for (const [key, live] of this.#live) {
       if (this.#live.size <= this.#options.entriesMax) return;
+      const { variants } = live;
       if (variants.some((each) => each.busy)) continue;
       this.#live.delete(key);
+      if (live.used) {
+        // Goes to the end, where this loop comes to it again.
+        live.used = false;
+        this.#live.set(key, live);
+        continue;
+      }
       if (this.#options.store === undefined) for (const each of variants) this.#drop(each);
     }
   }

@@ -5,15 +5,19 @@ import type { Writable } from 'node:stream';
 /** Lines waiting for a reader that does not read, in characters; beyond it lines are dropped, the node goes on. */
 const waitingMax = 16 * 1024 * 1024;
 const flushTimeoutMs = 1_000;
+/** Lines that may wait a little are written when there are so many characters of them, or so late. */
+const batchMax = 128 * 1024;
+const batchMs = 200;
 
 /**
- * Lines to a stream, without ever waiting: those of one turn of the event loop are one write; what nobody reads is
- * dropped and counted; a stream that breaks is left alone.
+ * Lines to a stream, in order and without ever waiting: those of one turn of the event loop are one write; what nobody
+ * reads is dropped and counted; a stream that breaks is left alone.
  */
 export class LineOutput {
   readonly #stream: Writable;
   #waiting = '';
   #scheduled = false;
+  #timer: NodeJS.Timeout | undefined;
   #broken = false;
   #dropped = 0;
 
@@ -25,16 +29,16 @@ export class LineOutput {
     });
   }
 
+  /** Written in this turn. */
   write(line: string): void {
-    if (this.#broken) return;
-    if (this.#waiting.length + this.#stream.writableLength > waitingMax) {
-      this.#dropped++;
-      return;
-    }
-    this.#waiting += line;
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => this.#pass());
+    if (this.#keep(line)) this.#schedule();
+  }
+
+  /** Written with lines that follow it, within a fraction of a second: for lines of which there are very many. */
+  writeSoon(line: string): void {
+    if (!this.#keep(line)) return;
+    if (this.#waiting.length >= batchMax) this.#schedule();
+    else this.#timer ??= setTimeout(() => this.#pass(), batchMs).unref();
   }
 
   /** Resolves when all lines are written, or could not be within a second. Never rejects. */
@@ -48,8 +52,24 @@ export class LineOutput {
     clearTimeout(timer);
   }
 
+  #keep(line: string): boolean {
+    if (this.#broken) return false;
+    const fits = this.#waiting.length + this.#stream.writableLength <= waitingMax;
+    if (fits) this.#waiting += line;
+    else this.#dropped++;
+    return fits;
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => this.#pass());
+  }
+
   #pass(): void {
     this.#scheduled = false;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
     const text = this.#taken();
     if (text !== '' && !this.#broken) this.#stream.write(text);
   }

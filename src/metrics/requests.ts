@@ -1,4 +1,4 @@
-import type { Row } from './tally.ts';
+import { type Row, Tally } from './tally.ts';
 
 /** One finished request of a viewer. */
 export interface FinishedRequest {
@@ -35,7 +35,7 @@ const forwards = ['none', 'bypass', 'method', 'uri-miss', 'vary-miss', 'miss', '
 export class RequestCounts {
   readonly #histograms: Histograms;
   /** By status, method and fwd as one number. */
-  readonly #counts = new Map<number, number>();
+  readonly #counts = new Map<number, Tally>();
   #started = 0;
   #ended = 0;
   #hits = 0;
@@ -54,7 +54,7 @@ export class RequestCounts {
     const fwdIndex = hit ? 0 : Math.max(0, forwards.indexOf(fwd as (typeof forwards)[number]));
     const statusKept = status >= 100 && status <= 599 ? status : 0;
     const key = (statusKept * methods.length + methodIndex) * forwards.length + fwdIndex;
-    this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
+    this.#countOf(key).add(1);
     this.#ended++;
     if (hit) this.#hits++;
     this.#bytes += bytes;
@@ -68,12 +68,20 @@ export class RequestCounts {
   }
 
   rows(): Row[] {
-    return [...this.#counts].map(([key, count]) => {
+    return [...this.#counts].map(([key, { value }]) => {
       const fwd = forwards[key % forwards.length] ?? 'none';
       const rest = Math.floor(key / forwards.length);
       const method = methods[rest % methods.length] ?? 'other';
       const status = String(Math.floor(rest / methods.length));
-      return [{ method, status, fwd }, count];
+      return [{ method, status, fwd }, value];
     });
+  }
+
+  #countOf(key: number): Tally {
+    const known = this.#counts.get(key);
+    if (known !== undefined) return known;
+    const count = new Tally();
+    this.#counts.set(key, count);
+    return count;
   }
 }

@@ -34,7 +34,7 @@ describe('the log', () => {
   it('writes some lines at any level', async () => {
     const { log, always, fatal, lines } = logTo('silent');
     log.error({}, 'not shown');
-    log.access({ status: 200 });
+    log.access(200, (status) => `"status":${status}`);
     always({ http: ['http://a.example'] }, 'ready');
     fatal({ err: new Error('broken') }, 'over');
     expect(await lines()).toMatchObject([
@@ -52,10 +52,12 @@ describe('the log', () => {
 
   it('has one line for each request, at level info', async () => {
     const { log, lines } = logTo('info');
-    log.access({ time: 1, status: 206, error: undefined, userAgent: 'quo"te\n' });
+    const membersOf = (time: number) => `"time":${time}`;
+    log.access(1, membersOf);
     log.setLevel('warn');
-    log.access({ time: 2 });
-    expect(await lines()).toEqual([{ level: 'info', msg: 'request', time: 1, status: 206, userAgent: 'quo"te\n' }]);
+    log.access(2, membersOf);
+    log.warn({}, 'after');
+    expect(await lines()).toMatchObject([{ level: 'info', msg: 'request', time: 1 }, { msg: 'after' }]);
   });
 });
 
@@ -129,6 +131,21 @@ describe('the output', () => {
     const text = written.join('');
     expect(text.split('\n').filter((each) => each.startsWith('x'))).toHaveLength(16);
     expect(text).toContain('"lines":4,');
+  });
+
+  it('writes lines that may wait by themselves, and in order with those that may not', async () => {
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const first = new LineOutput(new Writable({ write: (chunk) => resolve(String(chunk)) }));
+    first.writeSoon('a\n');
+    first.writeSoon('b\n');
+    expect(await promise).toBe('a\nb\n');
+
+    const next = Promise.withResolvers<string>();
+    const second = new LineOutput(new Writable({ write: (chunk) => next.resolve(String(chunk)) }));
+    second.writeSoon('c\n');
+    second.write('d\n');
+    second.writeSoon('e\n');
+    expect(await next.promise).toBe('c\nd\ne\n');
   });
 
   it('leaves a broken stream alone', async () => {
