@@ -41,7 +41,7 @@ export const configSchema = z.strictObject({
   disk: size({ least: 4 * mebibyte })
     .optional()
     .describe('Bytes the disk tier may use; 0 for none. Default: 10 GiB, or 80% of what is free if that is less.'),
-  cell: line('the name of a cell', 128)
+  cell: line('the name of a cell', 64)
     .optional()
     .describe('The group of nodes that exchange pieces. Needs cellKey. Default: none, peers are off.'),
   cellKey: path().optional().describe("File with the cell's key: 32 bytes as 64 hex digits."),

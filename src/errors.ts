@@ -15,6 +15,10 @@ export type ErrorCode =
   | 'origin-changed' // another validator than the bytes already sent
   | 'host-not-mapped' // SSRF guard: redirect or reference to a host outside the configuration
   | 'only-if-cached'
+  // peer
+  | 'peer-timeout' // silent or too slow
+  | 'peer-broken' // gone, or not speaking the protocol
+  | 'peer-corrupt' // bytes that are not those that were promised
   // internal
   | 'disk-full'
   | 'disk-failed'

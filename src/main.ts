@@ -5,6 +5,7 @@ import { type Loaded, loadConfig } from './config/load.ts';
 import { machine } from './config/machine.ts';
 import { type OpenLog, openLog } from './log.ts';
 import { type RunningNode, startNode } from './node.ts';
+import { isLatePeerError } from './node/late-errors.ts';
 import { version } from './version.ts';
 
 const exitFailed = 1;
@@ -26,7 +27,10 @@ else {
 async function run(config: Config): Promise<void> {
   const output = openLog({ level: config.logLevel, pretty: process.stdout.isTTY === true });
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-    process.on(event, (error: unknown) => void fail(output, { error, message: 'an error nobody handled' }));
+    process.on(event, (error: unknown) => {
+      if (isLatePeerError(error)) output.log.warn({ reason: String(error) }, 'a connection to a peer ended late');
+      else void fail(output, { error, message: 'an error nobody handled' });
+    });
   }
   const starting = startNode(config, { log: output.log });
   onSignals({ starting, output });

@@ -7,6 +7,9 @@ const directions = ['in', 'out'] as const;
 const originOutcomes = ['answered', 'unavailable', 'refused', 'timeout', 'broken', 'aborted'] as const;
 const peerOutcomes = ['have', 'pending', 'busy', 'miss', 'denied', 'timeout', 'broken', 'corrupt', 'aborted'] as const;
 
+const peerStates = ['up', 'suspect', 'down', 'quarantined'] as const;
+
+export type PeerState = (typeof peerStates)[number];
 export type PeerDirection = (typeof directions)[number];
 export type PeerOutcome = (typeof peerOutcomes)[number];
 export type OriginOutcome = (typeof originOutcomes)[number];
@@ -18,6 +21,7 @@ export interface Readings {
   readonly diskWritable: boolean;
   readonly connections: number;
   readonly ready: boolean;
+  readonly peers: readonly { readonly state: PeerState }[];
   readonly upstreams: readonly { readonly map: string; readonly url: string; readonly up: boolean }[];
 }
 
@@ -159,6 +163,13 @@ function declareState(declare: Declarer, metrics: Metrics): void {
     rows: reading(({ connections }) => connections),
   });
   declare.gauge('eddy_ready', '1 while /readyz answers 200', { rows: reading(({ ready }) => Number(ready)) });
+  declare.gauge('eddy_peers', 'Other members of the cell that are known, by their state', {
+    labels: ['state'],
+    rows: () => {
+      const peers = metrics.readings?.().peers ?? [];
+      return peerStates.map((state): Row => [{ state }, peers.filter((peer) => peer.state === state).length]);
+    },
+  });
   declare.gauge('eddy_origin_up', '1 while that origin is taken to be up', {
     labels: ['map', 'url'],
     rows: () => (metrics.readings?.().upstreams ?? []).map(({ map, url, up }): Row => [{ map, url }, Number(up)]),

@@ -9,6 +9,7 @@ import { startAdmin } from './http/admin.ts';
 import { startViewers, type Viewers } from './http/listener.ts';
 import type { Log, ProcessLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import { openPeers } from './node/peers.ts';
 import { ReplaceableOrigin } from './node/replaceable-origin.ts';
 import { statusOf } from './node/status.ts';
 import { RamTier } from './ram/tier.ts';
@@ -19,7 +20,8 @@ import { version } from './version.ts';
 export interface ReadyNode {
   readonly http: readonly string[];
   readonly admin: string;
-  readonly peerId: string | null;
+  readonly peerId: string;
+  /** As peers can dial it; none without a cell. */
   readonly peers: readonly string[];
   /** Page that plays the built-in sample through the cache, while that is served. */
   readonly sample?: string;
@@ -47,16 +49,19 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
   const origin = new ReplaceableOrigin(maps, { log, metrics });
   let policies = maps.map(policyOf);
   const accessLines = new AccessLines();
+  const peers = await openPeers(config, { log, metrics, policies: () => policies, origin });
   const cache = new VideoCache({
     ram,
     disk: disk.tier && { tier: disk.tier, entries: disk.tier },
-    suppliers: [origin],
+    suppliers: peers.plane === undefined ? [origin] : [peers.plane.supplier, origin],
     policies: () => policies,
     entriesMax: entriesMaxFor(config.ramBytesMax),
     now: Date.now,
     onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
     onBackgroundError: (error) => log.warn({ reason: String(error) }, 'a validation in the background failed'),
   });
+
+  peers.source.cache = cache;
 
   const readiness = (): { ready: boolean; reasons: string[] } => {
     const reasons = state === 'ready' ? [] : [`the node is ${state}`];
@@ -65,7 +70,8 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     return { ready: reasons.length === 0, reasons };
   };
   const stores = () => ({ ram: ram.stats(), disk: disk.tier?.stats() ?? { bytes: 0, bytesMax: 0, pieces: 0 } });
-  const status = () => statusOf({ metrics, stores: stores(), startedMs, ready: readiness().ready, origin, config });
+  const status = () =>
+    statusOf({ metrics, stores: stores(), startedMs, ready: readiness().ready, origin, config, peerId: peers.peerId });
 
   const viewers = await startViewers({
     listen: config.listen,
@@ -86,7 +92,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     token: config.admin.token,
     metrics,
     status,
-    peers: () => ({ peers: [] }),
+    peers: () => ({ peers: peers.plane?.peers() ?? [] }),
     streams: () => ({ streams: [] }),
     readiness,
     purge: (which, signal) => cache.purge(which, signal),
@@ -97,6 +103,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     diskWritable: disk.health().state === 'ok',
     connections: viewers.connections(),
     ready: readiness().ready,
+    peers: peers.plane?.peers() ?? [],
     upstreams: origin.health().map(({ map, url, state: upstream }) => ({ map, url, up: upstream === 'up' })),
   });
   state = 'ready';
@@ -105,8 +112,8 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     ready: {
       http: viewers.urls,
       admin: admin.url,
-      peerId: null,
-      peers: [],
+      peerId: peers.peerId,
+      peers: peers.plane?.addresses ?? [],
       ...(sample && { sample: pageUrl(viewers) }),
     },
     drain: async () => {
@@ -114,6 +121,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
       viewers.stopAccepting();
       await viewers.drain(config.limits.drainMs);
       await viewers.close();
+      await peers.plane?.close();
       await Promise.all([origin.close(), admin.close(), sample?.close()]);
       await disk.tier?.close();
     },

@@ -1,8 +1,6 @@
 import { EddyError } from '../errors.ts';
-import { Fields } from '../fields.ts';
-import { parseContentRange } from './content-range.ts';
 import { asEddyError, Flight } from './flight.ts';
-import { requestFieldsForOrigin } from './forwarded-fields.ts';
+import { type Gap, gapEnd, gapRequest, isRestOf, partOf } from './gap.ts';
 import { Holding } from './held-pieces.ts';
 import { keeperOf } from './keeper.ts';
 import { afterPlace, type Place } from './place.ts';
@@ -10,10 +8,6 @@ import type { Representation } from './representation.ts';
 import type { CacheRequest, Supplier, Supply, SupplyOptions, SupplyRequest, Tier } from './types.ts';
 import { sameRepresentation } from './validators.ts';
 
-/** Longest range asked of a supplier at once, beyond what one viewer asked for: nothing unneeded is ever fetched. */
-const windowBytes = 1024 * 1024;
-/** A gap up to this long is fetched in one request. */
-const gapBytesMax = 4 * 1024 * 1024;
 /** A reader this far ahead of a writer does not wait for it. */
 const farBytes = 4 * 1024 * 1024;
 /** What all flights hold for readers whom no tier may serve. */
@@ -31,6 +25,12 @@ export interface FillerOptions {
   readonly onChanged: (representation: Representation, request: CacheRequest, supply: Supply | undefined) => void;
   /** A body ended: the complete length became known, or what is stored can never be completed. */
   readonly onSettled: (representation: Representation, outcome: { completeLength: number } | 'broken') => void;
+}
+
+export interface FillOptions extends SupplyOptions {
+  readonly peersForbidden?: boolean | undefined;
+  /** Whether an answer of a peer is what was asked for; else the next supplier is asked. */
+  readonly fits?: (supply: Supply) => boolean;
 }
 
 /** Fills the gaps of representations: finds what is missing and brings exactly that, once. */
@@ -102,11 +102,14 @@ export class Filler {
     return flight;
   }
 
-  /** Asks the suppliers in order. */
-  async supply(request: SupplyRequest, options: SupplyOptions): Promise<Supply> {
+  /** Asks the suppliers in order; what a peer gives counts only if it fits, for the word of the origin decides. */
+  async supply(request: SupplyRequest, options: FillOptions): Promise<Supply> {
     for (const supplier of this.#options.suppliers) {
-      const supply = await supplier.supply(request, options);
-      if (supply !== undefined) return supply;
+      if (supplier.name === 'peer' && options.peersForbidden === true) continue;
+      const supply = await ask(supplier, request, options);
+      if (supply === undefined) continue;
+      if (supply.source !== 'peer' || options.fits?.(supply) !== false) return supply;
+      discard(supply);
     }
     throw new EddyError('origin-refused', `no supplier for ${request.target}`, { side: 'internal' });
   }
@@ -133,14 +136,14 @@ export class Filler {
     return flight;
   }
 
-  async #fetch(
-    representation: Representation,
-    flight: Flight,
-    gap: { first: number; last: number; request: CacheRequest },
-  ): Promise<void> {
+  async #fetch(representation: Representation, flight: Flight, gap: Gap): Promise<void> {
     try {
       const asked = gapRequest(representation, gap);
-      const supply = await this.supply(asked, { signal: flight.controller.signal });
+      const supply = await this.supply(asked, {
+        signal: flight.controller.signal,
+        peersForbidden: gap.request.peersForbidden,
+        fits: (given) => isRestOf(representation, given, gap),
+      });
       const range = this.#accept(representation, supply, gap);
       flight.begin(range, supply.source);
       await this.#pump(representation, flight, supply.body);
@@ -151,20 +154,16 @@ export class Filler {
   }
 
   /** The range that the supply really holds of this representation; throws when it holds another version or none. */
-  #accept(
-    representation: Representation,
-    supply: Supply,
-    gap: { first: number; last: number; request: CacheRequest },
-  ): { first: number; last: number } {
+  #accept(representation: Representation, supply: Supply, gap: Gap): { first: number; last: number } {
     const { completeLength } = representation;
-    const same = sameRepresentation(representation.stored.fields, supply.fields);
-    const range = parseContentRange(supply.fields.get('content-range'));
-    if (supply.status === 206 && same && range !== undefined && range.completeLength === completeLength) {
-      if (range.first === gap.first && range.last <= gap.last) return range;
+    const range = partOf(representation, supply);
+    if (range !== undefined) {
+      if (isRestOf(representation, supply, gap)) return range;
       discard(supply);
       const got = `asked for bytes ${gap.first}-${gap.last}, got ${range.first}-${range.last}`;
       throw new EddyError('origin-broken', got, { side: 'upstream' });
     }
+    const same = sameRepresentation(representation.stored.fields, supply.fields);
     if (supply.status === 200 && same && completeLength !== undefined) {
       representation.rangesIgnored = true;
       return { first: 0, last: completeLength - 1 };
@@ -211,21 +210,14 @@ export class Filler {
   }
 }
 
-/** Of a long gap one aligned window is taken, so that neighbouring readers meet at the same borders. */
-function gapEnd(gap: { first: number; last: number }): number {
-  if (gap.last - gap.first < gapBytesMax) return gap.last;
-  return Math.min(gap.last, (Math.floor(gap.first / windowBytes) + 1) * windowBytes - 1);
-}
-
-function gapRequest(
-  representation: Representation,
-  gap: { first: number; last: number; request: CacheRequest },
-): SupplyRequest {
-  const toEnd = gap.last + 1 === representation.completeLength;
-  const raw = [...requestFieldsForOrigin(gap.request.fields).raw];
-  raw.push('Range', toEnd ? `bytes=${gap.first}-` : `bytes=${gap.first}-${gap.last}`);
-  if (representation.strongValidator !== undefined) raw.push('If-Range', representation.strongValidator);
-  return { method: 'GET', target: representation.target, fields: new Fields(raw), map: gap.request.policy.name };
+/** A peer that fails is passed over, whatever it was: the next supplier can always be asked. */
+async function ask(supplier: Supplier, request: SupplyRequest, options: FillOptions): Promise<Supply | undefined> {
+  try {
+    return await supplier.supply(request, options);
+  } catch (error) {
+    if (supplier.name !== 'peer' || options.signal.aborted) throw error;
+    return undefined;
+  }
 }
 
 /** Lets go of a body nobody will read. */

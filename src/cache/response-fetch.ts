@@ -86,7 +86,8 @@ export class ResponseFetch {
     if (stale !== undefined) raw.push(...conditionalFields(stale.stored).raw);
     if (range !== undefined) raw.push('Range', range);
     const target = originTarget(request.target, request.policy);
-    const options = { signal, ...(request.onInformational && { onInformational: request.onInformational }) };
+    const { peersForbidden, onInformational } = request;
+    const options = { signal, peersForbidden, ...(onInformational && { onInformational }) };
     return this.#filler.supply(
       { method: request.method, target, fields: new Fields(raw), map: request.policy.name },
       options,

@@ -136,6 +136,8 @@ export interface CacheRequest {
   readonly fields: Fields;
   readonly body?: AsyncIterable<Uint8Array>;
   readonly policy: MapPolicy;
+  /** Set for a request that a peer made: it is answered from the tiers and the origin, never by asking another peer. */
+  readonly peersForbidden?: boolean;
   /** Aborted when the viewer is gone. */
   readonly signal: AbortSignal;
   readonly onInformational?: (status: number, fields: Fields) => void;

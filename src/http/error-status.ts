@@ -16,6 +16,9 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   'host-not-mapped': 502,
   // RFC 9111 section 5.2.1.7
   'only-if-cached': 504,
+  'peer-timeout': 504,
+  'peer-broken': 502,
+  'peer-corrupt': 502,
   'disk-full': 500,
   'disk-failed': 500,
   'disk-corrupt': 500,
@@ -34,6 +37,9 @@ const textOf: Partial<Record<ErrorCode, string>> = {
   'origin-changed': 'the content changed while it was being read',
   'host-not-mapped': 'the origin pointed to a host that is not configured',
   'only-if-cached': 'not stored, and the request allows nothing else',
+  'peer-timeout': 'the content did not arrive in time',
+  'peer-broken': 'the content broke off on its way',
+  'peer-corrupt': 'the content arrived damaged',
   draining: 'this node is going away',
   aborted: 'the work was given up',
 };

@@ -11,8 +11,9 @@ export function statusOf(node: {
   ready: boolean;
   origin: ReplaceableOrigin;
   config: Config;
+  peerId: string;
 }): object {
-  const { metrics, stores, startedMs, ready, origin, config } = node;
+  const { metrics, stores, startedMs, ready, origin, config, peerId } = node;
   const requests = metrics.requests.totals();
   const { ram, disk, peer, origin: brought } = metrics.servedBytes;
   const bytes = {
@@ -26,7 +27,7 @@ export function statusOf(node: {
   const offload = bytes.client === 0 ? 0 : Math.min(1, Math.max(0, 1 - bytes.origin / bytes.client));
   return {
     version,
-    peerId: null,
+    peerId,
     cell: config.cell?.name ?? null,
     uptimeSeconds: Math.floor((Date.now() - startedMs) / 1000),
     ready,

@@ -8,7 +8,7 @@ export class PeerError extends EddyError {
   readonly failure: PeerFailure;
 
   constructor(failure: PeerFailure, message: string, cause?: unknown) {
-    super(failure === 'aborted' ? 'aborted' : 'internal', message, {
+    super(failure === 'aborted' ? failure : `peer-${failure}`, message, {
       side: 'peer',
       retryable: true,
       ...(cause !== undefined && { cause }),

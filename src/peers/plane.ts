@@ -3,7 +3,7 @@ import type { Log } from '../log.ts';
 import { Audit } from './audit.ts';
 import { openCell } from './cell-key.ts';
 import { type Credential, issueCredential } from './credential.ts';
-import { openIdentity } from './identity.ts';
+import type { Identity } from './identity.ts';
 import { KeptDigests } from './kept-digests.ts';
 import type { PeerReport } from './member.ts';
 import type { Manifest } from './manifest.ts';
@@ -16,8 +16,7 @@ import type { PeerSource } from './source.ts';
 import { UploadBudget } from './upload-budget.ts';
 
 export interface PeerPlaneOptions {
-  /** The file with the node's key, made when it is not there. */
-  readonly identityFile: string;
+  readonly identity: Identity;
   readonly cell: { readonly name: string; readonly keyHex: string };
   /** Multiaddrs. */
   readonly listen: readonly string[];
@@ -64,7 +63,7 @@ export class PeerPlane {
   /** Rejects with a clear error when the identity, the key or an address cannot be used. */
   static async open(options: PeerPlaneOptions): Promise<PeerPlane> {
     const cell = await openCell(options.cell.name, options.cell.keyHex);
-    const { privateKey, peerId } = await openIdentity(options.identityFile);
+    const { privateKey, peerId } = options.identity;
     const credential = (): Promise<Credential> =>
       issueCredential(cell, { peerId, expiresMs: Date.now() + credentialLifetimeMs });
     const budget = new UploadBudget({

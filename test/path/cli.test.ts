@@ -97,7 +97,7 @@ describe('the program', () => {
       msg: 'ready',
       http: [expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/)],
       admin: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/),
-      peerId: null,
+      peerId: expect.stringMatching(/^12D3KooW/),
       peers: [],
     });
     expect(await text(`${eddy.http}/a`)).toBe('hello');

@@ -4,6 +4,7 @@
  * the target begins with `/held`.
  */
 import { join } from 'node:path';
+import { openIdentity } from '../../src/peers/identity.ts';
 import { PeerPlane } from '../../src/peers/plane.ts';
 import { patternBytes } from './pattern.ts';
 import { cellKeyHex, keyOf, quietLog } from './peer-options.ts';
@@ -13,7 +14,7 @@ const [, , directory = '', bootstrap] = process.argv;
 const half = 1_000_000;
 
 const plane = await PeerPlane.open({
-  identityFile: join(directory, 'identity'),
+  identity: await openIdentity(join(directory, 'identity')),
   cell: { name: 'test', keyHex: cellKeyHex },
   listen: ['/ip4/127.0.0.1/tcp/0'],
   bootstrap: bootstrap === undefined ? [] : [bootstrap],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { vi } from 'vitest';
 import type { Supply, SupplyRequest } from '../../src/cache/types.ts';
 import { Fields } from '../../src/fields.ts';
+import { openIdentity } from '../../src/peers/identity.ts';
 import { Placement, groupOf } from '../../src/peers/placement.ts';
 import { PeerPlane, type PeerPlaneOptions } from '../../src/peers/plane.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from '../../src/peers/source.ts';
@@ -40,7 +41,7 @@ export class TestCell {
     const bytes = { in: 0, out: 0 };
     const corrupt: string[] = [];
     const plane = await PeerPlane.open({
-      identityFile: join(directory, 'identity'),
+      identity: await openIdentity(join(directory, 'identity')),
       cell: { name: 'test', keyHex: cellKeyHex },
       listen: ['/ip4/127.0.0.1/tcp/0'],
       bootstrap: this.nodes.slice(0, 1).flatMap(({ plane: { addresses } }) => addresses.slice(0, 1)),

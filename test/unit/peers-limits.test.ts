@@ -12,7 +12,7 @@ import { mayAskPeers, mayGivePeers } from '../../src/peers/shareable.ts';
 import { UploadBudget } from '../../src/peers/upload-budget.ts';
 import { BodyCheck } from '../../src/peers/verify.ts';
 import { isUseful } from '../../src/peers/wanted.ts';
-import { isLatePeerError } from '../../src/peers/late-errors.ts';
+import { isLatePeerError } from '../../src/node/late-errors.ts';
 import { get } from '../support/peers.ts';
 
 let nowMs = 1_000_000;

@@ -1,0 +1,66 @@
+import { join } from 'node:path';
+import { cacheKey } from '../cache/key.ts';
+import type { MapPolicy, Supplier, SupplyRequest } from '../cache/types.ts';
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { type Identity, openIdentity, passingIdentity } from '../peers/identity.ts';
+import type { PeerPlane } from '../peers/plane.ts';
+import { CachePeerSource } from './peer-source.ts';
+
+/** This node and its cell. Without a cell it has an identity and nothing else. */
+export interface Peers {
+  readonly peerId: string;
+  readonly plane: PeerPlane | undefined;
+  readonly source: CachePeerSource;
+}
+
+export interface PeersDeps {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly policies: () => readonly MapPolicy[];
+  readonly origin: Supplier;
+}
+
+/** Rejects when it cannot listen for peers. */
+export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers> {
+  const { log, metrics, policies, origin } = deps;
+  const identity = await identityIn(config.dataDir, log);
+  const source = new CachePeerSource(policies);
+  const { peerId } = identity;
+  if (config.cell === undefined) return { peerId, plane: undefined, source };
+  // Loaded for who needs it alone: libp2p takes some 40 MB.
+  const { PeerPlane } = await import('../peers/plane.ts');
+  const plane = await PeerPlane.open({
+    identity,
+    cell: { name: config.cell.name, keyHex: Buffer.from(config.cell.key).toString('hex') },
+    listen: config.peerListen,
+    bootstrap: config.peers,
+    mdns: true,
+    source,
+    keyOf: (request) => keyOf(request, policies()),
+    origin,
+    log,
+    onBytes: (direction, bytes) => metrics.peerBytes[direction].add(bytes),
+    onOutcome: (direction, outcome) => metrics.peerRequests[direction][outcome].add(1),
+    onCorrupt: (peer, reason) => log.error({ peer, reason }, 'a peer gave wrong bytes'),
+  });
+  return { peerId, plane, source };
+}
+
+function keyOf({ map, target }: SupplyRequest, policies: readonly MapPolicy[]): string {
+  const policy = policies.find(({ name }) => name === map);
+  return policy === undefined ? `${map} ${target}` : cacheKey({ target, policy });
+}
+
+/** A disk that cannot be used is no reason not to serve: then this node is somebody new at each start. */
+async function identityIn(dataDir: string, log: Log): Promise<Identity> {
+  const file = join(dataDir, 'identity');
+  try {
+    return await openIdentity(file);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.error({ file, reason }, 'the identity of this node cannot be kept: it has another one until it ends');
+    return passingIdentity();
+  }
+}

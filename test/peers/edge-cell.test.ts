@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type CellNode, metric, ProcessCell } from '../support/cell.ts';
+import { assertPattern, type OriginResource, resourceSeed, startOrigin, type TestOrigin } from '../support/origin.ts';
+import { view } from '../support/viewer.ts';
+
+const segmentLength = 600_000;
+const cacheable = { 'Cache-Control': 'max-age=3600' };
+const routes: Record<string, OriginResource> = {};
+let origin: TestOrigin;
+let cell: ProcessCell;
+
+beforeAll(async () => {
+  origin = await startOrigin(routes);
+  cell = await ProcessCell.start(4, ['--origin', origin.url]);
+});
+
+afterAll(async () => {
+  await cell?.close();
+  await origin?.close();
+});
+
+/** A resource at a path of which that node is the owner. */
+function resource(owner: CellNode, name: string, about: Partial<OriginResource> = {}): string {
+  const path = cell.pathOf(owner, (i) => `/${name}-${i}.m4s`);
+  routes[path] = { length: segmentLength, fields: cacheable, ...about };
+  return path;
+}
+
+function node(index: number): CellNode {
+  const found = cell.nodes[index];
+  if (found === undefined) throw new Error(`no node ${index}`);
+  return found;
+}
+
+const everywhere = (path: string, each = 3) =>
+  Promise.all(cell.nodes.flatMap(({ http }) => Array.from({ length: each }, () => view(http + path))));
+
+describe('a cell of processes', () => {
+  it('fetches a cold segment once from the origin, however many nodes and viewers want it at once', async () => {
+    for (const owner of [node(0), node(3)]) {
+      const path = resource(owner, 'cold');
+      for (const { status, body } of await everywhere(path)) {
+        expect(status).toBe(200);
+        expect(body.length).toBe(segmentLength);
+        assertPattern(body, resourceSeed(path), 0);
+      }
+      expect(origin.count(path)).toBe(1);
+      expect(origin.sent(path)).toBe(segmentLength);
+    }
+  });
+
+  it('does so while the segment is still being made, and streams it on as it comes', async () => {
+    const path = resource(node(1), 'live', {
+      chunked: true,
+      bytesPerSecond: 600_000,
+      etag: false,
+      lastModified: false,
+    });
+    const started = performance.now();
+    const views = await everywhere(path, 2);
+    const tookMs = performance.now() - started;
+    for (const { body, firstByteMs } of views) {
+      expect(body.length).toBe(segmentLength);
+      assertPattern(body, resourceSeed(path), 0);
+      expect(firstByteMs).toBeLessThan(tookMs / 2);
+    }
+    expect(origin.count(path)).toBe(1);
+  });
+
+  it('says that a peer gave it, and counts it', async () => {
+    const path = resource(node(0), 'said');
+    const before = await metric(node(2), 'eddy_peer_body_bytes_total', 'direction="in"');
+    const { headers, body } = await view(node(2).http + path);
+    expect(body.length).toBe(segmentLength);
+    expect(headers['cache-status']).toMatch(/^eddy; fwd=miss;.*detail=peer/);
+    expect(await metric(node(2), 'eddy_peer_body_bytes_total', 'direction="in"')).toBe(before + segmentLength);
+    expect(await metric(node(2), 'eddy_served_body_bytes_total', 'tier="peer"')).toBeGreaterThanOrEqual(segmentLength);
+    expect(await metric(node(2), 'eddy_peers', 'state="up"')).toBe(3);
+    const { headers: again } = await view(node(2).http + path);
+    expect(again['cache-status']).toMatch(/^eddy; hit;.*detail=ram/);
+  });
+
+  it('gives ranges of a file, each byte of it fetched once', async () => {
+    const length = 9_000_000;
+    const path = resource(node(1), 'file', { length });
+    const ranges = [0, 1, 2, 3, 4, 5, 6, 7, 8].map((i) => [i * 1_000_000, i * 1_000_000 + 999_999] as const);
+    await Promise.all(
+      cell.nodes.map(async ({ http }) => {
+        for (const [first, last] of ranges) {
+          const { status, body } = await view(http + path, { headers: { range: `bytes=${first}-${last}` } });
+          expect(status).toBe(206);
+          expect(body.length).toBe(last - first + 1);
+          assertPattern(body, resourceSeed(path), first);
+        }
+      }),
+    );
+    expect(origin.sent(path)).toBeLessThanOrEqual(length * 1.05);
+  });
+
+  it('validates once', async () => {
+    const path = resource(node(0), 'stale', { length: 2_000, fields: { 'Cache-Control': 'max-age=0' } });
+    await view(node(3).http + path);
+    const { status, body } = await view(node(3).http + path, { headers: { 'if-none-match': '"v1"' } });
+    expect([status, body.length]).toEqual([304, 0]);
+    expect(origin.requests.filter((each) => each.path === path).map(({ sent }) => sent)).toEqual([2_000, 0]);
+  });
+
+  it('never gives or asks for what is private', async () => {
+    const secret = resource(node(0), 'private', { length: 1_000, fields: { 'Cache-Control': 'private, max-age=60' } });
+    await view(node(1).http + secret);
+    expect(origin.count(secret)).toBe(2);
+    const ours = resource(node(0), 'authorized', { length: 1_000 });
+    const asked = await metric(node(1), 'eddy_peer_requests_total', 'direction="out"');
+    await view(node(1).http + ours, { headers: { authorization: 'Bearer 1' } });
+    expect(await metric(node(1), 'eddy_peer_requests_total', 'direction="out"')).toBe(asked);
+  });
+
+  it('drains in the middle of it all', async () => {
+    const leaving = await cell.add();
+    await cell.met();
+    const path = cell.pathOf(leaving, (i) => `/leaving-${i}.m4s`);
+    routes[path] = { length: segmentLength, fields: cacheable, bytesPerSecond: 1_200_000 };
+    const viewed = view(node(1).http + path);
+    cell.nodes.splice(cell.nodes.indexOf(leaving), 1);
+    expect(await leaving.stop()).toBe(0);
+    const { body } = await viewed;
+    expect(body.length).toBe(segmentLength);
+    assertPattern(body, resourceSeed(path), 0);
+  });
+});
