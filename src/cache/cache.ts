@@ -191,8 +191,12 @@ export class VideoCache implements Cache {
     const asking = { key, request, ...(missingFrom !== undefined && { missingFrom }) };
     const status: CacheStatus = { hit: false, fwd };
     const name = sharedName(key, request, other);
-    if (name === undefined || this.#unshareable.has(sharedName(key, request)))
-      return this.#conclude(await this.#fetch.fetch(asking, request.signal), { key, request, status });
+    if (name === undefined || this.#unshareable.has(sharedName(key, request))) {
+      if (request.peersForbidden === true)
+        throw new EddyError('only-if-cached', `${request.target} may not be stored`, { side: 'downstream' });
+      const alone = { ...asking, request: { ...request, peersForbidden: true } };
+      return this.#conclude(await this.#fetch.fetch(alone, request.signal), { key, request, status });
+    }
     const { leader, outcome } = await this.#collapse.run(name, request.signal, (signal) =>
       this.#fetch.fetch(asking, signal),
     );

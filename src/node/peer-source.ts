@@ -1,5 +1,6 @@
 import { cacheKey } from '../cache/key.ts';
 import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
+import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../http/precondition.ts';
 import { parseRange, type Span, satisfy } from '../http/range.ts';
@@ -17,7 +18,10 @@ export class CachePeerSource implements PeerSource {
     this.#policies = policies;
   }
 
-  async open({ map, key, target, fields }: PeerRequest, signal: AbortSignal): Promise<PeerAnswer | undefined> {
+  async open(
+    { map, key, target, fields }: PeerRequest,
+    signal: AbortSignal,
+  ): Promise<PeerAnswer | 'denied' | undefined> {
     const policy = this.#policies().find(({ name }) => name === map);
     // A node that is configured otherwise means something else by that key.
     if (this.cache === undefined || policy === undefined || cacheKey({ target, policy }) !== key) return undefined;
@@ -25,13 +29,23 @@ export class CachePeerSource implements PeerSource {
       ...{ method: 'GET', target, scheme: 'http', authority: 'localhost', fields, policy, signal },
       peersForbidden: true,
     };
-    const answer = this.cache.peek(request) ?? (await this.cache.answer(request));
+    const answer = this.cache.peek(request) ?? (await this.#answer(this.cache, request));
+    if (answer === undefined) return 'denied';
     if (answer.kind === 'representation') return answerOf(answer, fields, signal);
-    // For one alone, or an error: the peer hears it from the origin itself.
     void answer.body[Symbol.asyncIterator]()
       .return?.()
       .catch(() => {});
-    return undefined;
+    // An error may have another end elsewhere; anything else is for one alone.
+    return answer.status >= 500 ? undefined : 'denied';
+  }
+
+  async #answer(cache: Pick<Cache, 'answer'>, request: CacheRequest): Promise<Answer | undefined> {
+    try {
+      return await cache.answer(request);
+    } catch (error) {
+      if (error instanceof EddyError && error.code === 'only-if-cached') return undefined;
+      throw error;
+    }
   }
 }
 

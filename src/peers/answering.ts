@@ -77,16 +77,16 @@ export class Answering {
   async #answer(): Promise<ResponseOutcome> {
     const { sendStatus, source } = this.#options;
     const { signal } = this.#controller;
-    let answer: PeerAnswer | undefined;
+    let answer: PeerAnswer | 'denied' | undefined;
     try {
       answer = await source.open(this.#request, signal);
     } catch (error) {
       // What we could not get either is a miss: the peer has its own way to the origin.
       if (signal.aborted) throw error;
     }
-    if (answer === undefined) {
-      sendStatus({ answer: 'miss' });
-      return 'miss';
+    if (answer === undefined || answer === 'denied') {
+      sendStatus({ answer: answer ?? 'miss' });
+      return answer ?? 'miss';
     }
     const iterator = answer.body[Symbol.asyncIterator]();
     try {

@@ -10,6 +10,8 @@ export const creditBytes = 2 * 1024 * 1024;
 /** Credit is given back in steps of this size. */
 const creditStepBytes = 512 * 1024;
 const checkEveryMs = 100;
+/** A check later than this is no check of the peer. */
+const stalledMsMax = 50;
 /** Longest silence between a peer's signs of life while it fetches the head. */
 const silenceMsMax = 700;
 /** Longest wait for a head, and for the next byte, whatever the peer says. */
@@ -27,6 +29,8 @@ export class Exchange implements AsyncIterable<Buffer> {
   readonly status: Promise<StatusName>;
   /** Undefined when the peer has nothing for us. Rejects with PeerError. */
   readonly head: Promise<HeadMessage | undefined>;
+  /** What it said last. */
+  answer: StatusName | undefined;
   /** A signed manifest, if one came. */
   manifest: Buffer | undefined;
   readonly #id: number;
@@ -37,6 +41,7 @@ export class Exchange implements AsyncIterable<Buffer> {
   readonly #startedMs = performance.now();
   readonly #timer: NodeJS.Timeout;
   #heardMs = performance.now();
+  #checkedMs = performance.now();
   #progress: ProgressFloor | undefined;
   #bodyStartMs = 0;
   #queuedBytes = 0;
@@ -61,6 +66,7 @@ export class Exchange implements AsyncIterable<Buffer> {
   onStatus({ answer, head }: StatusMessage): void {
     this.#heardMs = performance.now();
     this.#statusGate.resolve(answer);
+    this.answer = answer;
     if (answer === 'pending') return;
     if (answer !== 'have' || head === undefined) {
       this.#headGate.resolve(undefined);
@@ -173,6 +179,10 @@ export class Exchange implements AsyncIterable<Buffer> {
   }
 
   #check(nowMs: number): void {
+    const stalledMs = nowMs - this.#checkedMs - checkEveryMs;
+    this.#checkedMs = nowMs;
+    // It is we who were held up: what came meanwhile is still to be read.
+    if (stalledMs > stalledMsMax) return this.#excuse(nowMs, stalledMs);
     if (this.#progress === undefined) {
       const silentMs = nowMs - this.#heardMs;
       if (silentMs > silenceMsMax + 4 * (this.#options.member.rttMs ?? 0) || nowMs - this.#startedMs > patienceMsMax)
@@ -181,6 +191,11 @@ export class Exchange implements AsyncIterable<Buffer> {
     }
     if (this.#queuedBytes > creditBytes - creditStepBytes) this.#progress.held(nowMs);
     else if (this.#progress.isLate(nowMs)) this.fail(new PeerError('timeout', `too slow at byte ${this.#position}`));
+  }
+
+  #excuse(nowMs: number, stalledMs: number): void {
+    this.#heardMs += stalledMs;
+    this.#progress?.held(nowMs);
   }
 
   #cancel(): void {

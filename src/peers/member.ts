@@ -1,6 +1,7 @@
 import { Average } from './average.ts';
 import { CircuitBreaker } from './breaker.ts';
 import { PeerDigest } from './digest.ts';
+import { Patience } from './patience.ts';
 
 /** `up`: may be asked. `suspect`: silent or just gone. `down`: gone. `quarantined`: gave wrong bytes. */
 export type MemberState = 'up' | 'suspect' | 'down' | 'quarantined';
@@ -39,6 +40,7 @@ export class Member {
   readonly peerId: string;
   readonly breaker: CircuitBreaker;
   readonly digest = new PeerDigest();
+  readonly patience = new Patience();
   addresses: readonly string[] = [];
   weight = 1;
   bytesIn = 0;

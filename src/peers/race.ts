@@ -3,6 +3,7 @@ import { PeerError } from './failure.ts';
 import type { Link } from './link.ts';
 import type { Member } from './member.ts';
 import type { HeadMessage, StatusName } from './messages.ts';
+import { afterOwnStalls } from './patience.ts';
 
 /** How a request to a peer ended, for counting. */
 export type AskOutcome = StatusName | PeerError['failure'];
@@ -30,6 +31,7 @@ class Attempt {
   head: HeadMessage | undefined;
   /** Resolves to this when there is a head, or will be none. Never rejects. */
   readonly settled: Promise<Attempt>;
+  readonly #askedMs = performance.now();
 
   constructor({ asker, member }: Link, request: Buffer, onOutcome: RaceOptions['onOutcome']) {
     this.exchange = asker.ask(request);
@@ -40,11 +42,12 @@ class Attempt {
   async #settle(onOutcome: RaceOptions['onOutcome']): Promise<Attempt> {
     try {
       const status = await this.exchange.status;
+      this.member.patience.heard(performance.now() - this.#askedMs);
       this.status = status;
       this.head = await this.exchange.head;
       if (this.head !== undefined) return this;
       this.member.breaker.undecided();
-      onOutcome(status === 'pending' ? 'miss' : status, this.member);
+      onOutcome(this.exchange.answer ?? status, this.member);
     } catch (error) {
       const failure = error instanceof PeerError ? error.failure : 'broken';
       this.status = undefined;
@@ -57,10 +60,6 @@ class Attempt {
     return this;
   }
 }
-
-/** A peer that has not said anything by then is hedged by the next; a far one gets more time. */
-const statusMs = 150;
-const roundTrips = 3;
 
 /**
  * Asks peers in turn: the next one when one has nothing, fails, or is silent past its deadline. The first head wins and
@@ -93,6 +92,8 @@ export async function race(links: readonly Link[], request: Buffer, options: Rac
       running.delete(settled);
       const { exchange, head, member, status } = settled;
       if (head !== undefined && status !== undefined) return { exchange, head, member, status };
+      // It asked the origin, or knows: this is for nobody but the one who asks the origin for it.
+      if (exchange.answer === 'denied') return undefined;
       if (!running.has(newest)) newest = next() ?? [...running][0];
     }
     return undefined;
@@ -101,6 +102,7 @@ export async function race(links: readonly Link[], request: Buffer, options: Rac
     for (const { exchange, member, status } of running) {
       if (status === undefined && !signal.aborted) {
         member.breaker.failed();
+        member.patience.missed(member.patience.allowedMs(member.rttMs ?? 0));
         onOutcome('timeout', member);
       }
       exchange.cancel();
@@ -111,11 +113,11 @@ export async function race(links: readonly Link[], request: Buffer, options: Rac
 /** Undefined when the newest attempt is silent past its deadline, which counts only until it said something. */
 async function firstSettled(running: ReadonlySet<Attempt>, newest: Attempt): Promise<Attempt | undefined> {
   const late = Promise.withResolvers<undefined>();
-  const allowedMs = statusMs + roundTrips * (newest.member.rttMs ?? 0);
-  const timer = setTimeout(() => newest.status === undefined && late.resolve(undefined), allowedMs);
+  const allowedMs = newest.member.patience.allowedMs(newest.member.rttMs ?? 0);
+  const stop = afterOwnStalls(allowedMs, () => newest.status === undefined && late.resolve(undefined));
   try {
     return await Promise.race([late.promise, ...[...running].map(({ settled }) => settled)]);
   } finally {
-    clearTimeout(timer);
+    stop();
   }
 }

@@ -29,8 +29,9 @@ export interface PeerAnswer {
 
 /**
  * Where the responder gets answers from: the tiers, a flight, or the configured origins. Never another peer, nor a flight
- * that waits for one: a request between peers is not passed on. Undefined: nothing that may be given to peers.
+ * that waits for one: a request between peers is not passed on. Undefined: nothing. `denied`: nothing that any peer may
+ * give, so that the one who asks goes to the origin at once.
  */
 export interface PeerSource {
-  open(request: PeerRequest, signal: AbortSignal): Promise<PeerAnswer | undefined>;
+  open(request: PeerRequest, signal: AbortSignal): Promise<PeerAnswer | 'denied' | undefined>;
 }

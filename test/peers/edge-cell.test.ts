@@ -108,7 +108,11 @@ describe('a cell of processes', () => {
   it('never gives or asks for what is private', async () => {
     const secret = resource(node(0), 'private', { length: 1_000, fields: { 'Cache-Control': 'private, max-age=60' } });
     await view(node(1).http + secret);
+    // Once to learn it, once for the viewer; after that the cell is left alone.
     expect(origin.count(secret)).toBe(2);
+    await view(node(1).http + secret);
+    await view(node(2).http + secret);
+    expect(origin.count(secret)).toBe(4);
     const ours = resource(node(0), 'authorized', { length: 1_000 });
     const asked = await metric(node(1), 'eddy_peer_requests_total', 'direction="out"');
     await view(node(1).http + ours, { headers: { authorization: 'Bearer 1' } });

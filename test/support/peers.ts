@@ -13,9 +13,10 @@ import { cellKeyHex, keyOf, quietLog } from './peer-options.ts';
 /** A source whose answer a test sets, and that keeps what it was asked. */
 export class ScriptedSource implements PeerSource {
   readonly requests: PeerRequest[] = [];
-  answer: (request: PeerRequest, signal: AbortSignal) => Promise<PeerAnswer | undefined> = async () => undefined;
+  answer: (request: PeerRequest, signal: AbortSignal) => Promise<PeerAnswer | 'denied' | undefined> = async () =>
+    undefined;
 
-  open(request: PeerRequest, signal: AbortSignal): Promise<PeerAnswer | undefined> {
+  open(request: PeerRequest, signal: AbortSignal): Promise<PeerAnswer | 'denied' | undefined> {
     this.requests.push(request);
     return this.answer(request, signal);
   }

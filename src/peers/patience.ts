@@ -1,0 +1,48 @@
+import { Average } from './average.ts';
+
+/** What is allowed a peer of which nothing is known. */
+const leastMs = 150;
+const mostMs = 1_000;
+const share = 0.2;
+const deviations = 4;
+
+/** How long to wait for a peer's first word: what it usually takes and four deviations more, as TCP times its segments. */
+export class Patience {
+  readonly #mean = new Average(share);
+  readonly #deviation = new Average(share);
+
+  heard(tookMs: number): void {
+    this.#deviation.add(Math.abs(tookMs - (this.#mean.value ?? tookMs)));
+    this.#mean.add(tookMs);
+  }
+
+  /** It did not answer in time: perhaps it needs longer now. */
+  missed(allowedMs: number): void {
+    this.heard(allowedMs);
+  }
+
+  /** `rttMs`: what a ping takes. */
+  allowedMs(rttMs: number): number {
+    const usual = (this.#mean.value ?? 0) + deviations * (this.#deviation.value ?? 0);
+    return Math.min(mostMs + 3 * rttMs, Math.max(leastMs + 3 * rttMs, usual));
+  }
+}
+
+/** A timer that fires this late was held up by this very process: what came meanwhile is still to be read. */
+const stalledMs = 15;
+const graceMs = 40;
+const gracesMax = 10;
+
+/** Calls `late` after that time, and not before what had come by then was read. Returns what stops it. */
+export function afterOwnStalls(waitMs: number, late: () => void): () => void {
+  let graces = 0;
+  let dueMs = performance.now() + waitMs;
+  let timer = setTimeout(fire, waitMs);
+  function fire(): void {
+    const stalled = performance.now() - dueMs > stalledMs;
+    if (!stalled || graces++ >= gracesMax) return void setImmediate(late);
+    dueMs = performance.now() + graceMs;
+    timer = setTimeout(fire, graceMs);
+  }
+  return () => clearTimeout(timer);
+}
