@@ -1,5 +1,4 @@
 import { EddyError } from '../errors.ts';
-import type { Fields } from '../fields.ts';
 import { passedAnswer, sharedAnswer, verbatimAnswer } from './answers.ts';
 import { Collapse, unlessAborted } from './collapse.ts';
 import { type ContentOptions, RepresentationContent } from './content.ts';
@@ -10,17 +9,20 @@ import { AgedFields, passedRequestFields } from './forwarded-fields.ts';
 import { headFreshens } from './freshen.ts';
 import { invalidates } from './invalidate.ts';
 import { cacheKey, originTarget } from './key.ts';
+import type { Loan } from './loan.ts';
 import { secure } from './place.ts';
 import { type Purge, purgeKeys } from './purge.ts';
 import { RecentPurges } from './recent-purges.ts';
 import type { Representation } from './representation.ts';
 import { type Outcome, ResponseFetch } from './response-fetch.ts';
 import { judgeBy, mayServeOnError, type Verdict } from './reuse.ts';
+import { select } from './select.ts';
 import type {
   Answer,
   Cache,
   CacheRequest,
   CacheStatus,
+  Content,
   EntryStore,
   MapPolicy,
   Source,
@@ -29,7 +31,7 @@ import type {
   Tier,
 } from './types.ts';
 import { Unshareable } from './unshareable.ts';
-import { selectVariant, varyOf } from './vary.ts';
+import { varyOf } from './vary.ts';
 import { wantedOf, within } from './wanted.ts';
 
 export interface VideoCacheOptions {
@@ -46,6 +48,8 @@ export interface VideoCacheOptions {
   readonly onServed: (source: Source, bytes: number) => void;
   /** Validations that ran behind a viewer's back and failed. */
   readonly onBackgroundError: (error: unknown) => void;
+  /** The stored responses of this key are other ones now, or have other metadata. */
+  readonly onChanged?: (key: string) => void;
 }
 
 type Forwarded = NonNullable<CacheStatus['fwd']>;
@@ -78,7 +82,8 @@ export class VideoCache implements Cache {
   constructor(options: VideoCacheOptions) {
     const tiers = options.disk === undefined ? [options.ram] : [options.ram, options.disk.tier];
     this.#options = options;
-    this.#entries = new Entries({ tiers, store: options.disk?.entries, entriesMax: options.entriesMax });
+    const { entriesMax, onChanged } = options;
+    this.#entries = new Entries({ tiers, store: options.disk?.entries, entriesMax, onChanged });
     this.#filler = new Filler({
       tiers,
       suppliers: options.suppliers,
@@ -126,6 +131,15 @@ export class VideoCache implements Cache {
     for await (const key of purgeKeys(which, { entries: this.#entries, policies: this.#options.policies(), signal }))
       purged += await this.#entries.removeKey(key);
     return purged;
+  }
+
+  /** What another thread needs to give this content by itself from now on; undefined where it is not stored. */
+  loan(content: Content): Loan | undefined {
+    if (!(content instanceof RepresentationContent)) return undefined;
+    const { representation } = content;
+    const { id, key, ungiven } = representation;
+    const variants = this.#entries.peek(key);
+    return variants?.includes(representation) === true ? { id, key, variants, ungiven } : undefined;
   }
 
   /** Undefined: what was found is no longer there, look again. */
@@ -363,16 +377,6 @@ export class VideoCache implements Cache {
     if (outcome === 'broken') this.#entries.remove(representation);
     else this.#entries.update(representation, { ...representation.stored, completeLength: outcome.completeLength });
   }
-}
-
-function select(variants: readonly Representation[], fields: Fields): Representation | undefined {
-  const [first] = variants;
-  if (variants.length < 2) return first?.matches(fields) === true ? first : undefined;
-  const stored = selectVariant(
-    variants.map((each) => each.stored),
-    fields,
-  );
-  return variants.find((each) => each.stored === stored);
 }
 
 /**

@@ -10,6 +10,8 @@ export interface EntriesOptions {
   readonly store: EntryStore | undefined;
   /** Entries kept in memory. */
   readonly entriesMax: number;
+  /** Told of each key whose stored responses are other ones now, or have other metadata. */
+  readonly onChanged?: ((key: string) => void) | undefined;
 }
 
 /** The variants of one key, and whether they were asked for since `#trim` came by. */
@@ -61,6 +63,7 @@ export class Entries {
   /** Puts new metadata in the place of the old: freshened, invalidated, or of known length now. */
   update(representation: Representation, stored: StoredResponse): void {
     representation.stored = stored;
+    this.#options.onChanged?.(representation.key);
     const variants = this.#live.get(representation.key)?.variants;
     if (variants?.includes(representation)) this.#save(representation.key, variants);
   }
@@ -109,6 +112,7 @@ export class Entries {
   #set(key: string, variants: readonly Representation[]): void {
     this.#live.delete(key);
     this.#live.set(key, { variants, used: false });
+    this.#options.onChanged?.(key);
     this.#save(key, variants);
     this.#trim();
   }
@@ -122,6 +126,7 @@ export class Entries {
 
   #delete(key: string): void {
     this.#live.delete(key);
+    this.#options.onChanged?.(key);
     this.#options.store?.delete(key);
   }
 

@@ -182,6 +182,8 @@ export type Answer =
       readonly fields: Fields;
       readonly cacheStatus: CacheStatus;
       readonly content: Content;
+      /** The cache wants to be asked each time: no other thread may give this again by itself, be it fresh. */
+      readonly askAgain?: boolean;
     }
   | {
       readonly kind: 'passed';

@@ -28,6 +28,11 @@ export class Ungiven {
     return this.#ranges.find(({ first, last }) => offset >= first && offset <= last)?.source;
   }
 
+  /** Whether a byte of first .. last is among them. */
+  touches(from: number, to: number): boolean {
+    return this.#ranges.some(({ first, last }) => first <= to && last >= from);
+  }
+
   /** first .. last is given: tells each source how much of it was its own, and returns the rest. */
   give(first: number, last: number, count: (source: Source, bytes: number) => void): number {
     let rest = last - first + 1;

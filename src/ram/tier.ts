@@ -13,6 +13,8 @@ export interface RamTierOptions {
   readonly bytesMax: number;
   /** Told how many bytes of pieces each eviction freed. */
   readonly onEvicted?: (bytes: number) => void;
+  /** Told of each piece that is no longer kept, whatever the reason. */
+  readonly onDropped?: (id: RepresentationId, first: number) => void;
 }
 
 export interface RamTierStats {
@@ -31,11 +33,13 @@ export class RamTier implements Tier {
   readonly #lists = new Map<RepresentationId, PieceList<Piece>>();
   readonly #admission: Admission<Piece> | undefined;
   readonly #onEvicted: ((bytes: number) => void) | undefined;
+  readonly #onDropped: ((id: RepresentationId, first: number) => void) | undefined;
 
-  constructor({ bytesMax, onEvicted }: RamTierOptions) {
+  constructor({ bytesMax, onEvicted, onDropped }: RamTierOptions) {
     if (!Number.isSafeInteger(bytesMax) || bytesMax < 0)
       throw new RangeError(`bytesMax is ${bytesMax}: must be a whole number of bytes, 0 or more`);
     this.#onEvicted = onEvicted;
+    this.#onDropped = onDropped;
     if (bytesMax > 0) this.#admission = new Admission(bytesMax, (piece) => this.#evicted(piece));
   }
 
@@ -66,15 +70,34 @@ export class RamTier implements Tier {
     const replaced = list.add(piece);
     if (replaced === undefined) return;
     if (list.size === 1) this.#lists.set(id, list);
-    for (const each of replaced) admission.delete(each);
+    for (const each of replaced) {
+      admission.delete(each);
+      this.#onDropped?.(id, each.first);
+    }
     admission.add(piece);
+  }
+
+  /**
+   * As `read`, in memory that threads can share: the piece is copied there once, and kept in place of what was held.
+   */
+  share(id: RepresentationId, first: number): Buffer | undefined {
+    const bytes = this.read(id, first);
+    if (bytes === undefined || bytes.buffer instanceof SharedArrayBuffer) return bytes;
+    const shared = Buffer.from(new SharedArrayBuffer(bytes.length));
+    bytes.copy(shared);
+    const piece = this.#lists.get(id)?.get(first);
+    if (piece !== undefined) piece.bytes = shared;
+    return shared;
   }
 
   remove(id: RepresentationId): void {
     const list = this.#lists.get(id);
     if (list === undefined) return;
     this.#lists.delete(id);
-    for (const piece of list) this.#admission?.delete(piece);
+    for (const piece of list) {
+      this.#admission?.delete(piece);
+      this.#onDropped?.(id, piece.first);
+    }
   }
 
   #evicted(piece: Piece): void {
@@ -82,6 +105,7 @@ export class RamTier implements Tier {
     list?.delete(piece);
     if (list?.size === 0) this.#lists.delete(piece.id);
     this.#onEvicted?.(piece.length);
+    this.#onDropped?.(piece.id, piece.first);
   }
 }
 
@@ -89,7 +113,7 @@ class Piece {
   readonly id: RepresentationId;
   readonly first: number;
   readonly length: number;
-  readonly bytes: Buffer;
+  bytes: Buffer;
   readonly cost: number;
   readonly hash: number;
   segment: Segment<Piece> | undefined;

@@ -1,13 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
 import { VideoCache } from '../../src/cache/cache.ts';
-import type { MapPolicy, Source } from '../../src/cache/types.ts';
+import type { Loan } from '../../src/cache/loan.ts';
+import type { Cache, Content, MapPolicy, Source } from '../../src/cache/types.ts';
 import { DiskTier } from '../../src/disk/tier.ts';
 import { startViewers } from '../../src/http/listener.ts';
 import type { OriginMap } from '../../src/origin/origin-map.ts';
 import { OriginSupplier } from '../../src/origin/supplier.ts';
 import { RamTier } from '../../src/ram/tier.ts';
+import { Desk } from '../../src/workers/desk.ts';
+import { Lender } from '../../src/workers/lender.ts';
+import { RelayedCache } from '../../src/workers/relayed-cache.ts';
 
 export const testPolicy: MapPolicy = {
   name: 'default',
@@ -35,11 +40,18 @@ export interface EdgeOptions {
   readonly policy?: Partial<MapPolicy>;
   readonly origin?: Partial<OriginMap>;
   readonly now?: () => number;
+  /** Viewers are served as threads beside the main one serve them, by so many relays; all in this thread though. */
+  readonly relays?: number;
 }
 
 /** A whole node in this process: real sockets, real stores, no command line. */
 export interface Edge {
   readonly url: string;
+  /** One for each relay. */
+  readonly urls: readonly string[];
+  /** Of each relay. */
+  sizes(): readonly RelayedCache['sizes'][];
+  purge(which: Parameters<VideoCache['purge']>[0]): Promise<number>;
   readonly cache: VideoCache;
   readonly served: Record<Source, number>;
   readonly disk: DiskTier | undefined;
@@ -58,33 +70,59 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     maps: [{ name: policy.name, prefix: policy.prefix, upstreams: options.origins, ...options.origin }],
   });
   const served: Record<Source, number> = { ram: 0, disk: 0, peer: 0, origin: 0 };
+  const onServed = (source: Source, bytes: number): void => {
+    served[source] += bytes;
+  };
+  const lender = new Lender({ keysMax: 1000, onShared: () => {} });
+  const ram = new RamTier({ bytesMax: ramBytes, onDropped: lender.dropped });
   const cache = new VideoCache({
-    ram: new RamTier({ bytesMax: ramBytes }),
+    ram,
     disk: disk && { tier: disk, entries: disk },
     suppliers: [supplier],
     policies: () => [policy],
     entriesMax: 100_000,
     now,
-    onServed: (source, bytes) => {
-      served[source] += bytes;
-    },
+    onServed,
     onBackgroundError: () => {},
+    onChanged: lender.changed,
   });
-  const viewers = await startViewers({
-    listen: [{ host: '127.0.0.1', port: 0 }],
-    cache,
-    policies: [policy],
-    limits: { connectionsMax: 4096 },
-    log: quiet,
-    onFinished: () => {},
+  const relays = Array.from({ length: options.relays ?? Number(process.env['EDGE_RELAYS'] ?? 0) }, () => {
+    const { port1, port2 } = new MessageChannel();
+    const relay = new RelayedCache(port1, { now, onServed, onShared: () => {} });
+    const loanOf = (content: Content): Loan | undefined => cache.loan(content);
+    const desk = new Desk(port2, { cache, loanOf, ram, lender, policies: () => [policy] });
+    port1.on('message', (message) => relay.receive(message));
+    port2.on('message', (message) => desk.receive(message));
+    return { relay, close: () => (desk.close(), port1.close()) };
   });
+  const caches: readonly Cache[] = relays.length > 0 ? relays.map(({ relay }) => relay) : [cache];
+  const fronts = await Promise.all(
+    caches.map((each) =>
+      startViewers({
+        listen: [{ host: '127.0.0.1', port: 0 }],
+        cache: each,
+        policies: [policy],
+        limits: { connectionsMax: 4096 },
+        log: quiet,
+        onFinished: () => {},
+      }),
+    ),
+  );
   return {
-    url: viewers.urls[0] ?? '',
+    url: fronts[0]?.urls[0] ?? '',
+    urls: fronts.map(({ urls }) => urls[0] ?? ''),
+    sizes: () => relays.map(({ relay }) => relay.sizes),
+    purge: async (which) => {
+      const purged = await cache.purge(which, AbortSignal.timeout(10_000));
+      await lender.settled();
+      return purged;
+    },
     cache,
     served,
     disk,
     close: async () => {
-      await viewers.close();
+      await Promise.all(fronts.map((each) => each.close()));
+      for (const each of relays) each.close();
       await supplier.close();
       await disk?.close();
       if (options.directory === undefined) await rm(directory, { recursive: true, force: true });

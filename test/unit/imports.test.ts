@@ -18,6 +18,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'all'>> = {
   peers: ['types'],
   live: ['types'],
   sample: [],
+  workers: ['cache'],
   console: [],
   errors: [],
   fields: [],

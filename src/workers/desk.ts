@@ -1,0 +1,86 @@
+import type { Loan } from '../cache/loan.ts';
+import type { Cache, Content, MapPolicy } from '../cache/types.ts';
+import { EddyError } from '../errors.ts';
+import type { Lender, LendingTier } from './lender.ts';
+import type { LoanBook } from './loan-book.ts';
+import type { AskMessage, AskNumber, ToMain, ToThread } from './messages.ts';
+import type { Port } from './port.ts';
+import { Serving } from './serving.ts';
+import { toWire } from './wire-error.ts';
+
+export interface DeskOptions {
+  readonly cache: Cache;
+  /** What may be lent of a content the cache gave. */
+  readonly loanOf: (content: Content) => Loan | undefined;
+  readonly ram: LendingTier;
+  readonly lender: Lender;
+  readonly policies: () => readonly MapPolicy[];
+}
+
+/** Where the main thread serves what one of the other threads cannot answer by itself. */
+export class Desk {
+  readonly #options: DeskOptions;
+  readonly #book: LoanBook;
+  readonly #open = new Map<AskNumber, Serving>();
+
+  constructor(port: Port<ToThread>, options: DeskOptions) {
+    this.#options = options;
+    this.#book = options.lender.open(port);
+  }
+
+  /** Asks that are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  receive(message: ToMain): void {
+    switch (message.kind) {
+      case 'ask':
+        return this.#serve(message);
+      case 'content':
+        return this.#open.get(message.ask)?.content(message);
+      case 'read':
+        return this.#open.get(message.ask)?.read(message);
+      case 'taken':
+        return this.#open.get(message.ask)?.taken(message);
+      case 'stop':
+        return this.#open.get(message.ask)?.stop(message.read);
+      case 'leave':
+        return this.#leave(message.ask);
+      case 'used':
+        return this.#used(message.pieces);
+      case 'synced':
+        return this.#book.synced(message.sync);
+      default:
+        return message satisfies never;
+    }
+  }
+
+  /** The thread has ended: nothing of what it asked for is wanted any more. */
+  close(): void {
+    for (const ask of this.#open.keys()) this.#leave(ask);
+    this.#options.lender.close(this.#book);
+  }
+
+  #serve(message: AskMessage): void {
+    const policy = this.#options.policies().find(({ name }) => name === message.map);
+    if (policy === undefined) {
+      const error = new EddyError('internal', `map ${message.map} is no longer configured`, { side: 'internal' });
+      return this.#book.post({ kind: 'failed', ask: message.ask, error: toWire(error) });
+    }
+    const serving = new Serving(message, { ...this.#options, policy, book: this.#book });
+    this.#open.set(message.ask, serving);
+    void serving.run().then((open) => {
+      if (!open) this.#open.delete(message.ask);
+    });
+  }
+
+  #leave(ask: AskNumber): void {
+    this.#open.get(ask)?.leave();
+    this.#open.delete(ask);
+  }
+
+  #used(pieces: Float64Array): void {
+    for (let i = 0; i + 1 < pieces.length; i += 2) this.#options.ram.read(pieces[i] as number, pieces[i + 1] as number);
+  }
+}

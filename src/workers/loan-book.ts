@@ -1,0 +1,110 @@
+import type { Loan } from '../cache/loan.ts';
+import type { RepresentationId } from '../cache/types.ts';
+import { EddyError } from '../errors.ts';
+import type { LentResponse, ToThread } from './messages.ts';
+import type { Port } from './port.ts';
+
+const settleTimeoutMs = 5_000;
+
+export interface LoanBookOptions {
+  /** Keys lent at a time; the oldest goes first. */
+  readonly keysMax: number;
+  /** Bytes of shared memory that were lent, each time. */
+  readonly onShared: (bytes: number) => void;
+}
+
+/** What one thread was lent. Recalls of one turn travel together, and before anything else that is said after them. */
+export class LoanBook {
+  readonly #port: Port<ToThread>;
+  readonly #options: LoanBookOptions;
+  /** Oldest first. */
+  readonly #keys = new Set<string>();
+  readonly #pieces = new Map<RepresentationId, Set<number>>();
+  readonly #syncs = new Map<number, () => void>();
+  #recalled: { keys: string[]; pieces: number[] } | undefined;
+  #lastSync = 0;
+  #closed = false;
+
+  constructor(port: Port<ToThread>, options: LoanBookOptions) {
+    this.#port = port;
+    this.#options = options;
+  }
+
+  /** Lends all stored responses of the key, unless the thread has them. */
+  lend({ key, variants }: Loan): void {
+    if (this.#keys.has(key)) return;
+    const [oldest] = this.#keys;
+    if (this.#keys.size >= this.#options.keysMax && oldest !== undefined) this.recallKey(oldest);
+    this.#keys.add(key);
+    this.post({ kind: 'lend', key, variants: variants.map(lentResponse) });
+  }
+
+  /** Notes that the thread is given this piece. */
+  lent(id: RepresentationId, first: number, bytes: Buffer): void {
+    const pieces = this.#pieces.get(id) ?? new Set();
+    if (pieces.has(first)) return;
+    this.#pieces.set(id, pieces.add(first));
+    this.#options.onShared(bytes.length);
+  }
+
+  recallKey(key: string): void {
+    if (this.#keys.delete(key)) this.#recalls().keys.push(key);
+  }
+
+  recallPiece(id: RepresentationId, first: number): void {
+    const pieces = this.#pieces.get(id);
+    if (pieces === undefined || !pieces.delete(first)) return;
+    if (pieces.size === 0) this.#pieces.delete(id);
+    this.#recalls().pieces.push(id, first);
+  }
+
+  post(message: ToThread, transfer: readonly ArrayBuffer[] = []): void {
+    if (this.#closed) return;
+    this.#flush();
+    this.#port.postMessage(message, transfer);
+  }
+
+  async settled(): Promise<void> {
+    if (this.#closed) return;
+    const sync = ++this.#lastSync;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const late = () => reject(new EddyError('internal', 'a viewer thread does not answer', { side: 'internal' }));
+    const timer = setTimeout(late, settleTimeoutMs);
+    this.#syncs.set(sync, resolve);
+    this.post({ kind: 'sync', sync });
+    try {
+      await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#syncs.delete(sync);
+    }
+  }
+
+  synced(sync: number): void {
+    this.#syncs.get(sync)?.();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const resolve of this.#syncs.values()) resolve();
+  }
+
+  #recalls(): { keys: string[]; pieces: number[] } {
+    if (this.#recalled === undefined) {
+      this.#recalled = { keys: [], pieces: [] };
+      setImmediate(() => this.#flush());
+    }
+    return this.#recalled;
+  }
+
+  #flush(): void {
+    const recalled = this.#recalled;
+    if (recalled === undefined || this.#closed) return;
+    this.#recalled = undefined;
+    this.#port.postMessage({ kind: 'recall', ...recalled });
+  }
+}
+
+function lentResponse({ target, stored }: Loan['variants'][number]): LentResponse {
+  return { target, stored: { ...stored, fields: stored.fields.raw } };
+}
