@@ -15,7 +15,8 @@ const stalledMsMax = 50;
 /** Longest silence between a peer's signs of life while it fetches the head. */
 const silenceMsMax = 700;
 /** Longest wait for a head, and for the next byte, whatever the peer says. */
-const patienceMsMax = 10_000;
+const headMsMax = 20_000;
+const byteMsMax = 10_000;
 
 export interface ExchangeOptions {
   readonly member: Member;
@@ -175,7 +176,7 @@ export class Exchange implements AsyncIterable<Buffer> {
     const nowMs = performance.now();
     this.#bodyStartMs = nowMs;
     const { bytesPerSecond } = this.#options.member;
-    this.#progress = new ProgressFloor({ nowMs, bytesPerSecond, silenceMsMax: patienceMsMax });
+    this.#progress = new ProgressFloor({ nowMs, bytesPerSecond, silenceMsMax: byteMsMax });
   }
 
   #check(nowMs: number): void {
@@ -185,7 +186,7 @@ export class Exchange implements AsyncIterable<Buffer> {
     if (stalledMs > stalledMsMax) return this.#excuse(nowMs, stalledMs);
     if (this.#progress === undefined) {
       const silentMs = nowMs - this.#heardMs;
-      if (silentMs > silenceMsMax + 4 * (this.#options.member.rttMs ?? 0) || nowMs - this.#startedMs > patienceMsMax)
+      if (silentMs > silenceMsMax + 4 * (this.#options.member.rttMs ?? 0) || nowMs - this.#startedMs > headMsMax)
         this.fail(new PeerError('timeout', `no answer for ${Math.round(silentMs)} ms`));
       return;
     }

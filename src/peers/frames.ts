@@ -16,6 +16,7 @@ export const frameTypes = {
   waiting: 9,
   digest: 10,
   digestChanges: 11,
+  announcement: 12,
   data: 32,
   end: 33,
   fail: 34,

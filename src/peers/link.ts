@@ -12,7 +12,7 @@ export interface LinkOptions {
   readonly connection: Connection;
   readonly control: FramedStream;
   readonly responder: ResponderOptions;
-  /** Gossip and digests. What it throws ends the link. */
+  /** Gossip, digests and announcements. What it throws ends the link. */
   readonly onNews: (frame: Frame) => void;
   readonly onClosed: (error: PeerError) => void;
 }
@@ -137,6 +137,7 @@ export class Link {
       case 'members':
       case 'digest':
       case 'digestChanges':
+      case 'announcement':
         return this.#options.onNews(frame);
       case 'hello':
         throw new PeerError('broken', 'a second hello');

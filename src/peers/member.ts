@@ -1,3 +1,4 @@
+import { AnnouncementRate } from './announcement.ts';
 import { Average } from './average.ts';
 import { CircuitBreaker } from './breaker.ts';
 import { PeerDigest } from './digest.ts';
@@ -41,6 +42,7 @@ export class Member {
   readonly breaker: CircuitBreaker;
   readonly digest = new PeerDigest();
   readonly patience = new Patience();
+  readonly announcements: AnnouncementRate;
   addresses: readonly string[] = [];
   weight = 1;
   bytesIn = 0;
@@ -60,6 +62,7 @@ export class Member {
     this.#options = options;
     this.breaker = new CircuitBreaker(options.nowMs);
     this.stateSinceMs = options.nowMs();
+    this.announcements = new AnnouncementRate(options.nowMs());
   }
 
   get rttMs(): number | undefined {

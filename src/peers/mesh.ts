@@ -1,8 +1,10 @@
-import type { Libp2p, PeerInfo } from '@libp2p/interface';
+import type { Libp2p } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import type { Log } from '../log.ts';
+import { type Announcement, AnnouncementRate, decodeAnnouncement, encodeAnnouncement } from './announcement.ts';
 import { Dials } from './dials.ts';
 import { HeldDigest } from './digest.ts';
+import { Doors } from './doors.ts';
 import { PeerError, reasonOf } from './failure.ts';
 import { FramedStream } from './framed-stream.ts';
 import { encodeFrame, type Frame, payloadOf } from './frames.ts';
@@ -11,7 +13,8 @@ import { type HostOptions, startHost } from './host.ts';
 import { Link } from './link.ts';
 import type { Member, MemberState } from './member.ts';
 import { Members } from './members.ts';
-import { encodeJson, parseMembers } from './messages.ts';
+import { parseMembers } from './messages.ts';
+import { newsFrames } from './news.ts';
 import { bulkProtocol, controlProtocol, type Proven, Reception } from './reception.ts';
 import type { ResponderOptions } from './responder.ts';
 
@@ -22,13 +25,12 @@ export interface MeshOptions extends Omit<HostOptions, 'gate'> {
   readonly bootstrap: readonly string[];
   readonly responder: ResponderOptions;
   readonly log: Log;
+  readonly onAnnounced: ((peerId: string, announcement: Announcement) => void) | undefined;
 }
 
 const tickMs = 250;
 const beatEveryTicks = 4;
 const newsEveryTicks = 60;
-const membersPerFrame = 64;
-const doorsMax = 128;
 const digestChangesBytesMax = 4 * 1024;
 /** Of two that learn of each other at once, one waits so that both do not dial. */
 const politeMs = 600;
@@ -42,8 +44,8 @@ export class Mesh {
   readonly #dials = new Dials(Date.now, Math.random);
   readonly #links = new Map<string, Link>();
   readonly #stopping = new AbortController();
-  /** Where to look for members, and who was last found there. */
-  readonly #doors = new Map<string, string | undefined>();
+  readonly #doors: Doors;
+  readonly #rate = new AnnouncementRate(Date.now());
   #host: Libp2p | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
@@ -51,7 +53,7 @@ export class Mesh {
 
   private constructor(options: MeshOptions) {
     this.#options = options;
-    for (const address of options.bootstrap) this.#doors.set(address, undefined);
+    this.#doors = new Doors(options.peerId, options.bootstrap);
     this.members = new Members({
       selfId: options.peerId,
       selfWeight: options.greeting.weight,
@@ -72,7 +74,10 @@ export class Mesh {
     const host = await startHost({ ...options, gate: mesh.#reception });
     mesh.#host = host;
     await mesh.#reception.open(host);
-    if (options.mdnsTag !== undefined) host.addEventListener('peer:discovery', ({ detail }) => mesh.#onFound(detail));
+    if (options.mdnsTag !== undefined)
+      host.addEventListener('peer:discovery', ({ detail }) =>
+        mesh.#doors.seen(detail.id.toString(), detail.multiaddrs.map(String)),
+      );
     mesh.#timer = setInterval(() => mesh.#tick(), tickMs);
     mesh.#tick();
     return mesh;
@@ -99,6 +104,14 @@ export class Mesh {
     clearInterval(this.#timer);
     for (const link of [...this.#links.values()]) link.close(new PeerError('aborted', 'this node is going away'));
     await this.#host?.stop();
+  }
+
+  /** Tells every member that is linked now. False: too much was said lately, this was not. Throws RangeError. */
+  announce(topic: string, message: Uint8Array): boolean {
+    const frame = encodeFrame('announcement', encodeAnnouncement(topic, message));
+    if (!this.#rate.take(Date.now())) return false;
+    this.#broadcast([frame]);
+    return true;
   }
 
   #tick(): void {
@@ -130,25 +143,15 @@ export class Mesh {
   }
 
   #dialDoors(): void {
-    for (const [address, peerId] of this.#doors) {
-      if (peerId === this.#options.peerId || (peerId !== undefined && this.#links.has(peerId))) continue;
+    for (const address of this.#doors.closed((peerId) => this.#links.has(peerId)))
       this.#dials.attempt(address, async () => {
         try {
-          this.#doors.set(address, await this.#dial([address]));
+          this.#doors.opened(address, await this.#dial([address]));
         } catch (error) {
-          if (reasonOf(error).includes('dial self')) this.#doors.set(address, this.#options.peerId);
+          if (reasonOf(error).includes('dial self')) this.#doors.opened(address, this.#options.peerId);
           throw error;
         }
       });
-    }
-  }
-
-  /** Found on the LAN: to be tried, a member only once it has proven to be one. */
-  #onFound({ id, multiaddrs }: PeerInfo): void {
-    const peerId = id.toString();
-    if (peerId === this.#options.peerId || this.#links.has(peerId)) return;
-    for (const address of multiaddrs.map(String).slice(0, 3))
-      if (this.#doors.size < doorsMax) this.#doors.set(`${address.replace(/\/p2p\/.*$/, '')}/p2p/${peerId}`, peerId);
   }
 
   /** Resolves to the peer id found there, once it is linked. */
@@ -225,17 +228,21 @@ export class Mesh {
   #onNews(member: Member, frame: Frame): void {
     const payload = payloadOf(frame);
     if (frame.name === 'members') for (const news of parseMembers(payload)) this.members.learn(news);
+    else if (frame.name === 'announcement') this.#onAnnouncement(member, payload);
     else if (frame.name === 'digest' ? !member.digest.replace(payload) : !member.digest.change(payload))
       throw new PeerError('broken', 'a malformed digest');
   }
 
+  /** What is more than a member may say is passed over. */
+  #onAnnouncement(member: Member, payload: Buffer): void {
+    const announcement = decodeAnnouncement(payload);
+    if (announcement === undefined) throw new PeerError('broken', 'a malformed announcement');
+    if (member.announcements.take(Date.now())) this.#options.onAnnounced?.(member.peerId, announcement);
+  }
+
   #newsFrames(): Buffer[] {
-    const self = { peerId: this.#options.peerId, weight: this.#options.greeting.weight, addresses: this.addresses };
-    const news = [...(self.addresses.length > 0 ? [self] : []), ...this.members.news()].slice(0, 256);
-    const frames: Buffer[] = [];
-    for (let at = 0; at < news.length; at += membersPerFrame)
-      frames.push(encodeFrame('members', encodeJson(news.slice(at, at + membersPerFrame))));
-    return frames;
+    const { peerId, greeting } = this.#options;
+    return newsFrames({ peerId, weight: greeting.weight, addresses: this.addresses }, this.members.news());
   }
 
   #broadcast(frames: readonly Buffer[]): void {

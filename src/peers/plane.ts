@@ -41,6 +41,8 @@ export interface PeerPlaneOptions {
   readonly onOutcome: (direction: 'in' | 'out', outcome: AskOutcome | ResponseOutcome) => void;
   /** That peer gave wrong bytes: what came from it is to be dropped. */
   readonly onCorrupt: (peerId: string, reason: string) => void;
+  /** A member announced something: at most 16 KiB, and fifty a second of each member. `message` is the receiver's. */
+  readonly onAnnounced?: (peerId: string, topic: string, message: Buffer) => void;
   /** What a peer signed of a representation it fetched; its signature is good. To be given on with the bytes. */
   readonly onManifest?: (manifest: Manifest, encoded: Buffer) => void;
 }
@@ -80,6 +82,7 @@ export class PeerPlane {
       mdnsTag: options.mdns ? cell.tag : undefined,
       greeting: { cell, credential, weight: options.weight ?? 1 },
       log: options.log,
+      onAnnounced: (from, { topic, message }) => options.onAnnounced?.(from, topic, message),
       responder: {
         source: options.source,
         budget,
@@ -117,6 +120,20 @@ export class PeerPlane {
   /** The other members, for `/api/peers`. */
   peers(): PeerReport[] {
     return this.#mesh.members.report();
+  }
+
+  /** Who is responsible for what has that cache key, as this node sees the cell now. */
+  ownerOf(key: string): string {
+    const [owner = this.peerId] = this.#mesh.members.placement().order(groupOf(key, 0));
+    return owner === this.peerId ? 'self' : owner;
+  }
+
+  /**
+   * Tells all members that are linked now; there is no promise that it arrives. Topic: 1 to 64 of letters, digits and
+   * `_ . / -`. Message: at most 16 KiB. False: more than fifty a second, not sent. Throws RangeError out of bounds.
+   */
+  announce(topic: string, message: Uint8Array): boolean {
+    return this.#mesh.announce(topic, message);
   }
 
   /** This node now holds bytes of that window of a representation, or has lost the last of them: tells the neighbours. */

@@ -39,6 +39,44 @@ describe('a cell', () => {
     );
   });
 
+  it('tells an announcement to every member, and no more of them than is in order', async () => {
+    const heard: string[] = [];
+    const onAnnounced = (peerId: string, topic: string, message: Buffer) =>
+      heard.push(`${peerId} ${topic} ${message.toString()}`);
+    const [a] = await cell.of(3, { onAnnounced });
+    if (a === undefined) throw new Error('no nodes');
+    expect(a.plane.announce('live/playlist', Buffer.from('version 7'))).toBe(true);
+    const expected = `${a.plane.peerId} live/playlist version 7`;
+    await vi.waitFor(() => expect(heard).toEqual([expected, expected]));
+    expect(() => a.plane.announce('no topic', Buffer.alloc(0))).toThrow(RangeError);
+    expect(() => a.plane.announce('large', Buffer.alloc(16 * 1024 + 1))).toThrow(RangeError);
+    const sent = Array.from({ length: 300 }, () => a.plane.announce('flood', Buffer.alloc(0)));
+    expect(sent.filter((each) => each).length).toBeLessThan(150);
+  });
+
+  it('agrees on who is responsible for a key', async () => {
+    const nodes = await cell.of(3);
+    for (const key of ['m /a', 'm /b', 'm /c', 'm /d']) {
+      const owners = nodes.map(({ plane }) => {
+        const owner = plane.ownerOf(key);
+        return owner === 'self' ? plane.peerId : owner;
+      });
+      expect(new Set(owners).size).toBe(1);
+      expect(nodes.filter(({ plane }) => plane.ownerOf(key) === 'self')).toHaveLength(1);
+    }
+  });
+
+  it('waits for an owner that says it waits too, far longer than for one that is silent', async () => {
+    const [a, b] = await two();
+    const bytes = Buffer.from('the next version');
+    b.source.answer = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 2_500));
+      return answerOf(bytes);
+    };
+    expect(await bytesOf(await a.plane.supplier.supply(cell.requestFor(1), { signal: never }))).toEqual(bytes);
+    expect(a.outcomes).toEqual(['out pending']);
+  });
+
   it('finds itself on the LAN', async () => {
     // A name of its own, for others on the LAN may run this test too.
     const lan = { mdns: true, bootstrap: [], cell: { name: `lan ${randomUUID()}`, keyHex: cellKeyHex } };
