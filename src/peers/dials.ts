@@ -5,7 +5,7 @@ interface Attempt {
 }
 
 const firstMs = 250;
-const longestMs = 30_000;
+const longestMs = 10_000;
 const runningMax = 8;
 const attemptsMax = 512;
 
@@ -22,7 +22,7 @@ export class Dials {
   }
 
   /** Runs `dial` unless it is too early for `key`. `delayMs`: before the very first attempt. */
-  attempt(key: string, dial: () => Promise<void>, delayMs = 0): void {
+  attempt(key: string, dial: () => Promise<unknown>, delayMs = 0): void {
     const nowMs = this.#nowMs();
     let attempt = this.#attempts.get(key);
     if (attempt === undefined) {
@@ -43,7 +43,7 @@ export class Dials {
     for (const [key, { running }] of this.#attempts) if (!running) return void this.#attempts.delete(key);
   }
 
-  async #run(attempt: Attempt, dial: () => Promise<void>): Promise<void> {
+  async #run(attempt: Attempt, dial: () => Promise<unknown>): Promise<void> {
     attempt.running = true;
     this.#running++;
     try {

@@ -134,11 +134,8 @@ export class Mesh {
     for (const { peerId, addresses, state } of this.members.all()) {
       if (this.#links.has(peerId) || addresses.length === 0 || state === 'quarantined') continue;
       const polite = peerId < this.#options.peerId ? politeMs : 0;
-      this.#dials.attempt(
-        peerId,
-        () => this.#dial(addresses.map((address) => `${address}/p2p/${peerId}`)).then(() => {}),
-        polite,
-      );
+      const where = addresses.map((address) => `${address}/p2p/${peerId}`);
+      this.#dials.attempt(peerId, () => this.#dial(where), polite);
     }
   }
 
