@@ -5,6 +5,13 @@ import type { FramedStream } from './framed-stream.ts';
 import { encodeFrame, payloadOf } from './frames.ts';
 import { encodeJson, type Hello, parseHello } from './messages.ts';
 
+/** It spoke, and not as a member does. */
+export class StrangerError extends PeerError {
+  constructor(message: string) {
+    super('broken', message);
+  }
+}
+
 /** What this node shows of itself. */
 export interface Greeting {
   readonly cell: Cell;
@@ -34,12 +41,12 @@ async function sendHello(stream: FramedStream, { cell, credential, weight }: Gre
 
 async function checkedHello(stream: FramedStream, peerId: string, cell: Cell): Promise<Hello> {
   const frame = await stream.first(helloTimeoutMs);
-  if (frame.name !== 'hello') throw new PeerError('broken', `${frame.name} instead of hello`);
+  if (frame.name !== 'hello') throw new StrangerError(`${frame.name} instead of hello`);
   const hello = parseHello(payloadOf(frame));
-  if (hello.cell !== cell.tag) throw new PeerError('broken', 'a node of another cell');
+  if (hello.cell !== cell.tag) throw new StrangerError('a node of another cell');
   const credential = decodeCredential(Buffer.from(hello.credential, 'base64'), peerId);
-  if (credential === undefined) throw new PeerError('broken', 'a malformed credential');
+  if (credential === undefined) throw new StrangerError('a malformed credential');
   const fault = await credentialFault(cell, credential, { peerId, nowMs: Date.now() });
-  if (fault !== undefined) throw new PeerError('broken', `a credential that does not count: ${fault}`);
+  if (fault !== undefined) throw new StrangerError(`a credential that does not count: ${fault}`);
   return hello;
 }

@@ -1,7 +1,9 @@
 import { Average } from './average.ts';
 
-/** What is allowed a peer of which nothing is known. */
-const leastMs = 150;
+/** Allowed to every peer, beside three round trips. */
+const leastMs = 300;
+/** Allowed to one that has never been asked. */
+const firstMs = 600;
 const mostMs = 1_000;
 const share = 0.2;
 const deviations = 4;
@@ -23,7 +25,8 @@ export class Patience {
 
   /** `rttMs`: what a ping takes. */
   allowedMs(rttMs: number): number {
-    const usual = (this.#mean.value ?? 0) + deviations * (this.#deviation.value ?? 0);
+    const usual =
+      this.#mean.value === undefined ? firstMs : this.#mean.value + deviations * (this.#deviation.value ?? 0);
     return Math.min(mostMs + 3 * rttMs, Math.max(leastMs + 3 * rttMs, usual));
   }
 }

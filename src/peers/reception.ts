@@ -2,7 +2,7 @@ import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import type { Log } from '../log.ts';
 import { PeerError, reasonOf } from './failure.ts';
 import { FramedStream } from './framed-stream.ts';
-import { type Greeting, helloTimeoutMs, welcome } from './handshake.ts';
+import { type Greeting, helloTimeoutMs, StrangerError, welcome } from './handshake.ts';
 import type { HostGate } from './host.ts';
 import type { Link } from './link.ts';
 import type { MemberState } from './member.ts';
@@ -63,7 +63,8 @@ export class Reception implements HostGate {
     if (connection.direction !== 'inbound') return;
     const peerId = connection.remotePeer.toString();
     const timer = setTimeout(() => {
-      if (this.#options.linkOf(peerId) === undefined) this.#refuse(connection, 'no proof of membership');
+      if (this.#options.linkOf(peerId) === undefined)
+        this.#refuse(connection, new PeerError('timeout', 'no proof of membership'));
     }, helloTimeoutMs + graceMs);
     connection.addEventListener('close', () => clearTimeout(timer));
   }
@@ -75,25 +76,26 @@ export class Reception implements HostGate {
       this.clear(connection);
       this.#options.onProven({ hello, control, connection, dialled: false });
     } catch (error) {
-      this.#refuse(connection, reasonOf(error));
+      this.#refuse(connection, error);
     }
   }
 
   #onBulk(stream: Stream, connection: Connection): void {
     const link = this.#options.linkOf(connection.remotePeer.toString());
-    if (link === undefined) return this.#refuse(connection, 'bulk without membership');
+    if (link === undefined) return this.#refuse(connection, new PeerError('broken', 'bulk without membership'));
     if (link.dialled) connection.abort(new PeerError('broken', 'the bulk stream is opened by the other side'));
     else link.attachBulk(stream, connection);
   }
 
-  #refuse(connection: Connection, reason: string): void {
+  #refuse(connection: Connection, error: unknown): void {
+    const reason = reasonOf(error);
     const peerId = connection.remotePeer.toString();
     const state = this.#options.stateOf(peerId);
     connection.abort(new PeerError('broken', reason));
     // Two members that dial each other at once break off one attempt.
     if (state === 'up' || state === 'suspect') return;
     this.#options.log.info({ peer: peerId, reason }, 'refused a peer');
-    this.#refusals.add(peerId, ipOf(connection));
+    this.#refusals.add(peerId, ipOf(connection), error instanceof StrangerError ? 'stranger' : 'silent');
   }
 }
 

@@ -1,25 +1,32 @@
 const rememberMs = 60_000;
+/** After a connection that only went nowhere; twice as long each time. */
+const doubtMs = 1_000;
 const rememberedMax = 2_000;
 /** Refusals from one address within the time that close it, unless a member lives there. */
 const addressRefusalsMax = 16;
 
-/** Remembers for a minute who was refused, so that trying again costs less than the first time. Bounded, oldest out. */
+/**
+ * Remembers who was refused, so that trying again costs less than the first time: a minute for who showed to be no
+ * member, shorter for who showed nothing, as a member under load or in a race of two dials may. Bounded, oldest out.
+ */
 export class Refusals {
   readonly #nowMs: () => number;
-  readonly #peers = new Map<string, number>();
+  readonly #peers = new Map<string, { count: number; untilMs: number }>();
   readonly #addresses = new Map<string, { count: number; untilMs: number }>();
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
   }
 
-  add(peerId: string | undefined, address: string | undefined): void {
-    const untilMs = this.#nowMs() + rememberMs;
-    if (peerId !== undefined) remember(this.#peers, peerId, untilMs);
+  add(peerId: string, address: string | undefined, why: 'stranger' | 'silent'): void {
+    const nowMs = this.#nowMs();
+    const count = (this.#peers.get(peerId)?.count ?? 0) + 1;
+    const pauseMs = why === 'stranger' ? rememberMs : Math.min(rememberMs, doubtMs * 2 ** Math.min(count - 1, 10));
+    remember(this.#peers, peerId, { count, untilMs: nowMs + pauseMs });
     if (address === undefined) return;
     const before = this.#addresses.get(address);
-    const count = before !== undefined && before.untilMs > this.#nowMs() ? before.count + 1 : 1;
-    remember(this.#addresses, address, { count, untilMs });
+    const times = before !== undefined && before.untilMs > nowMs ? before.count + 1 : 1;
+    remember(this.#addresses, address, { count: times, untilMs: nowMs + rememberMs });
   }
 
   /** A member was met there: others behind the same address are not held against it. */
@@ -29,7 +36,7 @@ export class Refusals {
   }
 
   refusesPeer(peerId: string): boolean {
-    return (this.#peers.get(peerId) ?? 0) > this.#nowMs();
+    return (this.#peers.get(peerId)?.untilMs ?? 0) > this.#nowMs();
   }
 
   refusesAddress(address: string): boolean {

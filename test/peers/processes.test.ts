@@ -111,10 +111,12 @@ describe('a peer in another process', () => {
   it('that freezes is passed over within its deadline, and comes back', async () => {
     const nodes = await pair();
     const { here, there } = nodes;
+    // What it usually takes decides; of a peer never asked nothing is known.
+    await bytesOf(await here.plane.supplier.supply(get(targetOf(nodes, '/known')), { signal: never }));
     there.process.kill('SIGSTOP');
     const startMs = performance.now();
     expect(await here.plane.supplier.supply(get(targetOf(nodes, '/frozen')), { signal: never })).toBeUndefined();
-    expect(performance.now() - startMs).toBeLessThan(600);
+    expect(performance.now() - startMs).toBeLessThan(2_000);
     await vi.waitFor(() => expect(here.plane.peers()).toMatchObject([{ state: 'suspect' }]), { timeout: 5_000 });
     there.process.kill('SIGCONT');
     await vi.waitFor(() => expect(here.plane.peers()).toMatchObject([{ state: 'up' }]), { timeout: 5_000 });

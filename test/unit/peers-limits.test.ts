@@ -190,17 +190,27 @@ describe('members', () => {
 describe('refusals', () => {
   it('close a peer id at once and an address after many, for a minute', () => {
     const refusals = new Refusals(clock);
-    for (let i = 0; i < 15; i++) refusals.add(`peer-${i}`, '10.0.0.1');
+    for (let i = 0; i < 15; i++) refusals.add(`peer-${i}`, '10.0.0.1', 'stranger');
     expect(refusals.refusesPeer('peer-3')).toBe(true);
     expect(refusals.refusesPeer('peer-99')).toBe(false);
     expect(refusals.refusesAddress('10.0.0.1')).toBe(false);
-    refusals.add('peer-15', '10.0.0.1');
+    refusals.add('peer-15', '10.0.0.1', 'stranger');
     expect(refusals.refusesAddress('10.0.0.1')).toBe(true);
     refusals.clear('peer-3', '10.0.0.1');
     expect(refusals.refusesAddress('10.0.0.1')).toBe(false);
     expect(refusals.refusesPeer('peer-3')).toBe(false);
     nowMs += 60_001;
     expect(refusals.refusesPeer('peer-4')).toBe(false);
+  });
+
+  it('lets in soon who only fell silent: a member under load does', () => {
+    const refusals = new Refusals(clock);
+    for (const pauseMs of [1_000, 2_000, 4_000]) {
+      refusals.add('peer', '10.0.0.1', 'silent');
+      expect(refusals.refusesPeer('peer')).toBe(true);
+      nowMs += pauseMs;
+      expect(refusals.refusesPeer('peer')).toBe(false);
+    }
   });
 });
 
