@@ -85,7 +85,8 @@ async function openShaka({ url, video, onError, onResponse }) {
 
 const standstillMs = 1_500;
 
-function watchPlayback(video) {
+/** Sees the beginning, stalls and frames of a video element. */
+export function watchPlayback(video) {
   const stalls = [];
   let begun;
   let [lastTime, movedAt] = [0, 0];
@@ -132,9 +133,10 @@ function watchPlayback(video) {
   };
 }
 
-const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+export const delay = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function library(src) {
+/** Loads a script of the page's server. */
+export function library(src) {
   return new Promise((resolve, reject) => {
     const script = document.createElement('script');
     script.src = src;

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { fileURLToPath } from 'node:url';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 
 export type PlayerName = 'hls.js' | 'dash.js' | 'shaka';
 
@@ -24,9 +24,26 @@ export interface PlayReport {
   readonly height: number;
 }
 
+/** What one page saw of one live play; see test/player/live-player.js. */
+export interface LivePlayReport extends Omit<PlayReport, 'responses'> {
+  /** Errors that the player got over. */
+  readonly warnings: readonly string[];
+  /** How far the picture, and the end of the buffer, were behind the real time; a sample each 200 ms. */
+  readonly latencyMs: readonly number[];
+  readonly bufferLagMs: readonly number[];
+  /** Fragments that came. */
+  readonly responses: number;
+}
+
 export interface PlayerPages {
   /** Plays in a page and a browser cache of its own. */
   play(player: PlayerName, url: string, options: { readonly playMs: number }): Promise<PlayReport>;
+  /** Plays a live stream; samples are taken once `settleMs` after the start have passed. */
+  playLive(
+    player: PlayerName,
+    url: string,
+    options: { readonly playMs: number; readonly settleMs: number },
+  ): Promise<LivePlayReport>;
   close(): Promise<void>;
 }
 
@@ -48,17 +65,21 @@ export async function openPlayerPages(browser: Browser): Promise<PlayerPages> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
+  const inPage = async <T>(path: string, work: (page: Page) => Promise<T>): Promise<T> => {
+    const context = await browser.newContext();
+    try {
+      const page = await context.newPage();
+      await page.goto(`http://127.0.0.1:${port}${path}`);
+      return await work(page);
+    } finally {
+      await context.close();
+    }
+  };
   return {
-    async play(player, url, { playMs }) {
-      const context = await browser.newContext();
-      try {
-        const page = await context.newPage();
-        await page.goto(`http://127.0.0.1:${port}/player.html`);
-        return await page.evaluate(playInPage, { player, url, playMs, startMsMax });
-      } finally {
-        await context.close();
-      }
-    },
+    play: (player, url, { playMs }) =>
+      inPage('/player.html', (page) => page.evaluate(playInPage, { player, url, playMs, startMsMax })),
+    playLive: (player, url, options) =>
+      inPage('/live-player.html', (page) => page.evaluate(playLiveInPage, { player, url, startMsMax, ...options })),
     async close() {
       server.closeAllConnections();
       server.close();
@@ -72,6 +93,11 @@ function playInPage(options: object): Promise<PlayReport> {
   return (globalThis as unknown as { play(options: object): Promise<PlayReport> }).play(options);
 }
 
+/** Runs in the page. */
+function playLiveInPage(options: object): Promise<LivePlayReport> {
+  return (globalThis as unknown as { playLive(options: object): Promise<LivePlayReport> }).playLive(options);
+}
+
 function playerFiles(): ReadonlyMap<string, string> {
   const require = createRequire(import.meta.url);
   const here = (name: string) => fileURLToPath(new URL(`../player/${name}`, import.meta.url));
@@ -79,6 +105,8 @@ function playerFiles(): ReadonlyMap<string, string> {
   return new Map([
     ['/player.html', here('player.html')],
     ['/player.js', here('player.js')],
+    ['/live-player.html', here('live-player.html')],
+    ['/live-player.js', here('live-player.js')],
     ['/libraries/hls.min.js', join(require.resolve('hls.js/package.json'), '..', 'dist', 'hls.min.js')],
     ['/libraries/dash.all.min.js', join(require.resolve('dashjs'), '..', 'dash.all.min.js')],
     ...['shaka-player.compiled.js', 'shaka-player.transmuxer-worker.js'].map(

@@ -21,7 +21,7 @@ export function liveMpd(
     `minimumUpdatePeriod="${seconds(grid.segmentMs)}"`,
     `minBufferTime="${seconds(low ? grid.partMs : grid.segmentMs)}"`,
     `timeShiftBufferDepth="${seconds(grid.windowSegments * grid.segmentMs)}"`,
-    `suggestedPresentationDelay="${seconds(low ? 3 * grid.partMs : 2 * grid.segmentMs)}"`,
+    `suggestedPresentationDelay="${seconds(low ? 3 * grid.partMs : 3 * grid.segmentMs)}"`,
   ];
   const lines = ['<?xml version="1.0" encoding="utf-8"?>', `<MPD ${attributes.join(' ')}>`];
   if (low)
@@ -75,7 +75,9 @@ function template(form: DashForm, { rendition, nowMs }: { rendition: Rendition; 
   const duration = `duration="${(grid.segmentMs * track.timescale) / 1000}" startNumber="0"`;
   if (form === 'number') return [`<SegmentTemplate ${common} ${duration} media="$RepresentationID$/$Number$.m4s"/>`];
   if (form === 'low-latency') {
-    const early = `availabilityTimeOffset="${((grid.segmentMs - grid.partMs) / 1000).toFixed(1)}" availabilityTimeComplete="false"`;
+    // A segment can be asked for once its first part has ended, which audio does up to a frame later than the grid says.
+    const offset = (grid.segmentMs - grid.partMs - 50) / 1000;
+    const early = `availabilityTimeOffset="${offset}" availabilityTimeComplete="false"`;
     return [`<SegmentTemplate ${common} ${duration} ${early} media="${name}/chunked-$Number$.m4s"/>`];
   }
   const last = complete(rendition, nowMs) - 1;

@@ -56,7 +56,7 @@ export function targetSeconds(rendition: Rendition): number {
 
 /** Section 4.4.3.8: the skip boundary is six target durations, the least that is allowed. */
 function serverControl(rendition: Rendition): string {
-  const hold = (3 * partTargetSeconds).toFixed(2);
+  const hold = (4 * partTargetSeconds).toFixed(2);
   return `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=${skipSeconds(rendition).toFixed(1)},PART-HOLD-BACK=${hold}`;
 }
 
