@@ -1,9 +1,10 @@
 #!/usr/bin/env node
-import type { Config } from './config.ts';
 import { helpText } from './config/help.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
 import { machine } from './config/machine.ts';
+import type { Config } from './config.ts';
 import { type OpenLog, openLog } from './log.ts';
+import { tuneProcessMemory } from './node/process-memory.ts';
 import { type RunningNode, startNode } from './node.ts';
 import { isLatePeerError } from './node/late-errors.ts';
 import { version } from './version.ts';
@@ -25,6 +26,7 @@ else {
 
 /** Runs a node until a signal ends it. */
 async function run(config: Config): Promise<void> {
+  tuneProcessMemory();
   const output = openLog({ level: config.logLevel, pretty: process.stdout.isTTY === true });
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {

@@ -67,7 +67,8 @@ export class RepresentationContent implements Content {
     const gathered = this.#gathered;
     const known = gathered?.first === first && gathered.last === last;
     const buffers = known ? gathered.buffers : this.#fromRam(first, last);
-    if (buffers !== undefined) this.#given('ram', first, last);
+    if (buffers === undefined) return this.#fromTiers(first, last);
+    this.#given('ram', first, last);
     return buffers;
   }
 
@@ -112,6 +113,27 @@ export class RepresentationContent implements Content {
       offset += slice.length;
     }
     return buffers;
+  }
+
+  /** From any tier that gives what it has without waiting. */
+  #fromTiers(first: number, last: number): Buffer[] | undefined {
+    const { filler, ram } = this.#options;
+    const { id } = this.#representation;
+    const found: { readonly tier: Tier; readonly first: number; readonly bytes: Buffer }[] = [];
+    for (let offset = first; offset <= last; ) {
+      const place = filler.locate(this.#representation, offset);
+      if (place.kind !== 'tier') return undefined;
+      const { tier, span } = place;
+      // A read that has begun is joined by the reader that comes next.
+      const piece = tier.read(id, span.first);
+      if (!Buffer.isBuffer(piece)) return undefined;
+      if (tier !== ram) ram.put(id, span.first, piece);
+      const bytes = piece.subarray(offset - span.first, last + 1 - span.first);
+      found.push({ tier, first: offset, bytes });
+      offset += bytes.length;
+    }
+    for (const each of found) this.#given(each.tier.name, each.first, each.first + each.bytes.length - 1);
+    return found.map(({ bytes }) => bytes);
   }
 
   #finished(reader: Reader): boolean {

@@ -2,9 +2,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RepresentationId } from '../cache/types.ts';
 import { type CrashMarks, generationSlot } from './crash-marks.ts';
-import { closeLevel, type Level, levelDeadlineMs, withDeadline } from './level.ts';
 import type { GenerationState } from './index-records.ts';
-import { decodePiece, encodePiece, pieceHeaderBytes, type PieceName } from './piece-record.ts';
+import { closeLevel, type Level, levelDeadlineMs, withDeadline } from './level.ts';
+import { PieceReads } from './piece-reads.ts';
+import { decodePiece, encodePiece, type PieceName, pieceHeaderBytes } from './piece-record.ts';
 import { dropDirectory } from './recovery.ts';
 
 /** What LevelDB adds to a record: key, lengths, its share of the block index. */
@@ -40,9 +41,8 @@ export class Generation {
   readonly #level: Level;
   readonly #marks: CrashMarks;
   readonly #slot: number;
-  /** Reads of each piece since it was written, by sequence number, up to 255. */
-  #hits: Uint8Array;
   #users = 0;
+  readonly reads: PieceReads;
   /** Nothing is left in the write buffer. */
   isFlushed: boolean;
   bytes: number;
@@ -60,7 +60,7 @@ export class Generation {
     this.sequence = options.state.sequence;
     this.pieces = options.state.pieces;
     this.isFlushed = true;
-    this.#hits = new Uint8Array(Math.max(1024, Math.min(this.sequence, 2 ** 20)));
+    this.reads = new PieceReads(Math.min(this.sequence, 2 ** 20));
   }
 
   /** Writes pieces in one batch; returns their sequence numbers. `scratch` is used until then. */
@@ -94,19 +94,15 @@ export class Generation {
     return record === undefined ? undefined : decodePiece(record, expected);
   }
 
-  countHit(sequence: number): void {
-    if (sequence >= this.#hits.length) {
-      if (sequence >= this.sequence) return;
-      const larger = new Uint8Array(Math.max(2 * this.#hits.length, sequence + 1));
-      larger.set(this.#hits);
-      this.#hits = larger;
+  /** As `read`, in this thread, which waits for the device if it must. Throws when reading fails. */
+  readNow(sequence: number, expected: PieceName): Buffer | undefined {
+    if (this.#users++ === 0) this.#marks.enter(this.#slot);
+    try {
+      const record = this.#level.getSync(sequenceKey(sequence), { fillCache: false });
+      return record === undefined ? undefined : decodePiece(record, expected);
+    } finally {
+      if (--this.#users === 0) this.#marks.leave(this.#slot);
     }
-    const hits = this.#hits[sequence] ?? 0;
-    if (hits < 255) this.#hits[sequence] = hits + 1;
-  }
-
-  hits(sequence: number): number {
-    return this.#hits[sequence] ?? 0;
   }
 
   /** Never reuses a sequence number, even when the index lost the last ones. */

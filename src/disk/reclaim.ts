@@ -70,7 +70,7 @@ async function keep(
   const { piece, generation, room } = what;
   const { active } = generations;
   const bytes = storedBytes(piece.length);
-  if (generation === active || generation.hits(piece.sequence) < settings.reappendHits) return false;
+  if (generation === active || generation.reads.hits(piece.sequence) < settings.reappendHits) return false;
   if (bytes > room || active.bytes + bytes > settings.generationBytes) return false;
   const found = await generation.read(piece.sequence, piece).catch(() => undefined);
   if (found === undefined) return false;

@@ -1,8 +1,9 @@
 import { type PieceSpan, pieceBytes, type RepresentationId, type Tier } from '../cache/types.ts';
 import type { Generation } from './generation.ts';
 import type { Health } from './health.ts';
-import type { PiecePlace } from './index-records.ts';
 import { reasonOf, troubleOf, withDeadline } from './level.ts';
+import { PageCacheTrust } from './page-cache.ts';
+import type { IndexedPiece } from './piece-index.ts';
 import { pendingPlace } from './spans.ts';
 import type { StoreParts } from './store-parts.ts';
 import type { Writer } from './writer.ts';
@@ -21,6 +22,7 @@ export class StoredPieces implements Tier {
   readonly #health: Health;
   /** By place; everybody who asks for a piece that is being read gets the same bytes. */
   readonly #reads = new Map<string, Promise<Buffer | undefined>>();
+  readonly #pageCache = new PageCacheTrust();
   #failuresInRow = 0;
 
   constructor(parts: StoreParts, writer: Writer, health: Health) {
@@ -42,12 +44,16 @@ export class StoredPieces implements Tier {
       this.#parts.open.drop(id, first, span);
       return undefined;
     }
-    generation.countHit(span.sequence);
+    generation.reads.count(span.sequence);
+    const nowMs = performance.now();
+    const piece = { id, first, ...span };
+    if (generation.reads.isResident(span.sequence, nowMs) && this.#pageCache.holds(nowMs))
+      return this.#readNow(generation, piece, nowMs);
     const place = `${span.generation}/${span.sequence}`;
     const underWay = this.#reads.get(place);
     if (underWay !== undefined) return underWay;
     if (this.#reads.size >= readsMax) return undefined;
-    const read = this.#read(generation, { id, first, ...span }).finally(() => this.#reads.delete(place));
+    const read = this.#read(generation, piece).finally(() => this.#reads.delete(place));
     this.#reads.set(place, read);
     return read;
   }
@@ -76,16 +82,13 @@ export class StoredPieces implements Tier {
     this.#writer.wake();
   }
 
-  async #read(
-    generation: Generation,
-    piece: { id: number; first: number; length: number } & PiecePlace,
-  ): Promise<Buffer | undefined> {
-    const { settings } = this.#parts;
+  /** What is in memory already is read at once. */
+  #readNow(generation: Generation, piece: IndexedPiece, startedMs: number): Buffer | undefined {
     try {
-      const what = `reading from ${generation.directory}`;
-      const bytes = await withDeadline(generation.read(piece.sequence, piece), settings.readTimeoutMs, what);
-      this.#failuresInRow = 0;
-      if (bytes === undefined) this.#dropCorrupt(piece);
+      const bytes = generation.readNow(piece.sequence, piece);
+      this.#onRead(generation, piece, bytes);
+      const nowMs = performance.now();
+      this.#pageCache.took(nowMs - startedMs, nowMs);
       return bytes;
     } catch (error) {
       this.#onReadFailure(piece, error);
@@ -93,7 +96,26 @@ export class StoredPieces implements Tier {
     }
   }
 
-  #dropCorrupt(piece: { id: number; first: number } & PiecePlace): void {
+  async #read(generation: Generation, piece: IndexedPiece): Promise<Buffer | undefined> {
+    const { settings } = this.#parts;
+    try {
+      const what = `reading from ${generation.directory}`;
+      const bytes = await withDeadline(generation.read(piece.sequence, piece), settings.readTimeoutMs, what);
+      this.#onRead(generation, piece, bytes);
+      return bytes;
+    } catch (error) {
+      this.#onReadFailure(piece, error);
+      return undefined;
+    }
+  }
+
+  #onRead(generation: Generation, piece: IndexedPiece, bytes: Buffer | undefined): void {
+    this.#failuresInRow = 0;
+    if (bytes === undefined) this.#dropCorrupt(piece);
+    else generation.reads.done(piece.sequence, performance.now());
+  }
+
+  #dropCorrupt(piece: IndexedPiece): void {
     const { open, counts, settings, generations } = this.#parts;
     open.drop(piece.id, piece.first, piece);
     // The generation left while the piece was read: gone, not corrupt.
@@ -103,7 +125,7 @@ export class StoredPieces implements Tier {
     settings.log.warn({ id, first, generation }, 'a piece on disk did not pass verification; it is dropped');
   }
 
-  #onReadFailure(piece: { id: number; first: number } & PiecePlace, error: unknown): void {
+  #onReadFailure(piece: IndexedPiece, error: unknown): void {
     const { open, counts, generations, settings } = this.#parts;
     open.drop(piece.id, piece.first, piece);
     const trouble = troubleOf(error);

@@ -33,8 +33,21 @@ describe('piece records', () => {
   it('are laid out as documented', () => {
     const target = Buffer.alloc(pieceHeaderBytes + 3);
     encodePiece({ id: 0x1_0000_0002, first: 5, bytes: Buffer.from('abc') }, target, 0);
-    const header = 'ed010000 00000003 0000000100000002 0000000000000005 a015d558';
+    const header = 'ed020000 00000003 a0f9d38cef8079d6504238b71adb05a1 0000000100000002 0000000000000005';
     expect(target.toString('hex')).toBe(`${header.replaceAll(' ', '')}616263`);
+  });
+
+  it('of format 1 are read, and checked', () => {
+    const header = 'ed010000 00000003 0000000100000002 0000000000000005 a015d558';
+    const old = Buffer.from(`${header.replaceAll(' ', '')}616263`, 'hex');
+    const name = { id: 0x1_0000_0002, first: 5, length: 3 };
+    expect(decodePiece(old, name)).toEqual(Buffer.from('abc'));
+    expect(decodePiece(old, { ...name, first: 6 })).toBeUndefined();
+    for (let i = 0; i < old.length; i++) {
+      const damaged = Buffer.from(old);
+      damaged[i] = (damaged[i] ?? 0) ^ 1;
+      expect(decodePiece(damaged, name), `byte ${i}`).toBeUndefined();
+    }
   });
 
   it('give the bytes of exactly the piece that was asked for', () => {
