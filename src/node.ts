@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { VideoCache } from './cache/cache.ts';
+import { cacheKey } from './cache/key.ts';
 import type { Config } from './config.ts';
 import { type MapConfig, mapWithDefaults, policyOf } from './config/maps.ts';
 import { DiskTier } from './disk/tier.ts';
@@ -7,6 +8,7 @@ import { EddyError } from './errors.ts';
 import { AccessLines } from './http/access-line.ts';
 import { startAdmin } from './http/admin.ts';
 import { startViewers, type Viewers } from './http/listener.ts';
+import { LiveCache } from './live/live-cache.ts';
 import type { Log, ProcessLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openPeers } from './node/peers.ts';
@@ -48,6 +50,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
   const disk = await openDisk(config, { log, metrics });
   const origin = new ReplaceableOrigin(maps, { log, metrics });
   let policies = maps.map(policyOf);
+  let liveMaps = maps;
   const accessLines = new AccessLines();
   const peers = await openPeers(config, { log, metrics, policies: () => policies, origin });
   const cache = new VideoCache({
@@ -59,6 +62,13 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     now: Date.now,
     onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
     onBackgroundError: (error) => log.warn({ reason: String(error) }, 'a validation in the background failed'),
+  });
+  const live = new LiveCache({
+    inner: cache,
+    keyOf: cacheKey,
+    maps: () => liveMaps,
+    onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
+    log,
   });
 
   peers.source.cache = cache;
@@ -77,7 +87,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     listen: config.listen,
     tlsListen: config.https,
     ...(config.tls && { tls: config.tls }),
-    cache,
+    cache: live,
     policies,
     limits: config.limits,
     log,
@@ -93,9 +103,9 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     metrics,
     status,
     peers: () => ({ peers: peers.plane?.peers() ?? [] }),
-    streams: () => ({ streams: [] }),
+    streams: () => ({ streams: live.streams() }),
     readiness,
-    purge: (which, signal) => cache.purge(which, signal),
+    purge: (which, signal) => live.purge(which, signal),
     log,
   });
   metrics.readings = () => ({
@@ -119,6 +129,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     drain: async () => {
       state = 'draining';
       viewers.stopAccepting();
+      live.close();
       await viewers.drain(config.limits.drainMs);
       await viewers.close();
       await peers.plane?.close();
@@ -128,6 +139,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     reload: async (next) => {
       const nextMaps = sample === undefined ? next.maps : maps;
       policies = nextMaps.map(policyOf);
+      liveMaps = nextMaps;
       origin.replace(nextMaps);
       viewers.replacePolicies(policies);
       log.setLevel(next.logLevel);

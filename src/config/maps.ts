@@ -49,6 +49,26 @@ const timeoutsSchema = z
 const nameError = 'a name of letters, digits, dots, hyphens and underscores, at most 64 characters';
 const prefixError = 'a path that starts with /, without query, fragment, spaces and dot segments, such as /vod';
 
+const liveSchema = z
+  .strictObject({
+    mirror: flag()
+      .default(true)
+      .describe(
+        'Follow live playlists: ask the origin once for each version, whoever watches, and give all viewers the newest.',
+      ),
+    follow: z
+      .array(line('the target of a playlist, such as /live/main.m3u8', 4_096), { error: 'a list of targets' })
+      .max(64, { error: 'at most 64 targets' })
+      .default([])
+      .describe('Playlists that are followed from the start, and when nobody watches.'),
+    offerBlockingReload: flag()
+      .default(false)
+      .describe(
+        'Let players wait for the next version of an HLS playlist where the origin itself does not offer that.',
+      ),
+  })
+  .describe('The live mirror: HLS and DASH.');
+
 /** One entry of `maps`. */
 export const mapSchema = z
   .strictObject({
@@ -93,6 +113,7 @@ export const mapSchema = z
       .default('Eddy-Cache-Control')
       .describe('Targeted field (RFC 9213) that goes before CDN-Cache-Control and Cache-Control.'),
     lifetimes: lifetimesSchema.prefault({}),
+    live: liveSchema.prefault({}),
     requestDirectives: flag()
       .default(true)
       .describe(

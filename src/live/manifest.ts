@@ -22,6 +22,10 @@ export interface Manifest {
   readonly live: boolean;
   /** Seconds between two versions when all is well: target duration, part target, or `minimumUpdatePeriod`. */
   readonly updateSeconds: number;
+  /** HLS: the target duration. DASH: the longest segment, where known. */
+  readonly targetSeconds?: number | undefined;
+  /** HLS: the origin holds requests for versions to come (RFC 8216bis section 6.2.5.2). */
+  readonly canBlockReload?: boolean;
   /** Equal for two versions that say the same of the media. */
   readonly version: string;
   /** Seconds of media in the window, where known. */

@@ -9,6 +9,10 @@ import { DiskTier } from '../../src/disk/tier.ts';
 import { startViewers } from '../../src/http/listener.ts';
 import type { OriginMap } from '../../src/origin/origin-map.ts';
 import { OriginSupplier } from '../../src/origin/supplier.ts';
+import { cacheKey } from '../../src/cache/key.ts';
+import { LiveCache } from '../../src/live/live-cache.ts';
+import type { Clock } from '../../src/live/clock.ts';
+import { type LiveSettings, liveDefaults } from '../../src/live/mapped-urls.ts';
 import { RamTier } from '../../src/ram/tier.ts';
 import { Desk } from '../../src/workers/desk.ts';
 import { Lender } from '../../src/workers/lender.ts';
@@ -42,6 +46,9 @@ export interface EdgeOptions {
   readonly now?: () => number;
   /** Viewers are served as threads beside the main one serve them, by so many relays; all in this thread though. */
   readonly relays?: number;
+  readonly live?: Partial<LiveSettings>;
+  /** Time of the live mirror. Default: the real one. */
+  readonly liveClock?: Clock;
 }
 
 /** A whole node in this process: real sockets, real stores, no command line. */
@@ -53,6 +60,7 @@ export interface Edge {
   sizes(): readonly RelayedCache['sizes'][];
   purge(which: Parameters<VideoCache['purge']>[0]): Promise<number>;
   readonly cache: VideoCache;
+  readonly live: LiveCache;
   readonly served: Record<Source, number>;
   readonly disk: DiskTier | undefined;
   close(): Promise<void>;
@@ -86,16 +94,25 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     onBackgroundError: () => {},
     onChanged: lender.changed,
   });
+  const map = { name: policy.name, prefix: policy.prefix, origins: options.origins };
+  const live = new LiveCache({
+    inner: cache,
+    keyOf: cacheKey,
+    maps: () => [{ ...map, live: { ...liveDefaults, ...options.live } }],
+    onServed,
+    log: quiet,
+    ...(options.liveClock && { clock: options.liveClock }),
+  });
   const relays = Array.from({ length: options.relays ?? Number(process.env['EDGE_RELAYS'] ?? 0) }, () => {
     const { port1, port2 } = new MessageChannel();
     const relay = new RelayedCache(port1, { now, onServed, onShared: () => {} });
     const loanOf = (content: Content): Loan | undefined => cache.loan(content);
-    const desk = new Desk(port2, { cache, loanOf, ram, lender, policies: () => [policy] });
+    const desk = new Desk(port2, { cache: live, loanOf, ram, lender, policies: () => [policy] });
     port1.on('message', (message) => relay.receive(message));
     port2.on('message', (message) => desk.receive(message));
     return { relay, close: () => (desk.close(), port1.close()) };
   });
-  const caches: readonly Cache[] = relays.length > 0 ? relays.map(({ relay }) => relay) : [cache];
+  const caches: readonly Cache[] = relays.length > 0 ? relays.map(({ relay }) => relay) : [live];
   const fronts = await Promise.all(
     caches.map((each) =>
       startViewers({
@@ -113,14 +130,16 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     urls: fronts.map(({ urls }) => urls[0] ?? ''),
     sizes: () => relays.map(({ relay }) => relay.sizes),
     purge: async (which) => {
-      const purged = await cache.purge(which, AbortSignal.timeout(10_000));
+      const purged = await live.purge(which, AbortSignal.timeout(10_000));
       await lender.settled();
       return purged;
     },
     cache,
+    live,
     served,
     disk,
     close: async () => {
+      live.close();
       await Promise.all(fronts.map((each) => each.close()));
       for (const each of relays) each.close();
       await supplier.close();

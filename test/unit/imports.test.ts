@@ -44,6 +44,7 @@ const owners: Readonly<Record<string, string>> = {
   '@libp2p': 'peers',
   '@chainsafe': 'peers',
   '@multiformats': 'peers',
+  'hls-parser': 'live',
   'hls.js': 'console',
   dashjs: 'console',
 };

@@ -1,0 +1,37 @@
+import type { Manifest } from './manifest.ts';
+
+/**
+ * What a version that came means beside the newest known one.
+ * newer: media was added. changed: the same media, said otherwise. behind: another origin, or a cache, that lags.
+ * restart: the numbers began anew; to be believed once it is seen again.
+ */
+export type Step = 'same' | 'newer' | 'changed' | 'behind' | 'restart';
+
+export function stepBetween(known: Manifest, came: Manifest): Step {
+  if (known.version === came.version) return 'same';
+  const [before, after] = [positionOf(known), positionOf(came)];
+  if (before === undefined || after === undefined) return 'newer';
+  const order = before.mediaSequence - after.mediaSequence || before.part - after.part;
+  if (order < 0) return 'newer';
+  if (order === 0) return 'changed';
+  return overlaps(known, came) ? 'behind' : 'restart';
+}
+
+/** Whether media of the older one is among what the known one names: the same stream, seen from further back. */
+function overlaps(known: Manifest, came: Manifest): boolean {
+  const names = new Set(segmentsOf(known));
+  const older = segmentsOf(came);
+  return older.some((url) => names.has(url)) || older.length === 0;
+}
+
+/** Paths, since another origin has another host. */
+function segmentsOf({ announced }: Manifest): string[] {
+  return announced
+    .filter(({ role }) => role === 'segment' || role === 'part')
+    .map(({ url, range }) => `${URL.parse(url)?.pathname} ${range?.first}`);
+}
+
+/** A complete segment counts as beyond all of its parts. */
+function positionOf({ newest }: Manifest): { mediaSequence: number; part: number } | undefined {
+  return newest && { mediaSequence: newest.mediaSequence, part: newest.part ?? Number.MAX_SAFE_INTEGER };
+}

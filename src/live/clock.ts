@@ -1,0 +1,14 @@
+/** Time as the mirror sees it, so that tests can turn it. */
+export interface Clock {
+  nowMs(): number;
+  /** Runs once after that time unless it is cancelled. Does not keep the process alive. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  nowMs: Date.now,
+  after: (delayMs, run) => {
+    const timer = setTimeout(run, delayMs).unref();
+    return () => clearTimeout(timer);
+  },
+};

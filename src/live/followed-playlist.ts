@@ -1,0 +1,208 @@
+import type { Clock } from './clock.ts';
+import { stepBetween } from './adoption.ts';
+import type { Manifest } from './manifest.ts';
+import type { PlaylistVersion } from './playlist-version.ts';
+import type { Received } from './receive.ts';
+import { Rhythm } from './rhythm.ts';
+import { Waiters, type Wanted } from './waiters.ts';
+
+/** What asking the origin for a playlist brought. */
+export type Loaded =
+  | { readonly kind: 'version'; readonly version: PlaylistVersion }
+  /** The version at hand is current. */
+  | { readonly kind: 'same'; readonly received: Received }
+  /** No origin gave it, or not whole: for a while what is known goes on. */
+  | { readonly kind: 'failed' }
+  /** It must not be shared any more, or is no playlist any more. */
+  | { readonly kind: 'gone' };
+
+export interface FollowOptions {
+  readonly clock: Clock;
+  /** Asks the origin. Never rejects. `wanted`: block until the playlist has that. */
+  readonly load: (wanted: Wanted | undefined) => Promise<Loaded>;
+  /** The edge offers blocking reload by itself. */
+  readonly blocks: boolean;
+  /** Followed without viewers. */
+  readonly pinned: boolean;
+  /** A newer version is there. */
+  readonly onVersion: (version: PlaylistVersion, before: PlaylistVersion) => void;
+  /** It is not followed any more. Once. */
+  readonly onEnd: () => void;
+}
+
+/** How long a playlist is followed after the last viewer asked, in target durations and at least. */
+const idleUpdates = 5;
+const idleMsMin = 10_000;
+/** A restart is believed when it was seen this often in a row. */
+const restartSightings = 2;
+
+/** A live playlist that is asked for once for all viewers: its newest version, and who waits for the next. */
+export class FollowedPlaylist {
+  readonly #options: FollowOptions;
+  readonly #rhythm = new Rhythm();
+  readonly #waiters = new Waiters<PlaylistVersion>();
+  #version: PlaylistVersion;
+  #validatedMs: number;
+  #askedMs: number;
+  #restartsSeen = 0;
+  #behindSinceMs: number | undefined;
+  #cancel: (() => void) | undefined;
+  #ended = false;
+
+  constructor(first: PlaylistVersion, options: FollowOptions) {
+    this.#options = options;
+    this.#version = first;
+    this.#validatedMs = this.#askedMs = options.clock.nowMs();
+    this.#schedule(this.#rhythm.changed(this.#load(this.#validatedMs), this.#updateSeconds));
+  }
+
+  get version(): PlaylistVersion {
+    return this.#version;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether requests for versions to come are held. */
+  get blocks(): boolean {
+    return this.#options.blocks || this.#version.manifest.canBlockReload === true;
+  }
+
+  get waiting(): number {
+    return this.#waiters.size;
+  }
+
+  /** A viewer asks: the newest version, unless it is too old to be given. */
+  ask(): PlaylistVersion | undefined {
+    const nowMs = this.#options.clock.nowMs();
+    this.#askedMs = nowMs;
+    return this.#ended || nowMs - this.#validatedMs > this.#staleMsMax ? undefined : this.#version;
+  }
+
+  /** Waits until a version has what is wanted; false when it does not come in time. */
+  async holds(wanted: Wanted, signal: AbortSignal): Promise<boolean> {
+    if (has(this.#version.manifest, wanted)) return true;
+    const { clock } = this.#options;
+    const deadlineMs = 3 * this.#targetSeconds * 1000;
+    const version = await this.#waiters.wait(wanted, { signal, expired: (run) => clock.after(deadlineMs, run) });
+    return version !== undefined;
+  }
+
+  /** One line of `/api/streams`. */
+  report(url: string): object {
+    const { kind, newest, windowSeconds, edgeMs } = this.#version.manifest;
+    const nowMs = this.#options.clock.nowMs();
+    return {
+      url,
+      kind,
+      viewers: this.#waiters.size,
+      edgeLagMs: edgeMs === undefined ? null : nowMs - edgeMs,
+      mediaSequence: newest?.mediaSequence ?? null,
+      windowSeconds: windowSeconds ?? null,
+      ageMs: nowMs - this.#validatedMs,
+    };
+  }
+
+  close(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#cancel?.();
+    this.#waiters.release(undefined, () => true);
+    this.#options.onEnd();
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#idle()) return this.close();
+    const startedMs = this.#options.clock.nowMs();
+    const loaded = await this.#options.load(undefined);
+    if (this.#ended) return;
+    if (loaded.kind === 'gone') this.close();
+    else if (loaded.kind === 'failed') this.#failed();
+    else if (loaded.kind === 'same') this.#freshen(loaded.received, startedMs);
+    else this.#take(loaded.version, startedMs);
+  }
+
+  #failed(): void {
+    if (this.#options.clock.nowMs() - this.#validatedMs > this.#staleMsMax) this.close();
+    else this.#schedule(this.#rhythm.failed(this.#updateSeconds));
+  }
+
+  #freshen(received: Received, startedMs: number): void {
+    const load = this.#load(startedMs);
+    this.#validatedMs = load.nowMs;
+    this.#version.freshen(received);
+    this.#schedule(this.#rhythm.unchanged(load, this.#updateSeconds));
+  }
+
+  #take(came: PlaylistVersion, startedMs: number): void {
+    const load = this.#load(startedMs);
+    if (!this.#adopts(came.manifest, load.nowMs)) {
+      this.#schedule(this.#rhythm.unchanged(load, this.#updateSeconds));
+      return;
+    }
+    this.#validatedMs = load.nowMs;
+    this.#adopt(came);
+    if (came.manifest.live) this.#schedule(this.#rhythm.changed(load, this.#updateSeconds));
+    else this.close();
+  }
+
+  #adopt(version: PlaylistVersion): void {
+    const before = this.#version;
+    this.#version = version;
+    // Whoever waits for numbers of before a restart gets what there is now.
+    const restarted = stepBetween(before.manifest, version.manifest) === 'restart';
+    this.#waiters.release(version, (wanted) => restarted || has(version.manifest, wanted));
+    this.#options.onVersion(version, before);
+  }
+
+  /** A player must not see media go back for a moment; a real restart stays. */
+  #adopts(came: Manifest, nowMs: number): boolean {
+    const step = stepBetween(this.#version.manifest, came);
+    if (step === 'restart' && ++this.#restartsSeen < restartSightings) return false;
+    if (step === 'behind') {
+      this.#behindSinceMs ??= nowMs;
+      return nowMs - this.#behindSinceMs > this.#staleMsMax;
+    }
+    this.#restartsSeen = 0;
+    this.#behindSinceMs = undefined;
+    return true;
+  }
+
+  #schedule(delayMs: number): void {
+    this.#cancel = this.#options.clock.after(delayMs, () => void this.#poll());
+  }
+
+  #idle(): boolean {
+    if (this.#options.pinned || this.#waiters.size > 0) return false;
+    const idleMs = Math.max(idleMsMin, idleUpdates * this.#targetSeconds * 1000);
+    return this.#options.clock.nowMs() - this.#askedMs > idleMs;
+  }
+
+  #load(startedMs: number): { startedMs: number; nowMs: number } {
+    return { startedMs, nowMs: this.#options.clock.nowMs() };
+  }
+
+  get #updateSeconds(): number {
+    return this.#version.manifest.updateSeconds;
+  }
+
+  get #targetSeconds(): number {
+    const { manifest } = this.#version;
+    return manifest.targetSeconds ?? manifest.updateSeconds;
+  }
+
+  /** As long as its own window, a player that is not at the edge does not run dry. */
+  get #staleMsMax(): number {
+    return Math.max(3 * this.#targetSeconds, this.#version.manifest.windowSeconds ?? 0) * 1000;
+  }
+}
+
+/** Whether a playlist has that segment or part, or a later one, or will get no more (RFC 8216bis section 6.2.5.2). */
+export function has({ newest, live }: Manifest, { msn, part }: Wanted): boolean {
+  if (!live) return true;
+  if (newest === undefined) return false;
+  if (newest.mediaSequence > msn) return true;
+  if (newest.mediaSequence < msn) return false;
+  return newest.part === undefined || (part !== undefined && newest.part >= part);
+}

@@ -1,0 +1,132 @@
+import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
+import type { OnServed } from './buffer-content.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { acceptedCoding } from './coding.ts';
+import { badRequest, notInTime } from './local-answers.ts';
+import { type DeliveryDirectives, readDirectives } from './delivery-directives.ts';
+import type { FollowedPlaylist } from './followed-playlist.ts';
+import type { LiveMap } from './mapped-urls.ts';
+import { Playlists } from './playlists.ts';
+import { refusalOf } from './blocking.ts';
+
+export interface LiveCacheOptions {
+  readonly inner: Cache;
+  /** The cache key of a target. */
+  readonly keyOf: (request: { readonly target: string; readonly policy: MapPolicy }) => string;
+  readonly maps: () => readonly LiveMap[];
+  readonly onServed: OnServed;
+  readonly log: { info(about: object, message: string): void; warn(about: object, message: string): void };
+  readonly clock?: Clock;
+}
+
+/** A request for a playlist as the mirror reads it. */
+export interface Asked {
+  readonly request: CacheRequest;
+  readonly map: LiveMap;
+  readonly key: string;
+  /** Without delivery directives. */
+  readonly target: string;
+  readonly directives: DeliveryDirectives | undefined;
+}
+
+/**
+ * A cache that knows what a playlist is, around one that does not: live playlists are followed once for all viewers and
+ * answered from what is known; everything else passes through.
+ */
+export class LiveCache implements Cache {
+  readonly #options: LiveCacheOptions;
+  readonly #clock: Clock;
+  readonly #playlists: Playlists;
+
+  constructor(options: LiveCacheOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#playlists = new Playlists({ ...options, clock: this.#clock });
+  }
+
+  peek(request: CacheRequest): Answer | undefined {
+    const { inner } = this.#options;
+    if (!this.#playlists.mayBe(request.target)) return inner.peek(request);
+    const asked = this.#read(request);
+    if (asked === undefined) return inner.peek(request);
+    const known = this.#playlists.peek(asked);
+    if (known === 'passed') return inner.peek(request);
+    if (known === undefined) return undefined;
+    if (known.kind === 'settled') return known.peek(asked, inner.peek(known.request(asked)));
+    const { directives } = asked;
+    if (directives !== undefined && (directives.msn !== undefined || directives.malformed)) return undefined;
+    return this.#answerFrom(known.followed, asked);
+  }
+
+  async answer(request: CacheRequest): Promise<Answer> {
+    const { inner } = this.#options;
+    const asked = this.#read(request);
+    if (asked === undefined) return inner.answer(request);
+    if (!this.#playlists.mayBe(request.target)) {
+      const answer = await inner.answer(request);
+      return this.#playlists.recognises(asked, answer) ? this.answer(request) : answer;
+    }
+    const known = await this.#playlists.find(asked);
+    if (known === 'passed') return inner.answer(request);
+    switch (known.kind) {
+      case 'handed':
+        return known.answer;
+      case 'settled':
+        return known.answer(asked, await inner.answer(known.request(asked)));
+      case 'followed':
+        return (await this.#held(known.followed, asked)) ?? inner.answer(request);
+      default:
+        return known satisfies never;
+    }
+  }
+
+  async purge(...[which, signal]: Parameters<Cache['purge']>): Promise<number> {
+    const purged = await this.#options.inner.purge(which, signal);
+    this.#playlists.clear();
+    return purged;
+  }
+
+  /** What `/api/streams` lists. */
+  streams(): readonly object[] {
+    return this.#playlists.streams();
+  }
+
+  /** How often playlists that are followed were asked for. */
+  get polls(): number {
+    return this.#playlists.polls;
+  }
+
+  close(): void {
+    this.#playlists.clear();
+  }
+
+  /** Undefined for what the mirror has no part in. */
+  #read(request: CacheRequest): Asked | undefined {
+    const { method, policy, fields } = request;
+    if ((method !== 'GET' && method !== 'HEAD') || fields.has('authorization')) return undefined;
+    const map = this.#options.maps().find(({ name }) => name === policy.name);
+    if (map === undefined || !map.live.mirror) return undefined;
+    const read = readDirectives(request.target);
+    const target = read?.target ?? request.target;
+    return { request, map, key: this.#options.keyOf({ target, policy }), target, directives: read?.directives };
+  }
+
+  /** Undefined: it has become too old, or is not followed any more. */
+  #answerFrom(followed: FollowedPlaylist, { request }: Asked): Answer | undefined {
+    const coding = acceptedCoding(request.fields.get('accept-encoding'));
+    return followed.ask()?.answer(coding, this.#clock.nowMs());
+  }
+
+  /** A request that wants a version which is not there yet is held (RFC 8216bis section 6.2.5.2). */
+  async #held(followed: FollowedPlaylist, asked: Asked): Promise<Answer | undefined> {
+    const { directives, request } = asked;
+    const known = followed.ask();
+    if (known === undefined) return undefined;
+    if (directives === undefined || !followed.blocks) return this.#answerFrom(followed, asked);
+    const refusal = refusalOf(known.manifest, directives);
+    if (refusal !== undefined) return badRequest(refusal);
+    const { msn, part } = directives;
+    const held = msn === undefined || (await followed.holds({ msn, part }, request.signal));
+    return held ? this.#answerFrom(followed, asked) : notInTime();
+  }
+}

@@ -1,0 +1,47 @@
+import type { CacheRequest } from '../cache/types.ts';
+import { Fields } from '../fields.ts';
+
+export interface MirroredOptions {
+  readonly target: string;
+  readonly signal: AbortSignal;
+  /** Cache-Control of the request: how the inner cache is to treat it. */
+  readonly cacheControl?: string;
+}
+
+/**
+ * A request of the mirror for a whole playlist in no coding, in the words of plain HTTP: what the inner cache may do is
+ * said by request directives, which count whatever the map makes of those of viewers.
+ */
+export function mirroredRequest(request: CacheRequest, options: MirroredOptions): CacheRequest {
+  const { scheme, authority, policy } = request;
+  const { target, signal, cacheControl } = options;
+  const raw = [...request.fields.without(dropped).raw, 'Accept-Encoding', 'identity'];
+  if (cacheControl !== undefined) raw.push('Cache-Control', cacheControl);
+  const own = { ...policy, requestDirectives: true };
+  return { method: 'GET', target, scheme, authority, fields: new Fields(raw), policy: own, signal };
+}
+
+/** The same without anything that tells of one viewer, for what is asked behind everybody's back. */
+export function ownRequest(request: CacheRequest, options: MirroredOptions): CacheRequest {
+  const origin = request.fields.get('origin');
+  const fields = origin === undefined ? Fields.empty : new Fields(['Origin', origin]);
+  return mirroredRequest({ ...partsOf(request), fields }, options);
+}
+
+/** The request of a viewer for the whole of a settled playlist in no coding: its own directives count. */
+export function wholeRequest(request: CacheRequest, target: string): CacheRequest {
+  const { policy, signal } = request;
+  const cacheControl = request.fields.get('cache-control');
+  return { ...mirroredRequest(request, { target, signal, ...(cacheControl && { cacheControl }) }), policy };
+}
+
+/** What is said again, or would make the answer less than the whole playlist. */
+const dropped = [
+  ...['accept-encoding', 'cache-control', 'pragma', 'range', 'if-range'],
+  ...['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'],
+];
+
+/** A request may be an object whose signal is made when it is asked for: it is not to be spread. */
+function partsOf({ method, target, scheme, authority, fields, policy, signal }: CacheRequest): CacheRequest {
+  return { method, target, scheme, authority, fields, policy, signal };
+}

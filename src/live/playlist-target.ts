@@ -1,0 +1,29 @@
+const playlistTypes: ReadonlySet<string> = new Set([
+  ...['application/vnd.apple.mpegurl', 'application/x-mpegurl', 'audio/mpegurl', 'audio/x-mpegurl'],
+  'application/dash+xml',
+]);
+
+/** Whether the path ends in .m3u8, .m3u or .mpd. Called for every request: looks at a few characters only. */
+export function namesPlaylist(target: string): boolean {
+  const mark = target.indexOf('?');
+  const end = mark < 0 ? target.length : mark;
+  switch (target.charCodeAt(end - 1) | 0x20) {
+    case 0x38:
+      return endsWith(target, '.m3u8', end);
+    case 0x75:
+      return endsWith(target, '.m3u', end);
+    case 0x64:
+      return endsWith(target, '.mpd', end);
+    default:
+      return false;
+  }
+}
+
+/** Whether a Content-Type is that of a playlist. */
+export function isPlaylistType(contentType: string | undefined): boolean {
+  return contentType !== undefined && playlistTypes.has((contentType.split(';', 1)[0] ?? '').trim().toLowerCase());
+}
+
+function endsWith(target: string, ending: string, end: number): boolean {
+  return target.slice(end - ending.length, end).toLowerCase() === ending;
+}

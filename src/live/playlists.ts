@@ -1,0 +1,237 @@
+import type { Answer, CacheRequest } from '../cache/types.ts';
+import { FollowedPlaylist, type Loaded } from './followed-playlist.ts';
+import type { Clock } from './clock.ts';
+import { isHls, parseHls } from './hls.ts';
+import type { Asked, LiveCacheOptions } from './live-cache.ts';
+import type { Manifest } from './manifest.ts';
+import { edgeTarget, originUrl } from './mapped-urls.ts';
+import { mirroredRequest, ownRequest } from './mirrored-request.ts';
+import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
+import { PlaylistVersion } from './playlist-version.ts';
+import { type Received, receive } from './receive.ts';
+import { SettledPlaylist } from './settled-playlist.ts';
+import { readDirectives } from './delivery-directives.ts';
+import { refusesSharing } from './sharing.ts';
+
+/** What is known of a target that names a playlist. */
+export type Known =
+  | { readonly kind: 'followed'; readonly followed: FollowedPlaylist; readonly origin: string | undefined }
+  | SettledPlaylist
+  /** Not for the mirror: the inner cache answers. */
+  | 'passed';
+
+/** `handed`: the answer to the one request that it was asked for. */
+export type Found = Known | { readonly kind: 'handed'; readonly answer: Answer };
+
+const knownMax = 4_096;
+const followedMax = 1_024;
+const passedMs = 30_000;
+const loadTimeoutMs = 30_000;
+
+export class Playlists {
+  readonly #options: LiveCacheOptions & { readonly clock: Clock };
+  readonly #known = new Map<string, { readonly known: Known; readonly untilMs: number }>();
+  readonly #loading = new Map<string, Promise<Found>>();
+  /** Targets of playlists whose path does not tell. */
+  readonly #unnamed = new Set<string>();
+  /** Asks for followed playlists that were answered. */
+  polls = 0;
+  #followed = 0;
+
+  constructor(options: LiveCacheOptions & { readonly clock: Clock }) {
+    this.#options = options;
+  }
+
+  /** Whether a target may be a playlist; asked for every request. */
+  mayBe(target: string): boolean {
+    if (namesPlaylist(target)) return true;
+    return this.#unnamed.size > 0 && this.#unnamed.has(readDirectives(target)?.target ?? target);
+  }
+
+  /** Whether an answer turns out to be a playlist, though its target does not say so. */
+  recognises({ target }: Asked, { kind, status, fields }: Answer): boolean {
+    if (kind !== 'representation' || status !== 200 || !isPlaylistType(fields.get('content-type'))) return false;
+    if (this.#unnamed.size >= knownMax) this.#unnamed.clear();
+    this.#unnamed.add(target);
+    return true;
+  }
+
+  peek({ key, request }: Asked): Known | undefined {
+    const entry = this.#known.get(key);
+    if (entry === undefined || entry.untilMs <= this.#options.clock.nowMs()) return undefined;
+    const { known } = entry;
+    if (known !== 'passed' && known.kind === 'followed' && !suits(known, request)) return 'passed';
+    return known;
+  }
+
+  /** What is known, after asking for it where nothing is. Throws EddyError. */
+  async find(asked: Asked): Promise<Found> {
+    const known = this.peek(asked);
+    if (known !== undefined) return known;
+    const loading = this.#loading.get(asked.key);
+    if (loading !== undefined) {
+      const found = await loading;
+      return found !== 'passed' && found.kind === 'handed' ? 'passed' : found;
+    }
+    const load = this.#load(asked).finally(() => this.#loading.delete(asked.key));
+    this.#loading.set(asked.key, load);
+    return load;
+  }
+
+  clear(): void {
+    const all = [...this.#known.values()];
+    this.#known.clear();
+    for (const { known } of all) if (known !== 'passed' && known.kind === 'followed') known.followed.close();
+  }
+
+  streams(): readonly object[] {
+    return [...this.#known].flatMap(([key, { known }]) => {
+      if (known === 'passed' || known.kind !== 'followed') return [];
+      return [known.followed.report(key.slice(key.indexOf(' ') + 1))];
+    });
+  }
+
+  async #load(asked: Asked): Promise<Found> {
+    const { request } = asked;
+    const { clock } = this.#options;
+    const controller = new AbortController();
+    const cancel = clock.after(loadTimeoutMs, () => controller.abort());
+    const { signal } = controller;
+    const answer = await this.#askFirst(asked, signal).finally(cancel);
+    if (answer.kind !== 'representation' || answer.status !== 200 || refusesSharing(answer.fields)) {
+      if (answer.status === 200) this.#remember(asked, 'passed');
+      if (request.signal.aborted) controller.abort();
+      else request.signal.addEventListener('abort', () => controller.abort(), { once: true });
+      return { kind: 'handed', answer };
+    }
+    const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
+    const manifest = received && this.#parse(received.bytes, asked);
+    if (received === undefined || manifest === undefined) return this.#remember(asked, 'passed');
+    const version = this.#version(manifest, received);
+    if (!manifest.live) {
+      const read = ({ bytes }: { bytes: Buffer }) => this.#reread(asked, bytes, answer);
+      return this.#remember(asked, new SettledPlaylist(version, answer, { nowMs: () => clock.nowMs(), read }));
+    }
+    if (this.#followed >= followedMax) return this.#remember(asked, 'passed');
+    return this.#follow(asked, version);
+  }
+
+  /**
+   * What was stored may be of long ago: the origin is asked, for all who wait, so it outlives the viewer that was first.
+   * Where it fails, what is stored will do, unless that is a live playlist older than its own window.
+   */
+  async #askFirst({ request, target, map }: Asked, signal: AbortSignal): Promise<Answer> {
+    const { inner, clock } = this.#options;
+    const ask = (cacheControl: string) => inner.answer(mirroredRequest(request, { target, signal, cacheControl }));
+    const asked = await ask('no-cache').catch((error: unknown) => error);
+    if (!(asked instanceof Error) && (asked as Answer).status < 500) return asked as Answer;
+    const stored = await ask('max-stale, only-if-cached').catch(() => undefined);
+    const received = stored?.status === 200 ? await receive(stored, { signal, nowMs: () => clock.nowMs() }) : undefined;
+    const manifest = received && this.#parse(received.bytes, { target, map });
+    const age = Number(received?.fields.get('age') ?? 0);
+    if (stored !== undefined && manifest && (!manifest.live || age <= (manifest.windowSeconds ?? 0))) return stored;
+    if (asked instanceof Error) throw asked;
+    return asked as Answer;
+  }
+
+  #reread(asked: Asked, bytes: Buffer, { fields }: Answer): PlaylistVersion | undefined {
+    const manifest = this.#parse(bytes, asked);
+    if (manifest !== undefined && !manifest.live)
+      return this.#version(manifest, { bytes, fields, atMs: this.#options.clock.nowMs() });
+    this.#known.delete(asked.key);
+    return undefined;
+  }
+
+  #follow(asked: Asked, version: PlaylistVersion): Known {
+    const { map, key, request } = asked;
+    const { clock } = this.#options;
+    this.#followed++;
+    const followed = new FollowedPlaylist(version, {
+      clock,
+      blocks: map.live.offerBlockingReload,
+      pinned: map.live.follow.includes(asked.target),
+      load: () => this.#loadNext(asked, followed.version),
+      onVersion: () => {},
+      onEnd: () => {
+        this.#followed--;
+        if (this.#known.get(key)?.known === known) this.#known.delete(key);
+      },
+    });
+    const varies = version.received.fields.get('vary')?.toLowerCase().includes('origin') === true;
+    const known: Known = { kind: 'followed', followed, origin: varies ? originOf(request) : undefined };
+    return this.#remember(asked, known);
+  }
+
+  async #loadNext(asked: Asked, before: PlaylistVersion): Promise<Loaded> {
+    const { inner, clock } = this.#options;
+    const controller = new AbortController();
+    const cancel = clock.after(loadTimeoutMs, () => controller.abort());
+    const { signal } = controller;
+    try {
+      const answer = await inner.answer(
+        ownRequest(asked.request, { target: asked.target, signal, cacheControl: 'no-cache' }),
+      );
+      if (answer.status === 401 || answer.status === 403) return { kind: 'gone' };
+      if (answer.status !== 200) return { kind: 'failed' };
+      if (answer.kind !== 'representation' || refusesSharing(answer.fields)) return { kind: 'gone' };
+      const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
+      if (received === undefined || isCut(received.bytes, before.received.bytes)) return { kind: 'failed' };
+      if (received.bytes.equals(before.received.bytes)) return { kind: 'same', received };
+      const manifest = this.#parse(received.bytes, asked);
+      if (manifest?.level !== 'media') return { kind: 'failed' };
+      return { kind: 'version', version: this.#version(manifest, received) };
+    } catch {
+      return { kind: 'failed' };
+    } finally {
+      cancel();
+      this.polls++;
+    }
+  }
+
+  #parse(bytes: Buffer, { target, map }: Pick<Asked, 'target' | 'map'>): Manifest | undefined {
+    const url = originUrl(target, map);
+    return url !== undefined && isHls(bytes) ? parseHls(bytes, url) : undefined;
+  }
+
+  #version(manifest: Manifest, received: Received): PlaylistVersion {
+    const { onServed, maps } = this.#options;
+    const lifetimeSeconds = Math.floor(manifest.updateSeconds / 2);
+    return new PlaylistVersion(manifest, {
+      received,
+      onServed,
+      lifetimeSeconds,
+      toEdge: (url) => edgeTarget(url, maps()),
+    });
+  }
+
+  #remember<T extends Known>({ key }: Asked, known: T): T {
+    const untilMs = known === 'passed' ? this.#options.clock.nowMs() + passedMs : Number.POSITIVE_INFINITY;
+    this.#known.delete(key);
+    this.#known.set(key, { known, untilMs });
+    if (this.#known.size > knownMax) this.#forgetOldest();
+    return known;
+  }
+
+  /** The oldest that is not followed. */
+  #forgetOldest(): void {
+    for (const [key, { known }] of this.#known) {
+      if (known !== 'passed' && known.kind === 'followed') continue;
+      this.#known.delete(key);
+      return;
+    }
+  }
+}
+
+/** Whether a playlist that was asked for on behalf of one site may answer a page of this one. */
+function suits({ origin }: { readonly origin: string | undefined }, request: CacheRequest): boolean {
+  return origin === undefined || origin === originOf(request);
+}
+
+function originOf({ fields }: CacheRequest): string {
+  return fields.get('origin') ?? '';
+}
+
+/** A playlist that ended in a whole line before, and does not now, was cut off. */
+function isCut(bytes: Buffer, before: Buffer): boolean {
+  return before.at(-1) === 0x0a && bytes.at(-1) !== 0x0a;
+}
