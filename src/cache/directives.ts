@@ -1,5 +1,5 @@
-import { parseDictionary } from 'structured-headers';
 import type { Fields } from '../fields.ts';
+import { dictionaryOf, type Member as DictionaryMember } from '../structured-fields.ts';
 import { splitList } from './list.ts';
 
 /** Cache directives of a request or a response (RFC 9111 section 5.2, RFC 5861, RFC 8246). */
@@ -48,7 +48,7 @@ export function parseTargeted(value: string | undefined): Directives | undefined
   const dictionary = dictionaryOf(value);
   if (dictionary === undefined || dictionary.size === 0) return undefined;
   const draft: Draft = { ...none };
-  for (const [name, [bare]] of dictionary) if (bare !== false) add(draft, { name, argument: argumentOf(bare) });
+  for (const [name, { value }] of dictionary) if (value !== false) add(draft, { name, argument: argumentOf(value) });
   return draft;
 }
 
@@ -167,16 +167,8 @@ function memberOf(text: string): Member {
   return { name, argument: { text: quoted === null ? after : (quoted[1] ?? '').replaceAll(/\\(.)/gs, '$1') } };
 }
 
-function dictionaryOf(value: string): ReadonlyMap<string, readonly unknown[]> | undefined {
-  try {
-    return parseDictionary(value);
-  } catch {
-    return undefined;
-  }
-}
-
 /** How a Structured Field value maps to a directive's argument (RFC 9213 section 2.1). */
-function argumentOf(bare: unknown): Member['argument'] {
+function argumentOf(bare: DictionaryMember['value']): Member['argument'] {
   if (bare === true) return undefined;
   if (typeof bare === 'number') return { text: String(bare) };
   // Seconds are Integers: a String of digits is of the wrong type, while a list of fields is a String.

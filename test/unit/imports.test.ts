@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { cycleIn, type Import, importsOf, readSources, type SourceFile, unitOf } from '../support/source-files.ts';
 
 /** May be imported from everywhere, and import nothing but each other. */
-const leaves = ['errors', 'fields', 'log', 'loopback', 'metrics', 'version'];
+const leaves = ['errors', 'fields', 'log', 'loopback', 'metrics', 'structured-fields', 'version'];
 
 /** The folders and files of src/ that each may import besides itself and the leaves. `types`: cache/types.ts only. */
 const mayImport: Readonly<Record<string, readonly string[] | 'all'>> = {
@@ -25,6 +25,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'all'>> = {
   log: [],
   loopback: [],
   metrics: [],
+  'structured-fields': [],
   version: [],
 };
 
@@ -34,7 +35,7 @@ const owners: Readonly<Record<string, string>> = {
   undici: 'origin',
   'lru-cache': 'ram',
   sax: 'live',
-  'structured-headers': 'cache',
+  'structured-headers': 'structured-fields',
   'prom-client': 'metrics',
   pino: 'log',
   'pino-pretty': 'log',
