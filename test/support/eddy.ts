@@ -16,6 +16,8 @@ export interface EddyOptions {
   readonly cwd?: string;
   /** Default: src/main.ts of this checkout. */
   readonly program?: string;
+  /** A command that runs the node, as `ip netns exec NAME` or `taskset -c 0`: it must become the node, not its parent. */
+  readonly within?: readonly string[];
 }
 
 /** A node in a process of its own. */
@@ -99,19 +101,25 @@ export async function runEddy(args: readonly string[], options: EddyOptions = {}
   return { code, stdout: stdout(), stderr: stderr() };
 }
 
-function spawnEddy(args: readonly string[], { env = {}, cwd, program = mainFile }: EddyOptions): ChildProcess {
+function spawnEddy(args: readonly string[], options: EddyOptions): ChildProcess {
+  const { env = {}, cwd, program = mainFile, within = [] } = options;
   const own = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('EDDY_')));
-  const child = spawn(process.execPath, [program, ...args], {
+  const [command = process.execPath, ...rest] = [...within, process.execPath, program, ...args];
+  const child = spawn(command, rest, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...own, ...env },
     ...(cwd !== undefined && { cwd }),
   });
   // A test that fails before it can stop its node leaves none behind.
-  const end = () => child.kill('SIGKILL');
-  process.once('exit', end);
-  child.once('exit', () => process.off('exit', end));
+  running.add(child);
+  child.once('exit', () => running.delete(child));
   return child;
 }
+
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 function defaultsFor(args: readonly string[], data: string | undefined): string[] {
   const values: readonly (readonly [option: string, value: string | undefined])[] = [
