@@ -48,7 +48,10 @@ export class Audience<Node extends Seat> {
   }
 
   /** Viewers of a file, from its beginning to its end, then of the next one: `names` says which. */
-  watchFiles(node: Node, { viewers, names, stepMs }: { viewers: number; names: readonly string[]; stepMs: number }): void {
+  watchFiles(
+    node: Node,
+    { viewers, names, stepMs }: { viewers: number; names: readonly string[]; stepMs: number },
+  ): void {
     for (let i = 0; i < viewers; i++) this.#viewers.push(this.#files(node, names, stepMs));
   }
 

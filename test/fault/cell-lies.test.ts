@@ -1,0 +1,80 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { ProcessCell } from '../support/cell.ts';
+import { type Fetched, fetchChecked } from '../support/cell-fetch.ts';
+import { cellMedia, coldPath, KnownBytes } from '../support/cell-media.ts';
+import { CellOrigin } from '../support/cell-origin.ts';
+import { type LyingMember, startLyingMember } from '../support/lying-member.ts';
+
+const viewersEach = 2;
+const known = new KnownBytes();
+let origin: CellOrigin;
+let cell: ProcessCell;
+let liar: LyingMember;
+
+beforeAll(async () => {
+  origin = await CellOrigin.start();
+  cell = await ProcessCell.start(2, ['--origin', origin.url]);
+  liar = await startLyingMember(cell, 'none');
+}, 60_000);
+
+afterAll(async () => {
+  liar?.close();
+  await cell?.close();
+  origin?.close();
+});
+
+const liarsPath = (name: string) => cell.pathOf([liar], (i) => coldPath(`${name}-${i}`));
+const view = (http: string, path: string, range?: { first: number; last: number }) =>
+  fetchChecked(http, path, { agent: false, known, media: cellMedia, range });
+
+/** Read by viewers of both nodes at once; all whole, right and in time. */
+async function everywhere(path: string): Promise<readonly Fetched[]> {
+  const all = await Promise.all(
+    cell.nodes.flatMap(({ http }) => Array.from({ length: viewersEach }, () => view(http, path))),
+  );
+  expect(all.map(({ fault }) => fault).filter((fault) => fault !== undefined)).toEqual([]);
+  expect(Math.max(...all.map(({ wholeMs }) => wholeMs))).toBeLessThan(cellMedia.segmentMs);
+  return all;
+}
+
+async function fetches(path: string): Promise<number> {
+  return (await origin.count(path)).bodyBytes / cellMedia.segmentBytes;
+}
+
+it('a member that keeps to the rules is believed', async () => {
+  const path = liarsPath('honest');
+  await everywhere(path);
+  expect(await fetches(path)).toBe(0);
+  expect((await liar.tell({})).asked).toBe(cell.nodes.length);
+});
+
+it('a member that claims what it has not is a miss, and the owner is asked', async () => {
+  const path = cell.pathOf(cell.nodes, (i) => coldPath(`claimed-${i}`));
+  const { asked } = await liar.tell({ lie: 'claims', claims: [path] });
+  // Digests are told once a second, and nobody says when they have come.
+  await sleep(2_500);
+  await everywhere(path);
+  expect((await liar.tell({})).asked).toBeGreaterThan(asked);
+  expect(await fetches(path)).toBe(1);
+});
+
+it('a responsible member that has nothing after all costs one fetch for each node that asks', async () => {
+  const path = liarsPath('nothing');
+  await liar.tell({ lie: 'claims' });
+  await everywhere(path);
+  expect(await fetches(path)).toBeLessThanOrEqual(cell.nodes.length);
+});
+
+it('a member that gives an old version under its old validator does not get it into the new one', async () => {
+  await origin.set({ version: 2 });
+  await liar.tell({ version: 2, lie: 'none' });
+  const path = liarsPath('old');
+  const [node] = cell.nodes;
+  const { etag } = await view(node?.http ?? '', path, { first: 0, last: 99_999 });
+  expect(etag).toBe('"v2"');
+  await liar.tell({ lie: 'old-version' });
+  const whole = await view(node?.http ?? '', path);
+  expect(whole).toMatchObject({ status: 200, etag: '"v2"', bytes: cellMedia.segmentBytes, fault: undefined });
+  await everywhere(path);
+});
