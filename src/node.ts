@@ -52,7 +52,11 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
   let policies = maps.map(policyOf);
   let liveMaps = maps;
   const accessLines = new AccessLines();
-  const peers = await openPeers(config, { log, metrics, policies: () => policies, origin });
+  const peers = await openPeers(config, {
+    ...{ log, metrics, policies: () => policies, origin },
+    tiers: disk.tier === undefined ? [ram] : [ram, disk.tier],
+    store: disk.tier,
+  });
   const cache = new VideoCache({
     ram,
     disk: disk.tier && { tier: disk.tier, entries: disk.tier },
@@ -61,6 +65,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     entriesMax: entriesMaxFor(config.ramBytesMax),
     now: Date.now,
     onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
+    onKept: (piece) => peers.held?.kept(piece),
     onBackgroundError: (error) => log.warn({ reason: String(error) }, 'a validation in the background failed'),
   });
   const live = new LiveCache({
@@ -132,6 +137,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
       live.close();
       await viewers.drain(config.limits.drainMs);
       await viewers.close();
+      peers.held?.close();
       await peers.plane?.close();
       await Promise.all([origin.close(), admin.close(), sample?.close()]);
       await disk.tier?.close();

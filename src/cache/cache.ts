@@ -8,6 +8,7 @@ import { discard, Filler } from './filler.ts';
 import { AgedFields, passedRequestFields } from './forwarded-fields.ts';
 import { headFreshens } from './freshen.ts';
 import { invalidates } from './invalidate.ts';
+import type { KeptPiece } from './keeping.ts';
 import { cacheKey, originTarget } from './key.ts';
 import type { Loan } from './loan.ts';
 import { secure } from './place.ts';
@@ -46,6 +47,8 @@ export interface VideoCacheOptions {
   readonly now: () => number;
   /** Bytes given to viewers, by where they came from. */
   readonly onServed: (source: Source, bytes: number) => void;
+  /** Pieces as they are offered to the tiers. */
+  readonly onKept?: (piece: KeptPiece) => void;
   /** Validations that ran behind a viewer's back and failed. */
   readonly onBackgroundError: (error: unknown) => void;
   /** The stored responses of this key are other ones now, or have other metadata. */
@@ -88,6 +91,7 @@ export class VideoCache implements Cache {
       tiers,
       suppliers: options.suppliers,
       now: options.now,
+      onKept: options.onKept,
       onChanged: (representation, request, supply) => this.#changed(representation, request, supply),
       onSettled: (representation, outcome) => this.#settled(representation, outcome),
     });
@@ -182,6 +186,8 @@ export class VideoCache implements Cache {
       const missingFrom = this.#filler.firstGap(representation, range);
       return this.#miss(representation.key, request, { fwd: 'partial', missingFrom });
     }
+    if (request.originForbidden === true)
+      throw new EddyError('only-if-cached', `${request.target} is not stored`, { side: 'downstream' });
     this.#filler.fill(representation, range, request);
     const first = this.#filler.locate(representation, range.first);
     try {
@@ -322,7 +328,7 @@ export class VideoCache implements Cache {
 
   #validateBehind(key: string, request: CacheRequest, stale: Representation): void {
     const signal = AbortSignal.timeout(backgroundTimeoutMs);
-    const unconditional: CacheRequest = { ...request, method: 'GET', signal };
+    const unconditional: CacheRequest = { ...request, method: 'GET', originForbidden: false, signal };
     const name = `GET ${stale.id} ${key}`;
     this.#collapse
       .run(name, signal, (shared) => this.#fetch.fetch({ key, request: unconditional, stale }, shared))
@@ -393,5 +399,6 @@ function sharedName(key: string, request: CacheRequest, other?: Representation):
 }
 
 function onlyIfCached(request: CacheRequest): boolean {
+  if (request.originForbidden === true) return true;
   return request.policy.requestDirectives && parseCacheControl(request.fields.get('cache-control')).onlyIfCached;
 }

@@ -2,7 +2,7 @@ import { EddyError } from '../errors.ts';
 import { asEddyError, Flight } from './flight.ts';
 import { type Gap, gapEnd, gapRequest, isRestOf, partOf } from './gap.ts';
 import { Holding } from './held-pieces.ts';
-import { keeperOf } from './keeper.ts';
+import { Keeping, type KeptPiece } from './keeping.ts';
 import { afterPlace, type Place } from './place.ts';
 import type { Representation } from './representation.ts';
 import type { CacheRequest, Supplier, Supply, SupplyOptions, SupplyRequest, Tier } from './types.ts';
@@ -21,6 +21,7 @@ export interface FillerOptions {
   /** In the order they are asked. */
   readonly suppliers: readonly Supplier[];
   readonly now: () => number;
+  readonly onKept?: ((piece: KeptPiece) => void) | undefined;
   /** The origin has another version: `supply` is a whole answer to use, or undefined when only the news is known. */
   readonly onChanged: (representation: Representation, request: CacheRequest, supply: Supply | undefined) => void;
   /** A body ended: the complete length became known, or what is stored can never be completed. */
@@ -37,9 +38,11 @@ export interface FillOptions extends SupplyOptions {
 export class Filler {
   readonly #options: FillerOptions;
   readonly #holding = new Holding(heldBytesMax);
+  readonly #keeping: Keeping;
 
   constructor(options: FillerOptions) {
     this.#options = options;
+    this.#keeping = new Keeping(options.tiers, options.onKept);
   }
 
   locate(representation: Representation, offset: number): Place {
@@ -123,7 +126,7 @@ export class Filler {
   }
 
   #flight(representation: Representation, range: { first: number; last: number | undefined }): Flight {
-    const keeper = keeperOf(representation, this.#options.tiers);
+    const keeper = this.#keeping.of(representation);
     const flight = new Flight(range, { keeper, holding: this.#holding, nowMs: this.#options.now() });
     representation.flights.add(flight);
     return flight;

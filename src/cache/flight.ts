@@ -135,7 +135,7 @@ export class Flight {
 
   #commit(bytes: Buffer): void {
     this.#buffer = undefined;
-    this.held.add(this.#bufferFirst, bytes);
+    this.held.add(this.#bufferFirst, bytes, this.source);
   }
 
   #flush(): void {

@@ -1,4 +1,4 @@
-import { pieceBytes } from './types.ts';
+import { pieceBytes, type Source } from './types.ts';
 
 /** Pieces a flight holds whatever happens, for readers close behind the writer. */
 const piecesMin = 4;
@@ -17,7 +17,7 @@ export class Holding {
 
 /** Where finished pieces go, to be kept. Nobody writes to them afterwards. */
 export interface Keeper {
-  put(first: number, bytes: Buffer): void;
+  put(first: number, bytes: Buffer, source: Source): void;
   /** Whether a reader that does not find these bytes in the flight gets them all the same. */
   has(first: number, length: number): boolean;
 }
@@ -44,8 +44,8 @@ export class HeldPieces {
   }
 
   /** Holds a piece, and offers it for keeping. */
-  add(first: number, bytes: Buffer): void {
-    this.#keeper.put(first, bytes);
+  add(first: number, bytes: Buffer, source: Source): void {
+    this.#keeper.put(first, bytes, source);
     this.#pieces.push({ first, bytes });
     this.#bytes += bytes.length;
     this.#holding.bytes += bytes.length;

@@ -138,6 +138,8 @@ export interface CacheRequest {
   readonly policy: MapPolicy;
   /** Set for a request that a peer made: it is answered from the tiers and the origin, never by asking another peer. */
   readonly peersForbidden?: boolean;
+  /** Set for a request that is to be answered from the tiers and what is in flight, or fails with `only-if-cached`. */
+  readonly originForbidden?: boolean;
   /** Aborted when the viewer is gone. */
   readonly signal: AbortSignal;
   readonly onInformational?: (status: number, fields: Fields) => void;

@@ -19,7 +19,7 @@ export class CachePeerSource implements PeerSource {
   }
 
   async open(
-    { map, key, target, fields }: PeerRequest,
+    { map, key, target, fields, heldOnly }: PeerRequest,
     signal: AbortSignal,
   ): Promise<PeerAnswer | 'denied' | undefined> {
     const policy = this.#policies().find(({ name }) => name === map);
@@ -28,9 +28,10 @@ export class CachePeerSource implements PeerSource {
     const request: CacheRequest = {
       ...{ method: 'GET', target, scheme: 'http', authority: 'localhost', fields, policy, signal },
       peersForbidden: true,
+      originForbidden: heldOnly,
     };
     const answer = this.cache.peek(request) ?? (await this.#answer(this.cache, request));
-    if (answer === undefined) return 'denied';
+    if (answer === undefined) return heldOnly ? undefined : 'denied';
     if (answer.kind === 'representation') return answerOf(answer, fields, signal);
     void answer.body[Symbol.asyncIterator]()
       .return?.()

@@ -1,11 +1,13 @@
 import { join } from 'node:path';
 import { cacheKey } from '../cache/key.ts';
-import type { MapPolicy, Supplier, SupplyRequest } from '../cache/types.ts';
+import type { EntryStore, MapPolicy, Supplier, SupplyRequest, Tier } from '../cache/types.ts';
 import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type Identity, openIdentity, passingIdentity } from '../peers/identity.ts';
+import { windowBytes } from '../peers/placement.ts';
 import type { PeerPlane } from '../peers/plane.ts';
+import { HeldGroups } from './held-groups.ts';
 import { CachePeerSource } from './peer-source.ts';
 
 /** This node and its cell. Without a cell it has an identity and nothing else. */
@@ -13,6 +15,8 @@ export interface Peers {
   readonly peerId: string;
   readonly plane: PeerPlane | undefined;
   readonly source: CachePeerSource;
+  /** What this node tells its neighbours that it holds. */
+  readonly held: HeldGroups | undefined;
 }
 
 export interface PeersDeps {
@@ -20,15 +24,18 @@ export interface PeersDeps {
   readonly metrics: Metrics;
   readonly policies: () => readonly MapPolicy[];
   readonly origin: Supplier;
+  readonly tiers: readonly Tier[];
+  /** Undefined when the disk tier is off. */
+  readonly store: EntryStore | undefined;
 }
 
 /** Rejects when it cannot listen for peers. */
 export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers> {
-  const { log, metrics, policies, origin } = deps;
+  const { log, metrics, policies, origin, tiers, store } = deps;
   const identity = await identityIn(config.dataDir, log);
   const source = new CachePeerSource(policies);
   const { peerId } = identity;
-  if (config.cell === undefined) return { peerId, plane: undefined, source };
+  if (config.cell === undefined) return { peerId, plane: undefined, source, held: undefined };
   // Loaded for who needs it alone: libp2p takes some 40 MB.
   const { PeerPlane } = await import('../peers/plane.ts');
   const plane = await PeerPlane.open({
@@ -45,7 +52,12 @@ export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers>
     onOutcome: (direction, outcome) => metrics.peerRequests[direction][outcome].add(1),
     onCorrupt: (peer, reason) => log.error({ peer, reason }, 'a peer gave wrong bytes'),
   });
-  return { peerId, plane, source };
+  const held = new HeldGroups({ tiers, windowBytes, holds: (key, first, is) => plane.holds(key, first, is) });
+  if (store !== undefined)
+    void held
+      .restore(store)
+      .catch((error) => log.warn({ reason: String(error) }, 'what the disk holds is not told to peers'));
+  return { peerId, plane, source, held };
 }
 
 function keyOf({ map, target }: SupplyRequest, policies: readonly MapPolicy[]): string {

@@ -8,6 +8,13 @@ export interface CandidatesOptions {
   readonly nowMs: () => number;
 }
 
+/** A peer to ask. */
+export interface Candidate {
+  readonly link: Link;
+  /** It is not responsible: it is asked for what it holds, and not to fetch it. */
+  readonly heldOnly: boolean;
+}
+
 /** Responsible nodes asked before the origin is. */
 const responsibleMax = 2;
 /** A peer that failed for a group is not asked for it again so soon. */
@@ -27,17 +34,19 @@ export class Candidates {
    * Those more responsible than this node, as far as they can be asked, and the nearest that says it holds the group:
    * before the others when it alone says so, for they would have to go to the origin. Empty: go there yourself.
    */
-  for(group: string): readonly Link[] {
+  for(group: string): readonly Candidate[] {
     const { members, selfId, link } = this.#options;
     const order = members.placement().order(group);
     const responsible = order
       .slice(0, order.indexOf(selfId))
       .map(link)
       .filter((each) => this.#mayAsk(each, group));
-    const asked = responsible.slice(0, responsibleMax);
-    const holder = this.#nearestHolder(group, asked);
-    if (holder === undefined) return asked;
-    const known = asked.some(({ member }) => member.digest.claims(group));
+    const links = responsible.slice(0, responsibleMax);
+    const asked = links.map((each) => ({ link: each, heldOnly: false }));
+    const nearest = this.#nearestHolder(group, links);
+    if (nearest === undefined) return asked;
+    const holder = { link: nearest, heldOnly: true };
+    const known = links.some(({ member }) => member.digest.claims(group));
     return known ? [...asked, holder] : [holder, ...asked];
   }
 

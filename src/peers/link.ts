@@ -20,7 +20,7 @@ export interface LinkOptions {
 /** A pong later than this makes the peer suspect; one later than the second ends the link. */
 const suspectAfterMs = 1_500;
 const deadAfterMs = 6_000;
-const bulkWaitMs = 3_000;
+const bulkWaitMs = 6_000;
 
 /**
  * The two connections with one member, whose proof of membership is done: control for small messages, bulk for bodies,

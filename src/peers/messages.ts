@@ -24,6 +24,8 @@ export interface RequestMessage {
   readonly target: string;
   /** Flat list of names and values, end-to-end fields only. */
   readonly fields: readonly string[];
+  /** Only what is held is wanted: nothing is to be fetched for it. */
+  readonly heldOnly?: boolean;
 }
 
 export type StatusName = 'have' | 'pending' | 'busy' | 'miss' | 'denied';
@@ -85,8 +87,12 @@ export function parseMembers(bytes: Buffer): readonly MemberNews[] {
 }
 
 export function parseRequest(bytes: Buffer): RequestMessage {
-  const { map, key, target, fields } = objectIn(bytes, 'request');
-  return { map: text(map, 256), key: text(key, 32_768), target: text(target, 32_768), fields: fieldsOf(fields) };
+  const { map, key, target, fields, heldOnly = false } = objectIn(bytes, 'request');
+  if (typeof heldOnly !== 'boolean') throw malformed('request');
+  return {
+    ...{ map: text(map, 256), key: text(key, 32_768), target: text(target, 32_768), fields: fieldsOf(fields) },
+    heldOnly,
+  };
 }
 
 export function parseStatus(bytes: Buffer): StatusMessage {

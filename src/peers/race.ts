@@ -13,6 +13,12 @@ export interface RaceOptions {
   readonly onOutcome: (outcome: AskOutcome, member: Member) => void;
 }
 
+/** A peer to ask, and the encoded request for it. */
+export interface Ask {
+  readonly link: Link;
+  readonly request: Buffer;
+}
+
 /** The peer that answered first, and its answer. */
 export interface Won {
   readonly exchange: Exchange;
@@ -33,7 +39,7 @@ class Attempt {
   readonly settled: Promise<Attempt>;
   readonly #askedMs = performance.now();
 
-  constructor({ asker, member }: Link, request: Buffer, onOutcome: RaceOptions['onOutcome']) {
+  constructor({ link: { asker, member }, request }: Ask, onOutcome: RaceOptions['onOutcome']) {
     this.exchange = asker.ask(request);
     this.member = member;
     this.settled = this.#settle(onOutcome);
@@ -63,16 +69,16 @@ class Attempt {
 
 /**
  * Asks peers in turn: the next one when one has nothing, fails, or is silent past its deadline. The first head wins and
- * the others are cancelled. `request` is an encoded request. Undefined: none of them, in the time there was.
+ * the others are cancelled. Undefined: none of them, in the time there was.
  */
-export async function race(links: readonly Link[], request: Buffer, options: RaceOptions): Promise<Won | undefined> {
+export async function race(asks: readonly Ask[], options: RaceOptions): Promise<Won | undefined> {
   const { signal, onOutcome } = options;
-  const waiting = [...links];
+  const waiting = [...asks];
   const running = new Set<Attempt>();
   const next = (): Attempt | undefined => {
-    const link = waiting.shift();
-    if (link === undefined) return undefined;
-    const attempt = new Attempt(link, request, onOutcome);
+    const ask = waiting.shift();
+    if (ask === undefined) return undefined;
+    const attempt = new Attempt(ask, onOutcome);
     running.add(attempt);
     return attempt;
   };

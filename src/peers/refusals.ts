@@ -25,7 +25,8 @@ export class Refusals {
     remember(this.#peers, peerId, { count, untilMs: nowMs + pauseMs });
     if (address === undefined) return;
     const before = this.#addresses.get(address);
-    const times = before !== undefined && before.untilMs > nowMs ? before.count + 1 : 1;
+    const weight = why === 'stranger' ? 1 : 0.25;
+    const times = before !== undefined && before.untilMs > nowMs ? before.count + weight : weight;
     remember(this.#addresses, address, { count: times, untilMs: nowMs + rememberMs });
   }
 

@@ -9,7 +9,7 @@ import type { Member } from './member.ts';
 import { encodeRequest } from './messages.ts';
 import { PeerBody } from './peer-body.ts';
 import { groupOf } from './placement.ts';
-import { type AskOutcome, race, type Won } from './race.ts';
+import { type Ask, type AskOutcome, race, type Won } from './race.ts';
 import { firstAsked } from './range.ts';
 import { mayAskPeers, mayGivePeers } from './shareable.ts';
 import { BodyCheck } from './verify.ts';
@@ -60,24 +60,22 @@ export class PeerSupplier implements Supplier {
     if (request.body !== undefined || !mayAskPeers(method, fields)) return undefined;
     const key = this.#options.keyOf(request);
     const group = groupOf(key, firstAsked(fields.get('range')));
-    const links = this.#candidates.for(group);
-    if (links.length === 0) return undefined;
-    const message = encodeRequest({ map, key, target, fields: fields.raw });
-    if (message === undefined) return undefined;
+    const candidates = this.#candidates.for(group);
+    if (candidates.length === 0) return undefined;
+    const message = { map, key, target, fields: fields.raw };
+    const [fetched, held] = [encodeRequest(message), encodeRequest({ ...message, heldOnly: true })];
+    if (fetched === undefined || held === undefined) return undefined;
+    const asks = candidates.map(({ link, heldOnly }) => ({ link, request: heldOnly ? held : fetched }));
     if (signal.aborted) throw new PeerError('aborted', 'nobody waits for this any more', signal.reason);
     const requestTimeMs = this.#options.nowMs();
-    const won = await this.#race(group, links, { message, signal });
+    const won = await this.#race(group, asks, signal);
     return won && this.#supply(won, { key, group, request, requestTimeMs, signal });
   }
 
-  async #race(
-    group: string,
-    links: Parameters<typeof race>[0],
-    { message, signal }: { message: Buffer; signal: AbortSignal },
-  ): Promise<Won | undefined> {
+  async #race(group: string, asks: readonly Ask[], signal: AbortSignal): Promise<Won | undefined> {
     this.#asking.set(group, (this.#asking.get(group) ?? 0) + 1);
     try {
-      return await race(links, message, {
+      return await race(asks, {
         signal,
         onOutcome: (outcome, member) => this.#onOutcome(outcome, member, group),
       });

@@ -60,9 +60,9 @@ export class Responder {
       this.#status(id, { answer: refusal });
       return;
     }
-    const { map, key, target } = message;
+    const { map, key, target, heldOnly = false } = message;
     const answering = new Answering(
-      { peerId: this.#link.member.peerId, map, key, target, fields },
+      { peerId: this.#link.member.peerId, map, key, target, fields, heldOnly },
       {
         ...this.#options,
         id,

@@ -8,6 +8,8 @@ export interface PeerRequest {
   readonly target: string;
   /** End-to-end fields, the conditions and the Range of the request among them. */
   readonly fields: Fields;
+  /** Only what is held is wanted: nothing is to be fetched for it. */
+  readonly heldOnly: boolean;
 }
 
 /** What this node gives: as an answer to an HTTP GET, `body` being the content of that answer. */
