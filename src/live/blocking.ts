@@ -12,9 +12,10 @@ export function refusalOf(
   if (malformed) return '_HLS_msn and _HLS_part must be whole numbers';
   if (part !== undefined && msn === undefined) return '_HLS_part needs _HLS_msn';
   if (msn === undefined || !live || newest === undefined) return undefined;
-  if (msn > newest.mediaSequence + segmentsAheadMax) return `_HLS_msn is ${msn}: the last is ${newest.mediaSequence}`;
-  if (part === undefined || kind !== 'll-hls' || msn !== newest.mediaSequence) return undefined;
-  const ahead = Math.ceil(updateSeconds < 1 ? 3 / updateSeconds : 3);
+  const open = newest.part === undefined ? newest.mediaSequence + 1 : newest.mediaSequence;
+  if (msn > open - 1 + segmentsAheadMax) return `_HLS_msn is ${msn}: the last is ${open - 1}`;
+  if (part === undefined || kind !== 'll-hls' || msn !== open) return undefined;
   const last = newest.part ?? -1;
-  return newest.part !== undefined && part > last + ahead ? `_HLS_part is ${part}: the last is ${last}` : undefined;
+  const ahead = updateSeconds < 1 ? Math.ceil(3 / updateSeconds) : 3;
+  return part > last + ahead ? `_HLS_part is ${part}: the last is ${last}` : undefined;
 }

@@ -46,6 +46,9 @@ export class FollowedPlaylist {
   #askedMs: number;
   #restartsSeen = 0;
   #behindSinceMs: number | undefined;
+  #restartedMs: number | undefined;
+  #blockingFailures = 0;
+  #blocked = false;
   #cancel: (() => void) | undefined;
   #ended = false;
 
@@ -53,6 +56,7 @@ export class FollowedPlaylist {
     this.#options = options;
     this.#version = first;
     this.#validatedMs = this.#askedMs = options.clock.nowMs();
+    this.#blocked = first.manifest.canBlockReload === true;
     this.#schedule(this.#rhythm.changed(this.#load(this.#validatedMs), this.#updateSeconds));
   }
 
@@ -67,6 +71,12 @@ export class FollowedPlaylist {
   /** Whether requests for versions to come are held. */
   get blocks(): boolean {
     return this.#options.blocks || this.#version.manifest.canBlockReload === true;
+  }
+
+  /** Whether the numbers began anew a short time ago. */
+  get restarted(): boolean {
+    const sinceMs = this.#options.clock.nowMs() - (this.#restartedMs ?? Number.NEGATIVE_INFINITY);
+    return sinceMs < 3 * this.#targetSeconds * 1000;
   }
 
   get waiting(): number {
@@ -115,8 +125,14 @@ export class FollowedPlaylist {
   async #poll(): Promise<void> {
     if (this.#idle()) return this.close();
     const startedMs = this.#options.clock.nowMs();
-    const loaded = await this.#options.load(undefined);
+    const wanted = this.#blocksUpstream ? nextOf(this.#version.manifest) : undefined;
+    const loaded = await this.#options.load(wanted);
     if (this.#ended) return;
+    // An origin that refuses to be waited for, or does not wait, is polled for a while.
+    const waited =
+      loaded.kind === 'version' && stepBetween(this.#version.manifest, loaded.version.manifest) === 'newer';
+    this.#blockingFailures = wanted === undefined || waited ? 0 : this.#blockingFailures + 1;
+    this.#blocked = wanted !== undefined && waited;
     if (loaded.kind === 'gone') this.close();
     else if (loaded.kind === 'failed') this.#failed();
     else if (loaded.kind === 'same') this.#freshen(loaded.received, startedMs);
@@ -151,7 +167,9 @@ export class FollowedPlaylist {
     const before = this.#version;
     this.#version = version;
     // Whoever waits for numbers of before a restart gets what there is now.
-    const restarted = stepBetween(before.manifest, version.manifest) === 'restart';
+    const step = stepBetween(before.manifest, version.manifest);
+    const restarted = step === 'restart' || step === 'behind';
+    if (restarted) this.#restartedMs = this.#options.clock.nowMs();
     this.#waiters.release(version, (wanted) => restarted || has(version.manifest, wanted));
     this.#options.onVersion(version, before);
   }
@@ -169,7 +187,12 @@ export class FollowedPlaylist {
     return true;
   }
 
-  #schedule(delayMs: number): void {
+  get #blocksUpstream(): boolean {
+    return this.#version.manifest.canBlockReload === true && this.#blockingFailures === 0;
+  }
+
+  #schedule(rhythmMs: number): void {
+    const delayMs = this.#blocked ? 0 : rhythmMs;
     this.#cancel = this.#options.clock.after(delayMs, () => void this.#poll());
   }
 
@@ -205,4 +228,12 @@ export function has({ newest, live }: Manifest, { msn, part }: Wanted): boolean 
   if (newest.mediaSequence > msn) return true;
   if (newest.mediaSequence < msn) return false;
   return newest.part === undefined || (part !== undefined && newest.part >= part);
+}
+
+/** What the next version has that this one has not: the part or segment after the newest. */
+function nextOf({ kind, newest }: Manifest): Wanted | undefined {
+  if (newest === undefined) return undefined;
+  const { mediaSequence, part } = newest;
+  if (kind !== 'll-hls') return { msn: mediaSequence + 1, part: undefined };
+  return part === undefined ? { msn: mediaSequence + 1, part: 0 } : { msn: mediaSequence, part: part + 1 };
 }

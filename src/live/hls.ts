@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { parse, setOptions, types } from 'hls-parser';
 import { announcedByMedia, announcedByMultivariant } from './hls-announced.ts';
+import { deltaUpdate, segmentsToSkip } from './hls-delta.ts';
 import { rewriteUris } from './hls-uris.ts';
 import { type Announced, type Manifest, manifestBytesMax } from './manifest.ts';
 
@@ -24,6 +25,8 @@ export interface MediaFacts {
   readonly discontinuitySequence: number;
   readonly canBlockReload: boolean;
   readonly canSkipUntilSeconds: number | undefined;
+  /** Seconds of these parts. */
+  readonly openSeconds: number;
   /** Seconds of each complete segment, oldest first. */
   readonly durations: readonly number[];
 }
@@ -68,6 +71,14 @@ export class HlsPlaylist implements Manifest {
     const text = this.bytes.toString('latin1');
     const rewritten = rewriteUris(text, { url: this.url, toEdge });
     return rewritten === text ? this.bytes : Buffer.from(rewritten, 'latin1');
+  }
+
+  delta(rewritten: Buffer): Buffer | undefined {
+    const { canSkipUntilSeconds, durations, openSeconds } = this.media ?? {};
+    if (canSkipUntilSeconds === undefined || durations === undefined || openSeconds === undefined) return undefined;
+    const segments = segmentsToSkip(durations, { canSkipUntilSeconds, openSeconds });
+    const text = deltaUpdate(rewritten.toString('latin1'), { segments });
+    return text === undefined ? undefined : Buffer.from(text, 'latin1');
   }
 }
 
@@ -122,6 +133,7 @@ function factsOf(playlist: types.MediaPlaylist): MediaFacts {
     firstSequence: playlist.mediaSequenceBase ?? 0,
     segments: complete.length,
     openParts: open.filter(({ hint }) => !hint).length,
+    openSeconds: sum(open.filter(({ hint }) => !hint).map(({ duration }) => duration ?? 0)),
     discontinuitySequence: playlist.discontinuitySequenceBase ?? 0,
     canBlockReload: control?.canBlockReload === true,
     canSkipUntilSeconds: skip !== undefined && skip > 0 ? skip : undefined,

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from './clock.ts';
 import { acceptedCoding } from './coding.ts';
 import { badRequest, notInTime } from './local-answers.ts';
 import { type DeliveryDirectives, readDirectives } from './delivery-directives.ts';
-import type { FollowedPlaylist } from './followed-playlist.ts';
+import { type FollowedPlaylist, has } from './followed-playlist.ts';
 import type { LiveMap } from './mapped-urls.ts';
 import { Playlists } from './playlists.ts';
 import { refusalOf } from './blocking.ts';
@@ -53,9 +53,8 @@ export class LiveCache implements Cache {
     if (known === 'passed') return inner.peek(request);
     if (known === undefined) return undefined;
     if (known.kind === 'settled') return known.peek(asked, inner.peek(known.request(asked)));
-    const { directives } = asked;
-    if (directives !== undefined && (directives.msn !== undefined || directives.malformed)) return undefined;
-    return this.#answerFrom(known.followed, asked);
+    const { followed } = known;
+    return mustWait(followed, asked.directives) ? undefined : this.#answerFrom(followed, asked);
   }
 
   async answer(request: CacheRequest): Promise<Answer> {
@@ -96,6 +95,11 @@ export class LiveCache implements Cache {
     return this.#playlists.polls;
   }
 
+  /** Requests that are held. */
+  get waiting(): number {
+    return this.#playlists.waiting;
+  }
+
   close(): void {
     this.#playlists.clear();
   }
@@ -112,9 +116,10 @@ export class LiveCache implements Cache {
   }
 
   /** Undefined: it has become too old, or is not followed any more. */
-  #answerFrom(followed: FollowedPlaylist, { request }: Asked): Answer | undefined {
+  #answerFrom(followed: FollowedPlaylist, { request, directives }: Asked): Answer | undefined {
     const coding = acceptedCoding(request.fields.get('accept-encoding'));
-    return followed.ask()?.answer(coding, this.#clock.nowMs());
+    const delta = directives?.skip !== undefined;
+    return followed.ask()?.answer({ coding, delta }, this.#clock.nowMs());
   }
 
   /** A request that wants a version which is not there yet is held (RFC 8216bis section 6.2.5.2). */
@@ -124,9 +129,18 @@ export class LiveCache implements Cache {
     if (known === undefined) return undefined;
     if (directives === undefined || !followed.blocks) return this.#answerFrom(followed, asked);
     const refusal = refusalOf(known.manifest, directives);
-    if (refusal !== undefined) return badRequest(refusal);
+    // Numbers of before a restart are no fault of the player's.
+    if (refusal !== undefined) return followed.restarted ? this.#answerFrom(followed, asked) : badRequest(refusal);
     const { msn, part } = directives;
     const held = msn === undefined || (await followed.holds({ msn, part }, request.signal));
     return held ? this.#answerFrom(followed, asked) : notInTime();
   }
+}
+
+/** Whether a request cannot be answered by the version at hand, or is to be refused. */
+function mustWait(followed: FollowedPlaylist, directives: DeliveryDirectives | undefined): boolean {
+  if (directives === undefined || !followed.blocks) return false;
+  const { msn, part, malformed } = directives;
+  if (malformed || (msn === undefined && part !== undefined)) return true;
+  return msn !== undefined && !has(followed.version.manifest, { msn, part });
 }

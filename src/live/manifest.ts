@@ -38,6 +38,8 @@ export interface Manifest {
   readonly announced: readonly Announced[];
   /** The same manifest for viewers of the edge; the identical buffer where nothing had to change. */
   rewrite(toEdge: (url: string) => string | undefined): Buffer;
+  /** HLS: a rewritten playlist without the segments that a client has already (section 6.2.5.1); undefined: no such thing. */
+  delta?(rewritten: Buffer): Buffer | undefined;
 }
 
 export const announcedMax = 20_000;

@@ -9,8 +9,17 @@ export interface VersionOptions {
   readonly received: Received;
   readonly toEdge: (url: string) => string | undefined;
   readonly onServed: OnServed;
-  /** Seconds a client may keep it where the origin says nothing about that. */
+  /** Seconds a client may keep a live one, unless the origin says less. */
   readonly lifetimeSeconds: number;
+  /** What the edge says beyond what the origin does. */
+  readonly edit?: (rewritten: Buffer) => Buffer;
+}
+
+/** What a viewer gets of a version. */
+export interface Form {
+  readonly coding: Coding;
+  /** A delta update where there is one. */
+  readonly delta: boolean;
 }
 
 interface Coded {
@@ -26,18 +35,19 @@ export class PlaylistVersion {
   readonly #bytes: Buffer;
   readonly #rewritten: boolean;
   readonly #lifetimeSeconds: number;
-  readonly #encoded = new Map<Coding, Buffer | undefined>();
-  readonly #coded = new Map<Coding, Coded>();
+  readonly #encoded = new Map<string, Buffer | undefined>();
+  readonly #coded = new Map<string, Coded>();
+  #delta: { readonly bytes: Buffer } | undefined;
   #received: Received;
 
-  constructor(manifest: Manifest, { received, toEdge, onServed, lifetimeSeconds }: VersionOptions) {
+  constructor(manifest: Manifest, { received, toEdge, onServed, lifetimeSeconds, edit }: VersionOptions) {
     this.manifest = manifest;
     this.#received = received;
     this.#onServed = onServed;
     this.#lifetimeSeconds = lifetimeSeconds;
     const bytes = mayTransform(received.fields) ? manifest.rewrite(toEdge) : received.bytes;
-    this.#rewritten = bytes !== received.bytes;
-    this.#bytes = bytes;
+    this.#bytes = edit !== undefined && mayTransform(received.fields) ? edit(bytes) : bytes;
+    this.#rewritten = this.#bytes !== received.bytes;
   }
 
   get received(): Received {
@@ -51,7 +61,7 @@ export class PlaylistVersion {
 
   /** Whether the viewer that takes this coding would get the origin's bytes as they are. */
   isOriginal(coding: Coding): boolean {
-    return !this.#rewritten && this.#of(coding) === this.#of('identity');
+    return !this.#rewritten && this.#encode(this.#bytes, { coding, delta: false }) === undefined;
   }
 
   /** The origin said again that it is current. */
@@ -61,8 +71,8 @@ export class PlaylistVersion {
   }
 
   /** The same `fields` for all answers of a second. */
-  answer(coding: Coding, nowMs: number): Answer {
-    const coded = this.#of(coding);
+  answer(form: Form, nowMs: number): Answer {
+    const coded = this.#of(form);
     const seconds = this.#ageSeconds(nowMs);
     if (coded.aged?.seconds !== seconds)
       coded.aged = { seconds, fields: new Fields([...coded.base, 'Age', String(seconds)]) };
@@ -76,43 +86,57 @@ export class PlaylistVersion {
     return Math.floor((Number.isSafeInteger(given) ? given : 0) + Math.max(0, nowMs - atMs) / 1000);
   }
 
-  #of(coding: Coding): Coded {
-    const known = this.#coded.get(coding);
+  #of(form: Form): Coded {
+    const name = nameOf(form);
+    const known = this.#coded.get(name);
     if (known !== undefined) return known;
-    const encoded = this.#encode(coding);
-    const made =
-      coding === 'identity' || encoded !== undefined
-        ? this.#make(encoded ?? this.#bytes, encoded === undefined ? 'identity' : coding)
-        : this.#of('identity');
-    this.#coded.set(coding, made);
+    const bytes = form.delta ? this.#deltaBytes() : this.#bytes;
+    const encoded = this.#encode(bytes, form);
+    const made = this.#make(encoded ?? bytes, {
+      coding: encoded === undefined ? 'identity' : form.coding,
+      delta: bytes !== this.#bytes,
+    });
+    this.#coded.set(name, made);
     return made;
   }
 
-  #encode(coding: Coding): Buffer | undefined {
-    if (coding === 'identity' || !mayTransform(this.#received.fields)) return undefined;
-    if (!this.#encoded.has(coding)) this.#encoded.set(coding, encode(this.#bytes, coding));
-    return this.#encoded.get(coding);
+  #deltaBytes(): Buffer {
+    const mayBe = mayTransform(this.#received.fields);
+    this.#delta ??= { bytes: (mayBe ? this.manifest.delta?.(this.#bytes) : undefined) ?? this.#bytes };
+    return this.#delta.bytes;
   }
 
-  #make(bytes: Buffer, coding: Coding): Coded {
+  #encode(bytes: Buffer, form: Form): Buffer | undefined {
+    if (form.coding === 'identity' || !mayTransform(this.#received.fields)) return undefined;
+    const name = nameOf(form);
+    if (!this.#encoded.has(name)) this.#encoded.set(name, encode(bytes, form.coding));
+    return this.#encoded.get(name);
+  }
+
+  #make(bytes: Buffer, form: Form): Coded {
     const { fields } = this.#received;
     const raw = [...fields.without(notCopied).raw];
-    const original = coding === 'identity' && !this.#rewritten && !fields.has('content-encoding');
-    const etag = original ? fields.get('etag') : `"${this.manifest.version}-${coding}"`;
+    const original = form.coding === 'identity' && bytes === this.#bytes && !this.#rewritten;
+    const etag =
+      original && !fields.has('content-encoding') ? fields.get('etag') : `"${this.manifest.version}-${nameOf(form)}"`;
     if (etag !== undefined) raw.push('ETag', etag);
-    if (coding !== 'identity') raw.push('Content-Encoding', coding);
+    if (form.coding !== 'identity') raw.push('Content-Encoding', form.coding);
     const vary = fields.get('vary');
     if (vary !== undefined) raw.push('Vary', /accept-encoding|\*/i.test(vary) ? vary : `${vary}, Accept-Encoding`);
     else raw.push('Vary', 'Accept-Encoding');
-    if (!hasLifetime(fields)) raw.push('Cache-Control', withMaxAge(fields, this.#lifetimeSeconds));
-    else if (fields.has('cache-control')) raw.push('Cache-Control', fields.get('cache-control') ?? '');
+    raw.push(...lifetimeFields(fields, { live: this.manifest.live, seconds: this.#lifetimeSeconds }));
     return { content: new BufferContent(bytes, this.#onServed), base: raw, aged: undefined };
   }
+}
+
+function nameOf({ coding, delta }: Form): string {
+  return delta ? `${coding}-delta` : coding;
 }
 
 /** What is said anew of what is given to viewers. */
 const notCopied = [
   ...['age', 'etag', 'vary', 'cache-control', 'content-encoding', 'content-length', 'content-range', 'cache-status'],
+  'expires',
 ];
 
 /** RFC 9110 section 7.7 */
@@ -120,11 +144,19 @@ function mayTransform(fields: Fields): boolean {
   return !/\bno-transform\b/i.test(fields.get('cache-control') ?? '');
 }
 
-function hasLifetime(fields: Fields): boolean {
-  return fields.has('expires') || /\b(?:max-age|s-maxage|no-cache)\b/i.test(fields.get('cache-control') ?? '');
-}
-
-function withMaxAge(fields: Fields, seconds: number): string {
+/**
+ * What the origin says of the lifetime. Of a live playlist it may have been said of a version that was waited for, which
+ * keeps longer than the playlist does (RFC 8216bis appendix B): then it is cut down.
+ */
+function lifetimeFields(fields: Fields, { live, seconds }: { live: boolean; seconds: number }): string[] {
   const given = fields.get('cache-control');
-  return `${given === undefined ? '' : `${given}, `}max-age=${seconds}`;
+  const expires = fields.get('expires');
+  if (!live) {
+    const lines = given === undefined ? [] : ['Cache-Control', given];
+    return expires === undefined ? lines : [...lines, 'Expires', expires];
+  }
+  const limit = (_: string, name: string, value: string) => `${name}=${Math.min(Number(value), seconds)}`;
+  const limited = (given ?? '').replace(/\b(max-age|s-maxage)="?(\d+)"?/gi, limit);
+  if (/\b(?:max-age|s-maxage|no-cache)\b/i.test(limited)) return ['Cache-Control', limited];
+  return ['Cache-Control', `${limited === '' ? '' : `${limited}, `}max-age=${expires === undefined ? seconds : 0}`];
 }

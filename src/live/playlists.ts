@@ -1,16 +1,13 @@
 import type { Answer, CacheRequest } from '../cache/types.ts';
-import { FollowedPlaylist, type Loaded } from './followed-playlist.ts';
 import type { Clock } from './clock.ts';
-import { isHls, parseHls } from './hls.ts';
-import type { Asked, LiveCacheOptions } from './live-cache.ts';
-import type { Manifest } from './manifest.ts';
-import { edgeTarget, originUrl } from './mapped-urls.ts';
-import { mirroredRequest, ownRequest } from './mirrored-request.ts';
-import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
-import { PlaylistVersion } from './playlist-version.ts';
-import { type Received, receive } from './receive.ts';
-import { SettledPlaylist } from './settled-playlist.ts';
 import { readDirectives } from './delivery-directives.ts';
+import { FollowedPlaylist } from './followed-playlist.ts';
+import type { Asked, LiveCacheOptions } from './live-cache.ts';
+import { offersBlocking, PlaylistLoader } from './playlist-loader.ts';
+import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
+import type { PlaylistVersion } from './playlist-version.ts';
+import { receive } from './receive.ts';
+import { SettledPlaylist } from './settled-playlist.ts';
 import { refusesSharing } from './sharing.ts';
 
 /** What is known of a target that names a playlist. */
@@ -30,16 +27,27 @@ const loadTimeoutMs = 30_000;
 
 export class Playlists {
   readonly #options: LiveCacheOptions & { readonly clock: Clock };
+  readonly #loader: PlaylistLoader;
   readonly #known = new Map<string, { readonly known: Known; readonly untilMs: number }>();
   readonly #loading = new Map<string, Promise<Found>>();
   /** Targets of playlists whose path does not tell. */
   readonly #unnamed = new Set<string>();
-  /** Asks for followed playlists that were answered. */
-  polls = 0;
   #followed = 0;
 
   constructor(options: LiveCacheOptions & { readonly clock: Clock }) {
     this.#options = options;
+    this.#loader = new PlaylistLoader(options);
+  }
+
+  get polls(): number {
+    return this.#loader.polls;
+  }
+
+  get waiting(): number {
+    let waiting = 0;
+    for (const { known } of this.#known.values())
+      if (known !== 'passed' && known.kind === 'followed') waiting += known.followed.waiting;
+    return waiting;
   }
 
   /** Whether a target may be a playlist; asked for every request. */
@@ -97,7 +105,7 @@ export class Playlists {
     const controller = new AbortController();
     const cancel = clock.after(loadTimeoutMs, () => controller.abort());
     const { signal } = controller;
-    const answer = await this.#askFirst(asked, signal).finally(cancel);
+    const answer = await this.#loader.first(asked, signal).finally(cancel);
     if (answer.kind !== 'representation' || answer.status !== 200 || refusesSharing(answer.fields)) {
       if (answer.status === 200) this.#remember(asked, 'passed');
       if (request.signal.aborted) controller.abort();
@@ -105,9 +113,9 @@ export class Playlists {
       return { kind: 'handed', answer };
     }
     const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
-    const manifest = received && this.#parse(received.bytes, asked);
+    const manifest = received && this.#loader.parse(received.bytes, asked);
     if (received === undefined || manifest === undefined) return this.#remember(asked, 'passed');
-    const version = this.#version(manifest, received);
+    const version = this.#loader.version(manifest, received, asked);
     if (!manifest.live) {
       const read = ({ bytes }: { bytes: Buffer }) => this.#reread(asked, bytes, answer);
       return this.#remember(asked, new SettledPlaylist(version, answer, { nowMs: () => clock.nowMs(), read }));
@@ -116,28 +124,10 @@ export class Playlists {
     return this.#follow(asked, version);
   }
 
-  /**
-   * What was stored may be of long ago: the origin is asked, for all who wait, so it outlives the viewer that was first.
-   * Where it fails, what is stored will do, unless that is a live playlist older than its own window.
-   */
-  async #askFirst({ request, target, map }: Asked, signal: AbortSignal): Promise<Answer> {
-    const { inner, clock } = this.#options;
-    const ask = (cacheControl: string) => inner.answer(mirroredRequest(request, { target, signal, cacheControl }));
-    const asked = await ask('no-cache').catch((error: unknown) => error);
-    if (!(asked instanceof Error) && (asked as Answer).status < 500) return asked as Answer;
-    const stored = await ask('max-stale, only-if-cached').catch(() => undefined);
-    const received = stored?.status === 200 ? await receive(stored, { signal, nowMs: () => clock.nowMs() }) : undefined;
-    const manifest = received && this.#parse(received.bytes, { target, map });
-    const age = Number(received?.fields.get('age') ?? 0);
-    if (stored !== undefined && manifest && (!manifest.live || age <= (manifest.windowSeconds ?? 0))) return stored;
-    if (asked instanceof Error) throw asked;
-    return asked as Answer;
-  }
-
   #reread(asked: Asked, bytes: Buffer, { fields }: Answer): PlaylistVersion | undefined {
-    const manifest = this.#parse(bytes, asked);
+    const manifest = this.#loader.parse(bytes, asked);
     if (manifest !== undefined && !manifest.live)
-      return this.#version(manifest, { bytes, fields, atMs: this.#options.clock.nowMs() });
+      return this.#loader.version(manifest, { bytes, fields, atMs: this.#options.clock.nowMs() }, asked);
     this.#known.delete(asked.key);
     return undefined;
   }
@@ -148,9 +138,9 @@ export class Playlists {
     this.#followed++;
     const followed = new FollowedPlaylist(version, {
       clock,
-      blocks: map.live.offerBlockingReload,
+      blocks: offersBlocking(version.manifest, map),
       pinned: map.live.follow.includes(asked.target),
-      load: () => this.#loadNext(asked, followed.version),
+      load: (wanted) => this.#loader.next(asked, { before: followed.version, wanted }),
       onVersion: () => {},
       onEnd: () => {
         this.#followed--;
@@ -160,48 +150,6 @@ export class Playlists {
     const varies = version.received.fields.get('vary')?.toLowerCase().includes('origin') === true;
     const known: Known = { kind: 'followed', followed, origin: varies ? originOf(request) : undefined };
     return this.#remember(asked, known);
-  }
-
-  async #loadNext(asked: Asked, before: PlaylistVersion): Promise<Loaded> {
-    const { inner, clock } = this.#options;
-    const controller = new AbortController();
-    const cancel = clock.after(loadTimeoutMs, () => controller.abort());
-    const { signal } = controller;
-    try {
-      const answer = await inner.answer(
-        ownRequest(asked.request, { target: asked.target, signal, cacheControl: 'no-cache' }),
-      );
-      if (answer.status === 401 || answer.status === 403) return { kind: 'gone' };
-      if (answer.status !== 200) return { kind: 'failed' };
-      if (answer.kind !== 'representation' || refusesSharing(answer.fields)) return { kind: 'gone' };
-      const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
-      if (received === undefined || isCut(received.bytes, before.received.bytes)) return { kind: 'failed' };
-      if (received.bytes.equals(before.received.bytes)) return { kind: 'same', received };
-      const manifest = this.#parse(received.bytes, asked);
-      if (manifest?.level !== 'media') return { kind: 'failed' };
-      return { kind: 'version', version: this.#version(manifest, received) };
-    } catch {
-      return { kind: 'failed' };
-    } finally {
-      cancel();
-      this.polls++;
-    }
-  }
-
-  #parse(bytes: Buffer, { target, map }: Pick<Asked, 'target' | 'map'>): Manifest | undefined {
-    const url = originUrl(target, map);
-    return url !== undefined && isHls(bytes) ? parseHls(bytes, url) : undefined;
-  }
-
-  #version(manifest: Manifest, received: Received): PlaylistVersion {
-    const { onServed, maps } = this.#options;
-    const lifetimeSeconds = Math.floor(manifest.updateSeconds / 2);
-    return new PlaylistVersion(manifest, {
-      received,
-      onServed,
-      lifetimeSeconds,
-      toEdge: (url) => edgeTarget(url, maps()),
-    });
   }
 
   #remember<T extends Known>({ key }: Asked, known: T): T {
@@ -229,9 +177,4 @@ function suits({ origin }: { readonly origin: string | undefined }, request: Cac
 
 function originOf({ fields }: CacheRequest): string {
   return fields.get('origin') ?? '';
-}
-
-/** A playlist that ended in a whole line before, and does not now, was cut off. */
-function isCut(bytes: Buffer, before: Buffer): boolean {
-  return before.at(-1) === 0x0a && bytes.at(-1) !== 0x0a;
 }

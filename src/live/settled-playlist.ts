@@ -59,7 +59,7 @@ export class SettledPlaylist {
     const { received } = this.#version;
     const nowMs = this.#options.nowMs();
     if (received.fields !== answer.fields) this.#version.freshen({ ...received, fields: answer.fields, atMs: nowMs });
-    return { ...this.#version.answer(coding, nowMs), cacheStatus: answer.cacheStatus };
+    return { ...this.#version.answer({ coding, delta: false }, nowMs), cacheStatus: answer.cacheStatus };
   }
 }
 

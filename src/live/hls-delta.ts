@@ -1,0 +1,61 @@
+/** Tags that belong to the segment after them (RFC 8216bis section 4.4.4); parts belong to the one they are of. */
+const segmentTag =
+  /^#(?:EXTINF|EXT-X-(?:BYTERANGE|DISCONTINUITY|KEY|MAP|PROGRAM-DATE-TIME|GAP|BITRATE|PART|CUE[A-Z-]*|PREFETCH[A-Z-]*))(?::|$)/;
+const keptTag = /^#EXT-X-DATERANGE:/;
+
+/** Version of the protocol that has EXT-X-SKIP (section 8). */
+const skipVersion = 9;
+
+export interface SkipOptions {
+  /** Segments that are older than the Skip Boundary. */
+  readonly segments: number;
+}
+
+/** How many segments from the start lie wholly beyond the Skip Boundary (section 6.2.5.1). */
+export function segmentsToSkip(
+  durations: readonly number[],
+  { canSkipUntilSeconds, openSeconds }: { canSkipUntilSeconds: number; openSeconds: number },
+): number {
+  let left = openSeconds;
+  for (let i = durations.length - 1; i >= 0; i--) {
+    if (left >= canSkipUntilSeconds) return i + 1;
+    left += durations[i] ?? 0;
+  }
+  return 0;
+}
+
+/**
+ * A Playlist Delta Update: the first segments with their tags replaced by EXT-X-SKIP. Date ranges all stay, so the same
+ * text answers `_HLS_skip=YES` and `v2`. Undefined where there is nothing to skip.
+ */
+export function deltaUpdate(text: string, { segments }: SkipOptions): string | undefined {
+  if (segments < 1) return undefined;
+  const lines = text.split('\n');
+  const kept: string[] = [];
+  let [skipped, inSegments, at] = [0, false, 0];
+  for (; at < lines.length && skipped < segments; at++) {
+    const line = (lines[at] ?? '').trimEnd();
+    if (!line.startsWith('#') && line !== '') skipped++;
+    inSegments ||= segmentTag.test(line) || (!line.startsWith('#') && line !== '');
+    if (!inSegments || keptTag.test(line)) kept.push(lines[at] ?? '');
+  }
+  if (skipped < segments) return undefined;
+  kept.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${segments}`);
+  return [...kept.map(withVersion), ...lines.slice(at)].join('\n');
+}
+
+function withVersion(line: string): string {
+  const version = /^#EXT-X-VERSION:(\d+)/.exec(line)?.[1];
+  return version !== undefined && Number(version) < skipVersion ? `#EXT-X-VERSION:${skipVersion}` : line;
+}
+
+/** A playlist that says that requests for versions to come are held (section 4.4.3.8). */
+export function offeringBlockingReload(text: string): string {
+  const control = /^#EXT-X-SERVER-CONTROL:(.*)$/m.exec(text);
+  if (control !== null) {
+    const attributes = (control[1] ?? '').replace(/\r$/, '').replace(/(?:^|,)CAN-BLOCK-RELOAD=[A-Z]*/, '');
+    const rest = attributes.replace(/^,/, '');
+    return text.replace(control[0], `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES${rest === '' ? '' : `,${rest}`}`);
+  }
+  return text.replace(/^(#EXT-X-TARGETDURATION:.*)$/m, '$1\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES');
+}
