@@ -5,6 +5,7 @@ export class Fields {
   /** Flat list as node:http gives it: name, value, name, value. */
   readonly raw: readonly string[];
   #byName: Map<string, string> | undefined;
+  #isPlain: boolean | undefined;
 
   constructor(raw: readonly string[]) {
     this.raw = raw;
@@ -21,6 +22,12 @@ export class Fields {
 
   has(name: string): boolean {
     return this.#index().has(name.toLowerCase());
+  }
+
+  /** Whether, as fields of a request, they want what is stored as it is: whole, without condition or directive. */
+  get isPlain(): boolean {
+    this.#isPlain ??= !wishes.some((name) => this.has(name));
+    return this.#isPlain;
   }
 
   /** Each field line of that name on its own, for fields that must not be combined (Set-Cookie). */
@@ -57,3 +64,9 @@ export class Fields {
     return index;
   }
 }
+
+/** Preconditions (RFC 9110 section 13.1), ranges (section 14) and request directives (RFC 9111 sections 5.2.1, 5.4). */
+const wishes = [
+  ...['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range'],
+  ...['cache-control', 'pragma'],
+];

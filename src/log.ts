@@ -15,10 +15,10 @@ export interface Log {
 /** The log of a node. */
 export interface ProcessLog extends Log {
   /**
-   * A line of the access log at level info, written soon. `membersOf` makes the members of a JSON object of the record,
+   * A line of the access log at level info, written soon. `lineOf` makes it of the record, as JSON with a line feed and
    * free of secrets; it is not called when the line is not wanted.
    */
-  access<Record>(record: Record, membersOf: (record: Record) => string): void;
+  access<Record>(record: Record, lineOf: (record: Record) => string): void;
   setLevel(level: string): void;
 }
 
@@ -54,10 +54,9 @@ export function openLog({ level, pretty = false, destination = standardOutput() 
       info: (about, message) => logger.info(about, message),
       warn: (about, message) => logger.warn(about, message),
       error: (about, message) => logger.error(about, message),
-      access: (record, membersOf) => {
-        // Not through pino: this line is written for every request, and this costs a twentieth.
-        if (logger.isLevelEnabled('info'))
-          output.writeSoon(format(`{"level":"info","msg":"request",${membersOf(record)}}\n`));
+      access: (record, lineOf) => {
+        // Not through pino: this line is written for every request, and takes a tenth of the time this way.
+        if (logger.isLevelEnabled('info')) output.writeSoon(format(lineOf(record)));
       },
       setLevel: (next) => {
         logger.level = next;

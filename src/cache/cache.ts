@@ -16,7 +16,7 @@ import { type Purge, purgeKeys } from './purge.ts';
 import { RecentPurges } from './recent-purges.ts';
 import type { Representation } from './representation.ts';
 import { type Outcome, ResponseFetch } from './response-fetch.ts';
-import { judgeBy, mayServeOnError, type Verdict } from './reuse.ts';
+import { freshSeconds, judgeBy, mayServeOnError, type Verdict } from './reuse.ts';
 import { select } from './select.ts';
 import type {
   Answer,
@@ -103,12 +103,12 @@ export class VideoCache implements Cache {
 
   peek(request: CacheRequest): Answer | undefined {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
-    const variants = this.#entries.peek(cacheKey(request));
+    const variants = this.#entries.peek(request.key ?? cacheKey(request));
     const representation = variants && select(variants, request.fields);
     if (representation === undefined) return undefined;
     const nowMs = this.#options.now();
-    const { use, ttlSeconds } = judgeBy(representation.terms(request.policy), request, nowMs);
-    if (use !== 'fresh') return undefined;
+    const ttlSeconds = freshSeconds(representation.terms(request.policy), request, nowMs);
+    if (ttlSeconds === undefined) return undefined;
     const content = this.#content(representation, request);
     if (!this.#holdsWanted(content) || !content.dependable) return undefined;
     return this.#answerOf(content, { hit: true, ttlSeconds }, nowMs);
@@ -367,7 +367,7 @@ export class VideoCache implements Cache {
     const { completeLength } = representation;
     if (request.method === 'HEAD') return true;
     if (completeLength === undefined) return representation.flights.size > 0;
-    const range = request.fields.has('range')
+    const range = !request.fields.isPlain
       ? within(wantedOf(request.method, request.fields), completeLength)
       : { first: 0, last: completeLength - 1 };
     if (range === undefined || range.last < range.first) return true;

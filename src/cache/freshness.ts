@@ -68,10 +68,15 @@ export function freshnessTerms(stored: Dated, { target, policy }: Context): Fres
   };
 }
 
-export function freshnessAt(terms: FreshnessTerms, nowMs: number): Freshness {
+/** With fractions. */
+export function ageSecondsAt(terms: FreshnessTerms, nowMs: number): number {
   // A clock that was set back makes nothing younger than it was when it came.
   const residentSeconds = Math.max(0, nowMs - terms.responseTimeMs) / 1000;
-  const age = Math.min(terms.initialAgeSeconds + residentSeconds, deltaSecondsMax);
+  return Math.min(terms.initialAgeSeconds + residentSeconds, deltaSecondsMax);
+}
+
+export function freshnessAt(terms: FreshnessTerms, nowMs: number): Freshness {
+  const age = ageSecondsAt(terms, nowMs);
   return {
     ...terms,
     fresh: terms.lifetimeSeconds > age,

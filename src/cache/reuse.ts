@@ -1,6 +1,13 @@
 import type { Fields } from '../fields.ts';
 import { type Directives, requestDirectives } from './directives.ts';
-import { type Freshness, type FreshnessTerms, freshness, freshnessAt, freshnessTerms } from './freshness.ts';
+import {
+  ageSecondsAt,
+  type Freshness,
+  type FreshnessTerms,
+  freshness,
+  freshnessAt,
+  freshnessTerms,
+} from './freshness.ts';
 import type { MapPolicy, StoredResponse } from './types.ts';
 
 /** The parts of a request that decide about reuse; every CacheRequest has them. */
@@ -43,6 +50,20 @@ export function judgeBy(
   return { use, fwd, ttlSeconds, freshness: now };
 }
 
+/** Whole seconds of freshness left, for a response that may answer as it is; undefined for one that must be judged. */
+export function freshSeconds(
+  terms: FreshnessTerms,
+  request: Pick<ReuseRequest, 'fields' | 'policy'>,
+  nowMs: number,
+): number | undefined {
+  if (!request.fields.isPlain) {
+    const { use, ttlSeconds } = judgeBy(terms, request, nowMs);
+    return use === 'fresh' ? ttlSeconds : undefined;
+  }
+  const left = terms.lifetimeSeconds - ageSecondsAt(terms, nowMs);
+  return left > 0 && !terms.mustRevalidateAlways ? Math.floor(left) : undefined;
+}
+
 function useOf(now: Freshness, wishes: Directives | undefined): Verdict['use'] {
   const wanted = wishes === undefined || isWanted(now, wishes);
   if (now.mustRevalidateAlways) return 'revalidate';
@@ -69,7 +90,8 @@ export function mayServeOnError(stored: StoredResponse, request: ReuseRequest, n
 }
 
 function wishesOf({ fields, policy }: Pick<ReuseRequest, 'fields' | 'policy'>): Directives | undefined {
-  if (!policy.requestDirectives || !(fields.has('cache-control') || fields.has('pragma'))) return undefined;
+  if (fields.isPlain || !policy.requestDirectives || !(fields.has('cache-control') || fields.has('pragma')))
+    return undefined;
   return requestDirectives(fields);
 }
 

@@ -136,6 +136,8 @@ export interface CacheRequest {
   readonly fields: Fields;
   readonly body?: AsyncIterable<Uint8Array>;
   readonly policy: MapPolicy;
+  /** `cacheKey` of target and policy, from who has it already. */
+  readonly key?: string;
   /** Set for a request that a peer made: it is answered from the tiers and the origin, never by asking another peer. */
   readonly peersForbidden?: boolean;
   /** Set for a request that is to be answered from the tiers and what is in flight, or fails with `only-if-cached`. */

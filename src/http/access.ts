@@ -55,6 +55,7 @@ export class MeteredResponder implements Responder {
   #status = 0;
   #bytes = 0;
   #firstByteMs: number | undefined;
+  #atOnce = true;
 
   constructor(inner: Responder) {
     this.#inner = inner;
@@ -69,7 +70,13 @@ export class MeteredResponder implements Responder {
     this.#inner.head(status, fields);
     if (status < 200) return;
     this.#status = status;
-    this.#firstByteMs = performance.now() - this.#startedMs;
+    if (!this.#atOnce) this.#firstByteMs = performance.now() - this.#startedMs;
+  }
+
+  /** What could be done at once was. Until then the clock is not looked at for the first byte: most hits end with it. */
+  waits(): void {
+    this.#atOnce = false;
+    if (this.started) this.#firstByteMs = performance.now() - this.#startedMs;
   }
 
   write(buffers: readonly Buffer[]): Promise<void> | undefined {
@@ -86,6 +93,7 @@ export class MeteredResponder implements Responder {
   }
 
   record(head: RequestHead, outcome: Outcome): AccessRecord {
+    const durationMs = performance.now() - this.#startedMs;
     return {
       time: this.#time,
       remote: head.remote,
@@ -94,15 +102,15 @@ export class MeteredResponder implements Responder {
       protocol: `HTTP/${head.version}`,
       status: this.#status,
       bytes: head.method === 'HEAD' ? 0 : this.#bytes,
-      durationMs: performance.now() - this.#startedMs,
-      firstByteMs: this.#firstByteMs,
+      durationMs,
+      firstByteMs: this.started ? (this.#firstByteMs ?? durationMs) : undefined,
       complete: outcome.complete,
       hit: outcome.cacheStatus?.hit ?? false,
       detail: outcome.source ?? outcome.cacheStatus?.detail,
       fwd: outcome.cacheStatus?.fwd,
       collapsed: outcome.cacheStatus?.collapsed ?? false,
       map: outcome.map,
-      range: head.fields.get('range')?.slice(0, textMax),
+      range: head.fields.isPlain ? undefined : head.fields.get('range')?.slice(0, textMax),
       userAgent: head.fields.get('user-agent')?.slice(0, textMax),
       error: outcome.error,
     };

@@ -9,7 +9,7 @@ import { Glance } from './glance.ts';
 import type { RequestHead, Responder } from './message.ts';
 import { forwardedFields, localReply } from './options-method.ts';
 import { settlePending } from './pending-span.ts';
-import { policyFor } from './policies.ts';
+import { mappingOf } from './policies.ts';
 import type { Reply, ReplyPlanner } from './reply.ts';
 import { ReplyFields } from './reply-fields.ts';
 import { type ReadRequest, type RequestLimits, readRequest } from './request.ts';
@@ -57,12 +57,14 @@ export class Exchange {
 
   /** Answers the request; a fresh hit in RAM is answered before this returns, and then there is no promise. Never rejects. */
   run(): Promise<void> | undefined {
+    let waiting: Promise<void> | undefined;
     try {
-      return this.#answer()?.catch((error: unknown) => this.#fail(error));
+      waiting = this.#answer()?.catch((error: unknown) => this.#fail(error));
     } catch (error) {
       this.#fail(error);
-      return undefined;
     }
+    if (!this.#closed) this.#responder.waits();
+    return waiting;
   }
 
   /** The response went out whole (`complete`), or the viewer is gone: stops what still runs for it. Once. */
@@ -86,12 +88,13 @@ export class Exchange {
     if (!('kind' in read)) return this.#send(read);
     const local = localReply(read);
     if (local !== undefined) return this.#send(local);
-    const policy = policyFor(read.target, this.#front.policies);
-    if (policy === undefined) return this.#send(textReply(404, 'no origin is mapped to this path'));
+    const mapped = mappingOf(read, this.#front.policies);
+    if (mapped === undefined) return this.#send(textReply(404, 'no origin is mapped to this path'));
+    const { policy } = mapped;
     this.#outcome.map = policy.name;
     const preflight = policy.cors ? preflightReply(read.method, read.fields) : undefined;
     if (preflight !== undefined) return this.#send(preflight);
-    const glance = new Glance(read, policy, { scheme: this.#head.scheme, signal: this.#lazySignal });
+    const glance = new Glance(read, mapped, { scheme: this.#head.scheme, signal: this.#lazySignal });
     const known = this.#front.cache.peek(glance);
     return known === undefined ? this.#askCache(read, policy) : this.#reply(known, glance);
   }

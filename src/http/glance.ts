@@ -1,4 +1,5 @@
 import type { CacheRequest, MapPolicy } from '../cache/types.ts';
+import type { Mapping } from './policies.ts';
 import type { Fields } from '../fields.ts';
 import type { ReadRequest } from './request.ts';
 
@@ -10,11 +11,12 @@ export class Glance implements CacheRequest {
   readonly authority: string;
   readonly fields: Fields;
   readonly policy: MapPolicy;
+  readonly key: string;
   readonly #signal: () => AbortSignal;
 
   constructor(
     read: ReadRequest,
-    policy: MapPolicy,
+    { policy, key }: Mapping,
     { scheme, signal }: { scheme: 'http' | 'https'; signal: () => AbortSignal },
   ) {
     this.method = read.method;
@@ -23,6 +25,7 @@ export class Glance implements CacheRequest {
     this.authority = read.authority;
     this.fields = read.fields;
     this.policy = policy;
+    this.key = key;
     this.#signal = signal;
   }
 

@@ -89,7 +89,7 @@ export class LeanConnection {
   };
 
   readonly #onTimeout = (): void => {
-    if (this.#socket.writableLength > 0) this.#socket.destroy();
+    if (this.#responder.stalled) this.#socket.destroy();
   };
 
   /** The close that follows tells all there is to tell. */

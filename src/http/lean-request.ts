@@ -44,6 +44,9 @@ export class LeanReader {
   readonly #limits: RequestLimits;
   /** A viewer's header sections are mostly the same: what the last one said is kept. */
   #last: Section | undefined;
+  /** So may be whole requests: playlists are asked for again and again. */
+  #lastText = '';
+  #lastRequest: LeanRequest | undefined;
 
   constructor(limits: RequestLimits) {
     this.#limits = limits;
@@ -51,6 +54,16 @@ export class LeanReader {
 
   /** The request at `start` of `text` (latin1, one character for each byte); undefined: for a full parser to read. */
   read(text: string, start: number): LeanRequest | undefined {
+    if (text === this.#lastText && start === 0) return this.#lastRequest;
+    const request = this.#read(text, start);
+    if (start === 0 && request?.end === text.length && text.length <= sliceableMax) {
+      this.#lastText = text;
+      this.#lastRequest = request;
+    }
+    return request;
+  }
+
+  #read(text: string, start: number): LeanRequest | undefined {
     const method = methodAt(text, start);
     if (method === undefined) return undefined;
     const targetStart = start + method.length + 1;

@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import { DirectWrites } from './direct-writes.ts';
 import { drained } from './http1-responder.ts';
 import type { Responder } from './message.ts';
 import type { ReplyFields } from './reply-fields.ts';
@@ -7,6 +8,8 @@ import type { ReplyFields } from './reply-fields.ts';
 const statusLines: ReadonlyMap<number, string> = new Map(
   Object.entries(STATUS_CODES).map(([status, reason]) => [Number(status), `HTTP/1.1 ${status} ${reason}\r\n`]),
 );
+
+const ok = statusLines.get(200) ?? '';
 
 /** How header sections end: what is said about the connection, or left out, and about how the content is delimited. */
 export interface HeadTails {
@@ -41,6 +44,9 @@ export interface LeanResponderOptions {
   readonly onSent: () => void;
 }
 
+/** Answers up to this size leave past the stream; the socket's buffer takes them whole unless the viewer is slow. */
+const directBytesMax = 72 * 1024;
+
 /**
  * A Responder on a socket, used for one response after the other. Head and first content leave in one write; a head
  * alone is held until `release`, or the end of the tick.
@@ -48,8 +54,10 @@ export interface LeanResponderOptions {
 export class LeanResponder implements Responder {
   readonly #socket: Socket;
   readonly #options: LeanResponderOptions;
-  /** Serialised, and not written yet. */
-  #head: string | Buffer | undefined;
+  readonly #direct: DirectWrites | undefined;
+  /** The final head, not written yet. */
+  #head: ReplyFields | undefined;
+  #start = '';
   #toHead = false;
   #begun = false;
   #chunked = false;
@@ -62,6 +70,7 @@ export class LeanResponder implements Responder {
   constructor(socket: Socket, options: LeanResponderOptions) {
     this.#socket = socket;
     this.#options = options;
+    this.#direct = DirectWrites.to(socket, () => this.#taken());
   }
 
   /** Whether the connection is to end after this response. */
@@ -85,20 +94,24 @@ export class LeanResponder implements Responder {
   }
 
   head(status: number, fields: ReplyFields): void {
-    const start = statusLines.get(status) ?? `HTTP/1.1 ${status} unknown\r\n`;
+    const start = status === 200 ? ok : (statusLines.get(status) ?? `HTTP/1.1 ${status} unknown\r\n`);
     if (status < 200) {
       this.#socket.write(fields.message(start, '\r\n'), 'latin1');
       return;
     }
     this.#close ||= fields.closes || this.#options.draining();
     this.#chunked = !fields.hasLength && !this.#toHead && status !== 204 && status !== 304;
-    this.#head = fields.message(start, this.#tail(fields.closes));
+    // Throws now if a field cannot be sent.
+    void fields.text;
+    this.#head = fields;
+    this.#start = start;
     this.#begun = true;
     if (!this.#held) process.nextTick(() => this.#flush());
   }
 
   write(buffers: readonly Buffer[]): Promise<void> | undefined {
     const socket = this.#socket;
+    if (this.#writeDirectly(buffers)) return socket.destroyed ? drained(socket) : undefined;
     socket.cork();
     this.#writeHead();
     if (this.#chunked) this.#writeChunk(buffers);
@@ -113,15 +126,16 @@ export class LeanResponder implements Responder {
   end(): void {
     const socket = this.#socket;
     this.#ended = true;
-    socket.cork();
-    this.#writeHead();
-    if (this.#chunked) socket.write('0\r\n\r\n', 'latin1');
-    socket.uncork();
-    if (socket.writableLength === 0) this.#sent();
-    else {
+    if (this.#head !== undefined || this.#chunked) {
+      socket.cork();
+      this.#writeHead();
+      if (this.#chunked) socket.write('0\r\n\r\n', 'latin1');
+      socket.uncork();
+    }
+    if (socket.writableLength > 0) {
       this.#guard();
       socket.write('', 'latin1', () => this.#sent());
-    }
+    } else if (this.#direct?.pending !== true) this.#sent();
   }
 
   destroy(): void {
@@ -131,7 +145,16 @@ export class LeanResponder implements Responder {
   /** What could be answered at once was: a head that no content followed goes out. */
   release(): void {
     this.#held = false;
-    this.#flush();
+    if (this.#head !== undefined) this.#flush();
+  }
+
+  /** Whether the viewer took nothing of what waits for it for as long as it may. */
+  get stalled(): boolean {
+    if (this.#socket.writableLength > 0) return true;
+    if (this.#direct?.pending !== true) return false;
+    if (this.#direct.stalled) return true;
+    this.#socket.setTimeout(this.#options.stallTimeoutMs);
+    return false;
   }
 
   #flush(): void {
@@ -140,8 +163,32 @@ export class LeanResponder implements Responder {
     if (this.#socket.writableLength > 0) this.#guard();
   }
 
+  /** Head and content in one write past the stream, if both are there and it is little. */
+  #writeDirectly(buffers: readonly Buffer[]): boolean {
+    const head = this.#head;
+    if (this.#direct === undefined || head === undefined || this.#chunked) return false;
+    const [only] = buffers;
+    if (only === undefined) return false;
+    let bytes = 0;
+    for (const buffer of buffers) bytes += buffer.length;
+    if (bytes > directBytesMax) return false;
+    const [start, tail] = [this.#start, this.#tail(head.closes)];
+    const together = buffers.length === 1 ? head.messageWith(start, tail, only) : undefined;
+    const chunks = together === undefined ? [bytesOf(head.message(start, tail)), ...buffers] : [together];
+    if (!this.#direct.write(chunks)) return false;
+    this.#head = undefined;
+    if (this.#direct.pending) this.#guard();
+    return true;
+  }
+
+  /** The kernel has what was written directly. */
+  #taken(): void {
+    if (this.#ended && this.#socket.writableLength === 0 && this.#direct?.pending !== true) this.#sent();
+  }
+
   #sent(): void {
     if (!this.#ended || this.#socket.destroyed) return;
+    this.#ended = false;
     if (this.#guarded) {
       this.#guarded = false;
       this.#socket.setTimeout(0);
@@ -150,9 +197,10 @@ export class LeanResponder implements Responder {
   }
 
   #writeHead(): void {
-    if (this.#head === undefined) return;
-    this.#socket.write(this.#head, 'latin1');
+    const head = this.#head;
+    if (head === undefined) return;
     this.#head = undefined;
+    this.#socket.write(head.message(this.#start, this.#tail(head.closes)), 'latin1');
   }
 
   #writeChunk(buffers: readonly Buffer[]): void {
@@ -176,4 +224,8 @@ export class LeanResponder implements Responder {
     const { silent, close, keepAlive } = this.#chunked ? this.#options.tails.chunked : this.#options.tails.plain;
     return closeSaid ? silent : this.#close ? close : keepAlive;
   }
+}
+
+function bytesOf(message: string | Buffer): Buffer {
+  return typeof message === 'string' ? Buffer.from(message, 'latin1') : message;
 }

@@ -10,9 +10,7 @@ export class ReplyFields {
   #raw: readonly string[] | undefined;
   #text: string | undefined;
   #hasLength: boolean | undefined;
-  #message:
-    | { readonly start: string; readonly tail: string; readonly text: string; bytes: Buffer | undefined }
-    | undefined;
+  #message: Message | undefined;
 
   constructor(own: readonly string[], shared?: ReplyFields) {
     this.#own = own;
@@ -51,12 +49,38 @@ export class ReplyFields {
     const known = this.#message;
     if (known === undefined || known.start !== start || known.tail !== tail) {
       const text = start + this.text + tail;
-      this.#message = { start, tail, text, bytes: undefined };
+      this.#message = { start, tail, text, bytes: undefined, content: undefined, together: undefined };
       return text;
     }
     known.bytes ??= Buffer.from(known.text, 'latin1');
     return known.bytes;
   }
+
+  /**
+   * The same and little content behind it, as bytes that are kept. Undefined if it is not that little, or asked for the
+   * first time.
+   */
+  messageWith(start: string, tail: string, content: Buffer): Buffer | undefined {
+    const known = this.#message;
+    if (known === undefined || known.start !== start || known.tail !== tail) return undefined;
+    if (known.content === content) return known.together;
+    if (content.length > togetherBytesMax) return undefined;
+    known.together = Buffer.concat([Buffer.from(known.text, 'latin1'), content]);
+    known.content = content;
+    return known.together;
+  }
+}
+
+/** Copies of longer content would be more memory than the writes they save are worth. */
+const togetherBytesMax = 4096;
+
+interface Message {
+  readonly start: string;
+  readonly tail: string;
+  readonly text: string;
+  bytes: Buffer | undefined;
+  content: Buffer | undefined;
+  together: Buffer | undefined;
 }
 
 function serialize(fields: readonly string[]): string {

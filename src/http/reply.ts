@@ -38,6 +38,7 @@ export class ReplyPlanner {
     if (answer.kind === 'passed') return planPassed(answer, request);
     if (answer.status !== 200 || (request.method !== 'GET' && request.method !== 'HEAD'))
       return this.planWhole(answer, request);
+    if (request.fields.isPlain) return this.planWhole(answer, request);
     // RFC 9110 section 13.2.1: preconditions count only where the answer would be 200 without them.
     const verdict = evaluatePreconditions({ request: request.fields, response: answer.fields });
     if (verdict === 'not-modified') return this.#notModified(answer, request);

@@ -1,6 +1,7 @@
 import { Fields } from '../fields.ts';
 import { textReply } from './local-reply.ts';
 import type { RequestHead } from './message.ts';
+import type { Mapping } from './policies.ts';
 import type { Reply } from './reply.ts';
 import { isAuthority, parseTarget } from './target.ts';
 
@@ -22,6 +23,8 @@ export interface ReadRequest {
   /** End-to-end fields without Host. */
   readonly fields: Fields;
   readonly body: AsyncIterable<Uint8Array> | undefined;
+  /** Kept by `mappingOf`. */
+  mapping?: Mapping;
 }
 
 /** Fields that count for framing, routing and this connection, as found while walking the lines once. */

@@ -1,0 +1,86 @@
+import type { Socket } from 'node:net';
+
+/** Until it is completed, the write needs its bytes. */
+interface Dispatched {
+  oncomplete: (status: number) => void;
+  buffer: unknown;
+  /** Set if it was completed before anybody could ask to be told. */
+  readonly writeStatus?: number | null;
+}
+
+/** The part of a socket's handle that is used here. A number is the outcome, 0 for success: nothing is left to do. */
+interface Handle {
+  writeBuffer(request: null, bytes: Buffer): number | Dispatched;
+  writev(request: null, chunks: readonly Buffer[], allBuffers: true): number | Dispatched;
+  readonly writeQueueSize: number;
+}
+
+/** Other releases may take other arguments, and end the process over wrong ones. */
+const isKnownRelease = process.versions.node.startsWith('26.');
+
+/**
+ * Writes to a TCP socket past its stream, which takes as long for a small answer as all the rest of a hit. Only for when
+ * nothing waits in the stream; what the stream gets meanwhile comes behind. The handle is private to node: where it is
+ * not as expected there are no direct writes.
+ */
+export class DirectWrites {
+  readonly #socket: Socket;
+  readonly #onTaken: () => void;
+  #pending = 0;
+  #queued = 0;
+
+  private constructor(socket: Socket, onTaken: () => void) {
+    this.#socket = socket;
+    this.#onTaken = onTaken;
+  }
+
+  /** `onTaken`: the kernel has what it did not take at once. */
+  static to(socket: Socket, onTaken: () => void): DirectWrites | undefined {
+    return isKnownRelease && handleOf(socket) !== undefined ? new DirectWrites(socket, onTaken) : undefined;
+  }
+
+  /** Whether something was written that the kernel has not taken. */
+  get pending(): boolean {
+    return this.#pending > 0;
+  }
+
+  /** Whether the viewer took nothing of that since this was asked, or since it was written. */
+  get stalled(): boolean {
+    const queued = handleOf(this.#socket)?.writeQueueSize ?? 0;
+    const same = queued === this.#queued;
+    this.#queued = queued;
+    return this.pending && same;
+  }
+
+  /** False: nothing can be written this way now. Destroys the socket where writing fails. */
+  write(chunks: readonly Buffer[]): boolean {
+    const socket = this.#socket;
+    const handle = handleOf(socket);
+    if (handle === undefined || socket.writableLength > 0 || !socket.writable) return false;
+    const [only] = chunks;
+    if (only === undefined) return true;
+    const written = chunks.length === 1 ? handle.writeBuffer(null, only) : handle.writev(null, chunks, true);
+    if (typeof written !== 'number') this.#await(written, handle, chunks);
+    else if (written !== 0) socket.destroy();
+    return true;
+  }
+
+  #await(dispatched: Dispatched, handle: Handle, chunks: readonly Buffer[]): void {
+    this.#pending++;
+    this.#queued = handle.writeQueueSize;
+    dispatched.buffer = chunks;
+    const complete = (status: number): void => {
+      this.#pending--;
+      if (status < 0) this.#socket.destroy();
+      else this.#onTaken();
+    };
+    dispatched.oncomplete = complete;
+    if (typeof dispatched.writeStatus === 'number') queueMicrotask(() => complete(dispatched.writeStatus ?? 0));
+  }
+}
+
+function handleOf(socket: Socket): Handle | undefined {
+  const { _handle: handle } = socket as unknown as { readonly _handle?: Partial<Handle> | null };
+  const usable = typeof handle?.writeBuffer === 'function' && typeof handle.writev === 'function';
+  return usable ? (handle as Handle) : undefined;
+}
