@@ -1,4 +1,4 @@
-import { Fields } from '../fields.ts';
+import type { Fields } from '../fields.ts';
 import { listMember } from '../structured-fields.ts';
 
 /** What a node says of itself and of the way to a player (CTA-5006). */

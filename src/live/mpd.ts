@@ -1,38 +1,66 @@
 import { hash } from 'node:crypto';
 import { type Announced, announcedMax, type Manifest, manifestBytesMax } from './manifest.ts';
-import { mpdRepresentations, mpdTerms } from './mpd-representations.ts';
+import { type MpdTerms, mpdRepresentations, mpdTerms } from './mpd-representations.ts';
 import { rewriteMpd } from './mpd-rewrite.ts';
 import { type Segments, segmentsOf } from './mpd-segments.ts';
-import { liveWindow } from './mpd-window.ts';
+import { liveWindow, type Window } from './mpd-window.ts';
 import { type MpdElement, readMpdXml } from './mpd-xml.ts';
 
 /**
- * A DASH MPD (ISO/IEC 23009-1); undefined where it is not one that is understood. What it announces while live is the
- * newest that is there at `nowMs` and what comes before the next update; of a static one, everything.
+ * A DASH MPD (ISO/IEC 23009-1); undefined where it is not one that is understood. What a live one announces depends on the
+ * time at which it is asked: the newest that is there, and what comes before the next update. A static one announces all.
  * @param url where it came from: relative URLs resolve against it
  */
-export function parseMpd(bytes: Buffer, { url, nowMs }: { url: string; nowMs: number }): Manifest | undefined {
+export function parseMpd(bytes: Buffer, { url, nowMs }: { url: string; nowMs: () => number }): Manifest | undefined {
   const root = rootOf(bytes);
   if (root === undefined) return undefined;
   const terms = mpdTerms(root);
   const segments = mpdRepresentations(root, url).map(segmentsOf);
-  const window = terms.dynamic ? liveWindow(segments, { terms, nowMs }) : undefined;
-  const mediaSequence = window?.mediaSequence;
-  let announced: readonly Announced[] | undefined;
-  return {
+  const window = (): Window => liveWindow(segments, { terms, nowMs: nowMs() });
+  const targetSeconds = longestSeconds(segments);
+  const rest = {
     kind: 'dash',
     level: 'media',
-    live: terms.dynamic,
-    updateSeconds: window?.updateSeconds ?? longestSeconds(segments),
-    version: versionOf(bytes, root, mediaSequence),
-    windowSeconds: terms.dynamic ? terms.timeShiftBufferSeconds : terms.presentationSeconds,
-    newest: mediaSequence === undefined ? undefined : { mediaSequence },
-    edgeMs: window?.edgeMs,
+    version: hash('sha256', bytes, 'base64url'),
+    rewrite: (toEdge: (url: string) => string | undefined) => rewriteMpd(bytes, { root, url, toEdge }),
+  } as const;
+  if (!terms.dynamic) return { ...rest, ...settled({ segments, targetSeconds, terms }) };
+  const { updateSeconds } = window();
+  return {
+    ...rest,
+    live: true,
+    updateSeconds,
+    targetSeconds: Math.max(updateSeconds, targetSeconds),
+    windowSeconds: terms.timeShiftBufferSeconds,
+    get newest() {
+      const { mediaSequence } = window();
+      return mediaSequence === undefined ? undefined : { mediaSequence };
+    },
+    get edgeMs() {
+      return window().edgeMs;
+    },
     get announced() {
-      announced ??= window === undefined ? everything(segments) : window.announced();
+      return window().announced();
+    },
+  };
+}
+
+type Settled = Omit<Manifest, 'kind' | 'level' | 'version' | 'rewrite'>;
+
+function settled(about: { segments: readonly Segments[]; targetSeconds: number; terms: MpdTerms }): Settled {
+  const { segments, targetSeconds, terms } = about;
+  let announced: readonly Announced[] | undefined;
+  return {
+    live: false,
+    updateSeconds: targetSeconds,
+    targetSeconds,
+    windowSeconds: terms.presentationSeconds,
+    newest: undefined,
+    edgeMs: undefined,
+    get announced() {
+      announced ??= everything(segments);
       return announced;
     },
-    rewrite: (toEdge) => rewriteMpd(bytes, { root, url, toEdge }),
   };
 }
 
@@ -44,16 +72,6 @@ function rootOf(bytes: Buffer): MpdElement | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The time of publication says nothing of the media; in an MPD that only counts on, the newest segment does. */
-function versionOf(bytes: Buffer, root: MpdElement, mediaSequence: number | undefined): string {
-  const published = root.attributes.get('publishTime');
-  const said =
-    published === undefined
-      ? bytes
-      : Buffer.concat([bytes.subarray(0, published.first), bytes.subarray(published.end)]);
-  return `${hash('sha256', said, 'base64url')} ${mediaSequence ?? ''}`;
 }
 
 function longestSeconds(all: readonly Segments[]): number {

@@ -8,6 +8,7 @@ import type { Asked, LiveCacheOptions } from './live-cache.ts';
 import type { Manifest } from './manifest.ts';
 import { edgeTarget, type LiveMap, originUrl } from './mapped-urls.ts';
 import { mirroredRequest, ownRequest } from './mirrored-request.ts';
+import { parseMpd } from './mpd.ts';
 import { PlaylistVersion } from './playlist-version.ts';
 import { type Received, receive } from './receive.ts';
 import { refusesSharing } from './sharing.ts';
@@ -78,12 +79,14 @@ export class PlaylistLoader {
 
   parse(bytes: Buffer, { target, map }: Pick<Asked, 'target' | 'map'>): Manifest | undefined {
     const url = originUrl(target, map);
-    return url !== undefined && isHls(bytes) ? parseHls(bytes, url) : undefined;
+    if (url === undefined) return undefined;
+    return isHls(bytes) ? parseHls(bytes, url) : parseMpd(bytes, { url, nowMs: () => this.#options.clock.nowMs() });
   }
 
   version(manifest: Manifest, received: Received, { map }: Asked): PlaylistVersion {
     const { onServed, maps } = this.#options;
-    const lifetimeSeconds = Math.floor((manifest.targetSeconds ?? manifest.updateSeconds) / 2);
+    const { kind, targetSeconds, updateSeconds } = manifest;
+    const lifetimeSeconds = Math.floor((kind === 'dash' ? updateSeconds : (targetSeconds ?? updateSeconds)) / 2);
     return new PlaylistVersion(manifest, {
       received,
       onServed,

@@ -17,7 +17,7 @@ const cpuMsMax = 8_000;
 /** Reads all that a manifest says; throws where it says too much. */
 function use(bytes: Buffer): Manifest | undefined {
   const before = process.cpuUsage();
-  const manifest = parseMpd(bytes, { url, nowMs });
+  const manifest = parseMpd(bytes, { url, nowMs: () => nowMs });
   if (manifest !== undefined) {
     expect(manifest.announced.length).toBeLessThanOrEqual(announcedMax);
     for (const { url: each } of manifest.announced) expect(each).toMatch(/^https?:\/\/[^/@]+(?:\/|$)/);
@@ -49,7 +49,7 @@ describe('MPDs that nobody should send', () => {
       { seed, numRuns: count },
     );
     // Inputs that are all refused at the door would test nothing.
-    expect(understood).toBeGreaterThan(count / 20);
+    expect(understood).toBeGreaterThan(count / 10);
   });
 
   test('broken ones: cut, spliced and flipped', () => {

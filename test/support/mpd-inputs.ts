@@ -70,6 +70,18 @@ const sound: Readonly<Record<string, { has: readonly string[]; holds: readonly s
   UTCTiming: { has: ['schemeIdUri', 'value'], holds: [] },
 };
 
+/** Given more often than not, so that the odd value meets sound ones. */
+const usual: Readonly<Record<string, string>> = {
+  availabilityStartTime: '2026-05-31T23:00:00Z',
+  mediaPresentationDuration: 'PT1H',
+  media: 'a/$Number$.m4s',
+  timescale: '1',
+  duration: '2',
+  start: 'PT0S',
+  d: '2',
+  r: '3',
+};
+
 /** A well-formed MPD that contradicts itself, with numbers, times, hosts and schemes it should not have. */
 export function contradictoryMpd(seed: number): string {
   const random = seededRandom(seed);
@@ -78,7 +90,9 @@ export function contradictoryMpd(seed: number): string {
     const { has = [], holds = [] } = sound[name] ?? {};
     const chosen = new Set(has.filter(() => random() < 0.8));
     if (random() < 0.15) chosen.add(pick(Object.keys(attributes)));
-    const own = [...chosen].map((each) => ` ${each}="${escaped(pick(attributes[each] ?? uris))}"`).join('');
+    const value = (each: string): string =>
+      random() < 0.6 ? (usual[each] ?? pick(attributes[each] ?? uris)) : pick(attributes[each] ?? uris);
+    const own = [...chosen].map((each) => ` ${each}="${escaped(value(each))}"`).join('');
     const count = depth === 0 ? 0 : Math.floor(random() * 5);
     const child = (): string => element(holds.length === 0 || random() < 0.05 ? pick(names) : pick(holds), depth - 1);
     const inside = Array.from({ length: holds.length === 0 && random() < 0.95 ? 0 : count }, child).join('\n');

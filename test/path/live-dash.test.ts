@@ -1,0 +1,116 @@
+import { brotliDecompressSync } from 'node:zlib';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Edge, type EdgeOptions, startEdge } from '../support/edge.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import { mpdText, period } from '../support/mpd.ts';
+import { startOrigin, type TestOrigin } from '../support/origin.ts';
+import { until } from '../support/until.ts';
+import { view } from '../support/viewer.ts';
+
+const path = '/live/stream.mpd';
+const cleanups: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+interface Stage {
+  readonly clock: HandClock;
+  readonly edge: Edge;
+  readonly origin: TestOrigin;
+  readonly url: string;
+  /** What the origin gives. */
+  text: string;
+  poll(): Promise<void>;
+}
+
+const numbered =
+  '<SegmentTemplate timescale="1" duration="2" initialization="i.mp4" media="$RepresentationID$/$Number$.m4s"/>';
+const dynamic = (more: string): string =>
+  `type="dynamic" availabilityStartTime="2026-01-01T00:00:00Z" timeShiftBufferDepth="PT30S" ${more}`;
+
+async function stage(options: Partial<EdgeOptions> = {}): Promise<Stage> {
+  const clock = new HandClock();
+  const origin = await startOrigin({
+    [path]: (_, response) => {
+      response.writeHead(200, { 'Content-Type': 'application/dash+xml' }).end(made.text);
+    },
+  });
+  const edge = await startEdge({ origins: [origin.url], liveClock: clock, now: () => clock.nowMs(), ...options });
+  cleanups.push(
+    () => edge.close(),
+    () => origin.close(),
+  );
+  const poll = async (): Promise<void> => {
+    const before = edge.live.polls;
+    clock.turnToNext(60_000);
+    await until(() => edge.live.polls > before, 'a poll');
+  };
+  const made: Stage = { clock, edge, origin, url: edge.url + path, text: '', poll };
+  return made;
+}
+
+describe('a live MPD', () => {
+  it('is asked for once for each update period, however many watch, and is seen as a stream', async () => {
+    const made = await stage();
+    made.text = mpdText({ mpd: dynamic('minimumUpdatePeriod="PT2S"'), periods: [period(numbered)] });
+    for (let round = 0; round < 4; round++) {
+      if (round > 0) await made.poll();
+      const views = await Promise.all(Array.from({ length: 20 }, () => view(made.url)));
+      for (const { status, body } of views) expect([status, body.toString()]).toEqual([200, made.text]);
+      expect(made.origin.count(path)).toBe(round + 1);
+    }
+    expect(made.edge.live.streams()).toMatchObject([{ url: path, kind: 'dash', windowSeconds: 30 }]);
+  });
+
+  it('leads to the edge, in br, each version under a validator of its own', async () => {
+    const made = await stage();
+    const of = (published: string): string =>
+      mpdText({
+        mpd: dynamic(`minimumUpdatePeriod="PT2S" publishTime="${published}"`),
+        head: `<Location>${made.origin.url}/live/stream.mpd?s=1&amp;t=2</Location><BaseURL>${made.origin.url}/media/</BaseURL>`,
+        periods: Array.from({ length: 30 }, () => period(numbered)),
+      });
+    made.text = of('2026-01-01T00:00:00Z');
+    const first = await view(made.url, { headers: { 'Accept-Encoding': 'br' } });
+    expect(first.headers['content-encoding']).toBe('br');
+    expect(brotliDecompressSync(first.body).toString()).toBe(made.text.replaceAll(made.origin.url, ''));
+    made.text = of('2026-01-01T00:00:02Z');
+    await made.poll();
+    const second = await view(made.url, { headers: { 'Accept-Encoding': 'br' } });
+    expect(second.headers.etag).not.toBe(first.headers.etag);
+    expect(brotliDecompressSync(second.body).toString()).toBe(made.text.replaceAll(made.origin.url, ''));
+  });
+
+  it('that becomes static is VOD, and is asked for no more often than it says', async () => {
+    const made = await stage();
+    made.text = mpdText({ mpd: dynamic('minimumUpdatePeriod="PT2S"'), periods: [period(numbered)] });
+    await view(made.url);
+    made.text = mpdText({ mpd: 'type="static" mediaPresentationDuration="PT1H"', periods: [period(numbered)] });
+    await made.poll();
+    expect((await view(made.url)).body.toString()).toBe(made.text);
+    expect(made.edge.live.streams()).toEqual([]);
+  });
+
+  it('that stops being one goes on as it was until its window has passed', async () => {
+    const made = await stage();
+    made.text = mpdText({ mpd: dynamic('minimumUpdatePeriod="PT2S"'), periods: [period(numbered)] });
+    const good = made.text;
+    await view(made.url);
+    made.text = good.slice(0, 300);
+    await made.poll();
+    expect((await view(made.url)).body.toString()).toBe(good);
+  });
+});
+
+it.each([
+  ['one with entities', '<!DOCTYPE MPD [<!ENTITY e "x">]><MPD type="dynamic"><BaseURL>&e;</BaseURL></MPD>'],
+  ['a patch', '<Patch mpdId="x"><replace sel="/MPD/@publishTime">2026</replace></Patch>'],
+  ['no XML', 'MPD\u0000\u0001'],
+])('what is not understood is passed on byte for byte: %s', async (_what, text) => {
+  const made = await stage();
+  made.text = text;
+  const { status, body } = await view(made.url);
+  expect([status, body.toString()]).toEqual([200, text]);
+  expect(made.edge.live.streams()).toEqual([]);
+});
