@@ -174,7 +174,7 @@ describe('the live origin', () => {
         clock.advance(400);
       }
       expect((await segment).body).toEqual(origin.channel.video.segmentBytes(30));
-      expect((await get('/dash/video/chunked-31.m4s')).status).toBe(404);
+      expect((await get(`/dash/video/chunked-32.m4s`)).status).toBe(404);
     });
   });
 

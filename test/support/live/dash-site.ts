@@ -49,9 +49,12 @@ export class DashSite implements Site {
     if (segment < complete - 2 * grid.windowSegments) return undefined;
     const etag = `${grid.epochMs}-segment-${segment}`;
     if (segment < complete) return foundMedia(rendition.segmentBytes(segment), { type: 'm4s', etag });
-    if (chunked && ended > segment * partsPerSegment)
+    // As an encoder that writes it into place: open from its beginning on, with nothing to send until the first part ends.
+    if (chunked && ended >= segment * partsPerSegment)
       return growingSegment({ rendition, clock: this.#clock, segment, range: undefined, etag, signal: ask.signal });
-    if (this.refusals.length < 1000) this.refusals.push({ why: 'not available yet', path: ask.path, query: '' });
+    const readyMs = chunked ? rendition.segmentStartMs(segment) : rendition.segmentStartMs(segment + 1);
+    const earlyMs = Math.round(readyMs - this.#clock.nowMs());
+    if (this.refusals.length < 1000) this.refusals.push({ why: `${earlyMs} ms too early`, path: ask.path, query: '' });
     return refused(404, 'not available yet');
   }
 }
