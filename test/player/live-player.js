@@ -1,9 +1,9 @@
 import { delay, library, watchPlayback } from './player.js';
 
 /**
- * Plays a live `url` for `playMs` after it began, at the latency the player aims at, and resolves to what was seen:
- * besides what `play` reports, how far behind the real time the picture and the end of the buffer were, in
- * milliseconds, five times a second after `settleMs`.
+ * Plays a live `url` for `playMs` after it began, at the latency the player aims at, and resolves to what was seen. Until
+ * `settleMs` have passed it may seek to its place; after that come the stalls that are reported, and five times a second
+ * how far behind the real time the picture and the end of the buffer were, in milliseconds.
  */
 globalThis.playLive = async ({ player, url, playMs, settleMs, startMsMax }) => {
   const video = document.getElementById('video');
@@ -13,19 +13,20 @@ globalThis.playLive = async ({ player, url, playMs, settleMs, startMsMax }) => {
   const onResponse = () => seen.responses++;
   video.addEventListener('error', () => onError(`video: ${video.error?.message}`));
   const { playedMs, close } = await openers[player]({ url, video, onError, onWarning, onResponse });
-  const watch = watchPlayback(video);
+  const watch = watchPlayback(video, 0.5);
   await watch.started(startMsMax, () => seen.errors.length > 0);
   const endMs = performance.now() + playMs;
-  const settledMs = performance.now() + settleMs;
+  await delay(settleMs);
+  const early = watch.stalls.length;
   while (performance.now() < endMs && seen.errors.length === 0) {
     await delay(200);
     const dateMs = playedMs();
-    if (dateMs === undefined || performance.now() < settledMs) continue;
+    if (dateMs === undefined) continue;
     const latencyMs = Date.now() - dateMs;
     seen.latencyMs.push(Math.round(latencyMs));
     seen.bufferLagMs.push(Math.round(latencyMs - aheadSeconds(video) * 1000));
   }
-  const report = { ...seen, ...watch.report() };
+  const report = { ...seen, ...watch.report(), stalls: watch.stalls.slice(early) };
   await close();
   return report;
 };

@@ -85,8 +85,11 @@ async function openShaka({ url, video, onError, onResponse }) {
 
 const standstillMs = 1_500;
 
-/** Sees the beginning, stalls and frames of a video element. */
-export function watchPlayback(video) {
+/**
+ * Sees the beginning, stalls and frames of a video element. A `waiting` with at least `enoughSeconds` in the buffer is
+ * the player's own doing (a live player moves about), and no stall.
+ */
+export function watchPlayback(video, enoughSeconds = Number.POSITIVE_INFINITY) {
   const stalls = [];
   let begun;
   let [lastTime, movedAt] = [0, 0];
@@ -98,7 +101,7 @@ export function watchPlayback(video) {
   };
   const stalled = (why) =>
     stalls.push(`${why} at ${video.currentTime.toFixed(2)} s, ${ahead().toFixed(2)} s buffered ahead`);
-  video.addEventListener('waiting', () => begun && stalled('waiting'));
+  video.addEventListener('waiting', () => begun && ahead() < enoughSeconds && stalled('waiting'));
   const timer = setInterval(() => {
     if (video.currentTime !== lastTime) [lastTime, movedAt] = [video.currentTime, performance.now()];
     else if (begun && performance.now() - movedAt > standstillMs) {
@@ -107,6 +110,8 @@ export function watchPlayback(video) {
     }
   }, 50);
   return {
+    /** So far. */
+    stalls,
     /** Resolves once a frame was shown and time moves, or the player gave up, or `msMax` have passed. */
     async started(msMax, gaveUp) {
       const startMs = performance.now();

@@ -1,0 +1,101 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser, skipsBrowser } from '../support/browser.ts';
+import { type Eddy, startEddy } from '../support/eddy.ts';
+import { entries, type LiveOrigin, startLiveOrigin } from '../support/live/live-origin.ts';
+import { type LivePlayReport, openPlayerPages, type PlayerName, type PlayerPages } from '../support/player-page.ts';
+import { Turns } from '../support/turns.ts';
+
+type Form = keyof typeof entries;
+
+const all: readonly (readonly [PlayerName, Form])[] = [
+  ['hls.js', 'LL-HLS'],
+  ['hls.js', 'LL-HLS by byte range'],
+  ['hls.js', 'HLS in fMP4'],
+  ['hls.js', 'HLS in MPEG-TS'],
+  ['shaka', 'LL-HLS'],
+  ['shaka', 'LL-HLS by byte range'],
+  ['shaka', 'HLS in fMP4'],
+  ['shaka', 'HLS in MPEG-TS'],
+  ['dash.js', 'DASH by number'],
+  ['dash.js', 'DASH by timeline'],
+  ['dash.js', 'low-latency DASH'],
+  ['shaka', 'DASH by number'],
+  ['shaka', 'DASH by timeline'],
+  ['shaka', 'low-latency DASH'],
+];
+/** One of each form and more of what is delicate; EDDY_LIVE_SECONDS plays all of them that long, beside the origin. */
+const short: readonly (readonly [PlayerName, Form])[] = [
+  ['hls.js', 'LL-HLS'],
+  ['hls.js', 'LL-HLS by byte range'],
+  ['shaka', 'LL-HLS'],
+  ['hls.js', 'HLS in fMP4'],
+  ['shaka', 'HLS in MPEG-TS'],
+  ['dash.js', 'DASH by timeline'],
+  ['shaka', 'DASH by number'],
+  ['dash.js', 'low-latency DASH'],
+];
+const longSeconds = Number(process.env['EDDY_LIVE_SECONDS'] ?? 0);
+const settleMs = 2_000;
+const playersAtOnce = 2;
+
+describe.skipIf(skipsBrowser())('live players', () => {
+  let browser: Browser;
+  let pages: PlayerPages;
+  let origin: LiveOrigin;
+  let node: Eddy;
+  const turns = new Turns(longSeconds > 0 ? 1 : playersAtOnce);
+
+  beforeAll(async () => {
+    [browser, origin] = await Promise.all([launchBrowser(), startLiveOrigin()]);
+    [pages, node] = await Promise.all([openPlayerPages(browser), startEddy(['--origin', origin.url])]);
+  });
+  afterAll(async () => {
+    await pages?.close();
+    await browser?.close();
+    await node?.stop();
+    await origin?.close();
+  });
+
+  describe('on one edge play without a fatal error and without a stall', () => {
+    it.skipIf(longSeconds > 0).concurrent.each(short)('%s: %s', { timeout: 120_000 }, async (player, form) => {
+      const url = new URL(entries[form], node.http).href;
+      const report = await turns.take(() => pages.playLive(player, url, { playMs: 5_000, settleMs }));
+      expectSmooth(report);
+    });
+
+    it.skipIf(longSeconds === 0).concurrent.each(all)(
+      `as close to the live edge as at the origin, for ${longSeconds} s, %s: %s`,
+      { timeout: 3_600_000 },
+      async (player, form) => {
+        const options = { playMs: longSeconds * 1000, settleMs: Math.min(15_000, longSeconds * 250) };
+        const [direct, edge] = await turns.take(() =>
+          Promise.all(
+            [origin.url, node.http].map((base) => pages.playLive(player, new URL(entries[form], base).href, options)),
+          ),
+        );
+        if (direct === undefined || edge === undefined) throw new Error('two plays have two reports');
+        const figures = { direct: summary(direct), edge: summary(edge), warnings: edge.warnings };
+        console.log(`${player}: ${form}`, JSON.stringify(figures));
+        expectSmooth(edge);
+        expect(mean(edge.latencyMs) - mean(direct.latencyMs)).toBeLessThan(300);
+      },
+    );
+  });
+});
+
+function expectSmooth(report: LivePlayReport): void {
+  expect(report.errors).toEqual([]);
+  expect(report.startMs).toBeDefined();
+  expect(report.stalls, report.warnings.join('\n')).toEqual([]);
+  expect(report.playedSeconds).toBeGreaterThan(report.watchedSeconds * 0.6);
+  expect(report.framesDecoded).toBeGreaterThan(report.watchedSeconds * 12);
+  expect(report.responses).toBeGreaterThan(3);
+}
+
+function summary({ errors, stalls, latencyMs, bufferLagMs }: LivePlayReport): object {
+  const [latency, bufferLag] = [latencyMs, bufferLagMs].map((each) => Math.round(mean(each)));
+  return { errors: errors.length, stalls: stalls.length, latency, bufferLag };
+}
+
+const mean = (list: readonly number[]): number => list.reduce((sum, each) => sum + each, 0) / list.length;
