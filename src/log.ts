@@ -19,6 +19,10 @@ export interface ProcessLog extends Log {
    * free of secrets; it is not called when the line is not wanted.
    */
   access<Record>(record: Record, lineOf: (record: Record) => string): void;
+  /** Whole lines that another thread's log made: written as they are, and never between the parts of another line. */
+  lines(text: string): void;
+  /** Whether lines are for people instead of JSON. */
+  readonly pretty: boolean;
   setLevel(level: string): void;
 }
 
@@ -58,6 +62,8 @@ export function openLog({ level, pretty = false, destination = standardOutput() 
         // Not through pino: this line is written for every request, and takes a tenth of the time this way.
         if (logger.isLevelEnabled('info')) output.writeSoon(format(lineOf(record)));
       },
+      lines: (text) => output.write(text),
+      pretty,
       setLevel: (next) => {
         logger.level = next;
       },

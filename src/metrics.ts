@@ -50,6 +50,12 @@ export interface Metrics {
   text(): Promise<string>;
 }
 
+/** Counts of requests that nobody scrapes here: in a thread that reports them to where they are. */
+export function createRequestCounts(): RequestCounts {
+  const times = () => new BucketCounts(latencyBucketsSeconds);
+  return new RequestCounts({ duration: times(), firstByte: times() });
+}
+
 /** Declares every metric, once, in a registry of its own. `version` is that of this program. */
 export function createMetrics({ version }: { readonly version: string }): Metrics {
   const registry = new Registry();

@@ -5,15 +5,14 @@ import type { Config } from './config.ts';
 import { type MapConfig, mapWithDefaults, policyOf } from './config/maps.ts';
 import { DiskTier } from './disk/tier.ts';
 import { EddyError } from './errors.ts';
-import { AccessLines } from './http/access-line.ts';
 import { startAdmin } from './http/admin.ts';
-import { startViewers, type Viewers } from './http/listener.ts';
 import { LiveCache } from './live/live-cache.ts';
 import type { Log, ProcessLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { openPeers } from './node/peers.ts';
 import { ReplaceableOrigin } from './node/replaceable-origin.ts';
 import { statusOf } from './node/status.ts';
+import { createLender, type NodeViewers, openViewers } from './node/viewers.ts';
 import { RamTier } from './ram/tier.ts';
 import { startSampleOrigin } from './sample/origin.ts';
 import { version } from './version.ts';
@@ -46,12 +45,17 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
   let state: NodeState = 'starting';
   const sample = config.maps.length > 0 ? undefined : await startSampleOrigin({ status: () => status() });
   const maps = sample === undefined ? config.maps : [sampleMap(sample.url)];
-  const ram = new RamTier({ bytesMax: config.ramBytesMax, onEvicted: (bytes) => metrics.evictedBytes.ram.add(bytes) });
+  const entriesMax = entriesMaxFor(config.ramBytesMax);
+  const lender = createLender(config, { entriesMax });
+  const ram = new RamTier({
+    bytesMax: config.ramBytesMax,
+    onEvicted: (bytes) => metrics.evictedBytes.ram.add(bytes),
+    ...(lender && { onDropped: lender.dropped }),
+  });
   const disk = await openDisk(config, { log, metrics });
   const origin = new ReplaceableOrigin(maps, { log, metrics });
   let policies = maps.map(policyOf);
   let liveMaps = maps;
-  const accessLines = new AccessLines();
   const peers = await openPeers(config, {
     ...{ log, metrics, policies: () => policies, origin },
     tiers: disk.tier === undefined ? [ram] : [ram, disk.tier],
@@ -62,11 +66,12 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     disk: disk.tier && { tier: disk.tier, entries: disk.tier },
     suppliers: peers.plane === undefined ? [origin] : [peers.plane.supplier, origin],
     policies: () => policies,
-    entriesMax: entriesMaxFor(config.ramBytesMax),
+    entriesMax,
     now: Date.now,
     onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
     onKept: (piece) => peers.held?.kept(piece),
     onBackgroundError: (error) => log.warn({ reason: String(error) }, 'a validation in the background failed'),
+    ...(lender && { onChanged: lender.changed }),
   });
   const live = new LiveCache({
     inner: cache,
@@ -79,7 +84,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
   peers.source.cache = cache;
 
   const readiness = (): { ready: boolean; reasons: string[] } => {
-    const reasons = state === 'ready' ? [] : [`the node is ${state}`];
+    const reasons = state === 'ready' ? [...viewers.reasons()] : [`the node is ${state}`];
     const health = disk.health();
     if (health.state !== 'ok') reasons.push(`disk is ${health.state}: ${health.reason ?? 'unknown reason'}`);
     return { ready: reasons.length === 0, reasons };
@@ -88,29 +93,23 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
   const status = () =>
     statusOf({ metrics, stores: stores(), startedMs, ready: readiness().ready, origin, config, peerId: peers.peerId });
 
-  const viewers = await startViewers({
-    listen: config.listen,
-    tlsListen: config.https,
-    ...(config.tls && { tls: config.tls }),
-    cache: live,
-    policies,
-    limits: config.limits,
-    log,
-    onStarted: () => metrics.requests.started(),
-    onFinished: (record) => {
-      metrics.requests.finished(record);
-      if (config.accessLog) log.access(record, accessLines.of);
-    },
+  const viewers = await openViewers({
+    ...{ config, cache: live, store: cache, ram, lender, log, metrics },
+    policies: () => policies,
   });
   const admin = await startAdmin({
     listen: config.admin.listen,
     token: config.admin.token,
-    metrics,
-    status,
+    metrics: { ...metrics, text: () => viewers.refresh().then(metrics.text) },
+    status: () => viewers.refresh().then(status),
     peers: () => ({ peers: peers.plane?.peers() ?? [] }),
     streams: () => ({ streams: live.streams() }),
     readiness,
-    purge: (which, signal) => live.purge(which, signal),
+    purge: async (which, signal) => {
+      const purged = await live.purge(which, signal);
+      await lender?.settled();
+      return purged;
+    },
     log,
   });
   metrics.readings = () => ({
@@ -147,7 +146,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
       policies = nextMaps.map(policyOf);
       liveMaps = nextMaps;
       origin.replace(nextMaps);
-      viewers.replacePolicies(policies);
+      viewers.reload({ policies, logLevel: next.logLevel });
       log.setLevel(next.logLevel);
       log.info({ maps: nextMaps.map(({ name }) => name) }, 'configuration reloaded');
     },
@@ -188,7 +187,7 @@ function sampleMap(url: string): MapConfig {
   return mapWithDefaults({ name: 'sample', prefix: '/', origins: [url], cors: true });
 }
 
-function pageUrl(viewers: Viewers): string {
+function pageUrl(viewers: NodeViewers): string {
   const url = new URL(viewers.urls[0] ?? 'http://localhost');
   if (url.hostname === '0.0.0.0' || url.hostname === '[::]') url.hostname = 'localhost';
   return url.href;

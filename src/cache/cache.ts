@@ -146,6 +146,11 @@ export class VideoCache implements Cache {
     return variants?.includes(representation) === true ? { id, key, variants, ungiven } : undefined;
   }
 
+  /** Stored responses of this key were used elsewhere. */
+  touch(key: string): void {
+    this.#entries.peek(key);
+  }
+
   /** Undefined: what was found is no longer there, look again. */
   async #find(key: string, request: CacheRequest): Promise<Answer | undefined> {
     const variants = await this.#entries.find(key, originTarget(request.target, request.policy));

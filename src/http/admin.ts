@@ -14,7 +14,7 @@ export interface AdminOptions {
   /** Asked for as `Authorization: Bearer`. Without one only requests to a loopback name are answered. */
   readonly token?: string | undefined;
   readonly metrics: Pick<Metrics, 'contentType' | 'text' | 'purges' | 'purgedResponses'>;
-  readonly status: () => object;
+  readonly status: () => object | Promise<object>;
   readonly peers: () => object;
   readonly streams: () => object;
   readonly readiness: () => Readiness;
@@ -70,7 +70,7 @@ function routesOf(options: AdminOptions, guard: AdminGuard): Map<string, Route> 
     ['/healthz', get(() => jsonReply(200, { alive: true }), true)],
     ['/readyz', get((request) => readyReply(options.readiness(), guard.refuses(request) === undefined), true)],
     ['/metrics', get(() => metricsReply(options.metrics))],
-    ['/api/status', get(() => jsonReply(200, options.status()))],
+    ['/api/status', get(async () => jsonReply(200, await options.status()))],
     ['/api/peers', get(() => jsonReply(200, options.peers()))],
     ['/api/streams', get(() => jsonReply(200, options.streams()))],
     ['/api/purge', { method: 'POST', open: false, answer: (request) => purgeReply(request, options) }],

@@ -31,6 +31,8 @@ export interface ViewersOptions {
   /** The longest prefix that covers a path wins; a path that none covers is answered with 404. */
   readonly policies: readonly MapPolicy[];
   readonly limits?: Partial<ViewerLimits>;
+  /** Others may listen on the same addresses, each getting a share of the connections. */
+  readonly reusePort?: boolean;
   /** False: every connection is read by node:http from its first byte. Default true. */
   readonly lean?: boolean;
   readonly log: ViewerLog;
@@ -85,7 +87,7 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     if (!lean.includes(each)) each.server.on('connection', connections.track);
   }
   try {
-    await Promise.all(bound.map(({ server, address }) => listen(server, address)));
+    await Promise.all(bound.map(({ server, address }) => listen(server, address, options)));
   } catch (error) {
     secure.stopWatching();
     await connections.close();
@@ -154,8 +156,12 @@ function shareWithHttp2(server: HttpsServer, http2: Http2Server): void {
 /** Connections waiting to be accepted: a crowd that comes at once is not turned away. The system may allow fewer. */
 const backlogMax = 4096;
 
-async function listen(server: NetServer, { host, port }: ListenAddress): Promise<void> {
-  server.listen({ host, port, backlog: backlogMax });
+async function listen(
+  server: NetServer,
+  { host, port }: ListenAddress,
+  { reusePort = false }: Pick<ViewersOptions, 'reusePort'>,
+): Promise<void> {
+  server.listen({ host, port, backlog: backlogMax, reusePort });
   await once(server, 'listening');
 }
 

@@ -58,12 +58,19 @@ export class LiveCache implements Cache {
   }
 
   async answer(request: CacheRequest): Promise<Answer> {
+    const answer = await this.#answer(request);
+    if (answer.kind === 'passed' || !this.#playlists.mayBe(request.target)) return answer;
+    // What becomes of a playlist is decided here each time; no thread may give it by itself.
+    return { ...answer, askAgain: true };
+  }
+
+  async #answer(request: CacheRequest): Promise<Answer> {
     const { inner } = this.#options;
     const asked = this.#read(request);
     if (asked === undefined) return inner.answer(request);
     if (!this.#playlists.mayBe(request.target)) {
       const answer = await inner.answer(request);
-      return this.#playlists.recognises(asked, answer) ? this.answer(request) : answer;
+      return this.#playlists.recognises(asked, answer) ? this.#answer(request) : answer;
     }
     const known = await this.#playlists.find(asked);
     if (known === 'passed') return inner.answer(request);

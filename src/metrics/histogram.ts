@@ -1,3 +1,9 @@
+/** What was counted in buckets, to be added to other counts. */
+export interface BucketReport {
+  readonly counts: readonly number[];
+  readonly sum: number;
+}
+
 /** How often values fell into each bucket. Observing is a short search and three additions: safe on the hottest path. */
 export class BucketCounts {
   /** Upper bounds, ascending; each is in its bucket. */
@@ -17,6 +23,22 @@ export class BucketCounts {
     while (at < bounds.length && value > (bounds[at] as number)) at++;
     counts[at] = (counts[at] as number) + 1;
     this.sum += value;
+  }
+
+  /** What was counted so far, which begins anew. */
+  take(): BucketReport {
+    const report = { counts: [...this.counts], sum: this.sum };
+    this.counts.fill(0);
+    this.sum = 0;
+    return report;
+  }
+
+  /** Adds what was counted elsewhere, with the same bounds. */
+  add({ counts, sum }: BucketReport): void {
+    counts.forEach((count, i) => {
+      this.counts[i] = (this.counts[i] ?? 0) + count;
+    });
+    this.sum += sum;
   }
 
   /** For each bound, then without one, how many values were not above it. */

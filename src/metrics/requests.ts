@@ -1,3 +1,4 @@
+import type { BucketReport } from './histogram.ts';
 import { type Row, Tally } from './tally.ts';
 
 /** One finished request of a viewer. */
@@ -24,8 +25,26 @@ export interface RequestTotals {
 
 /** Where observed times go, in seconds. */
 export interface Histograms {
-  readonly duration: { observe(seconds: number): void };
-  readonly firstByte: { observe(seconds: number): void };
+  readonly duration: Times;
+  readonly firstByte: Times;
+}
+
+interface Times {
+  observe(seconds: number): void;
+  take(): BucketReport;
+  add(report: BucketReport): void;
+}
+
+/** What another thread counted since it was asked last. */
+export interface RequestReport {
+  /** By status, method and fwd as one number. */
+  readonly counts: readonly (readonly [key: number, count: number])[];
+  readonly started: number;
+  readonly ended: number;
+  readonly hits: number;
+  readonly bytes: number;
+  readonly duration: BucketReport;
+  readonly firstByte: BucketReport;
 }
 
 const methods = ['GET', 'HEAD', 'other'] as const;
@@ -60,6 +79,34 @@ export class RequestCounts {
     this.#bytes += bytes;
     this.#histograms.duration.observe(durationMs / 1000);
     if (firstByteMs !== undefined) this.#histograms.firstByte.observe(firstByteMs / 1000);
+  }
+
+  /** All that was counted, to be added elsewhere; counting begins anew. */
+  take(): RequestReport {
+    const report = {
+      counts: [...this.#counts].map(([key, { value }]) => [key, value] as const),
+      ...{ started: this.#started, ended: this.#ended, hits: this.#hits, bytes: this.#bytes },
+      duration: this.#histograms.duration.take(),
+      firstByte: this.#histograms.firstByte.take(),
+    };
+    this.#counts.clear();
+    this.#started = this.#ended = this.#hits = this.#bytes = 0;
+    return report;
+  }
+
+  add({ counts, started, ended, hits, bytes, duration, firstByte }: RequestReport): void {
+    for (const [key, count] of counts) this.#countOf(key).add(count);
+    this.#started += started;
+    this.#ended += ended;
+    this.#hits += hits;
+    this.#bytes += bytes;
+    this.#histograms.duration.add(duration);
+    this.#histograms.firstByte.add(firstByte);
+  }
+
+  /** So many requests that were started will never be told to have ended. */
+  forget(started: number): void {
+    this.#started -= started;
   }
 
   totals(): RequestTotals {

@@ -11,6 +11,12 @@ interface Piece {
   used: boolean;
 }
 
+interface LentEntry {
+  readonly key: string;
+  readonly variants: readonly Representation[];
+  used: boolean;
+}
+
 /** How often the main thread hears which pieces were used, so that it keeps those. */
 const reportMs = 250;
 
@@ -19,14 +25,16 @@ const reportMs = 250;
  * changes and what it drops, so that there are no bounds but its own.
  */
 export class Borrowed {
-  readonly #entries = new Map<string, readonly Representation[]>();
+  readonly #entries = new Map<string, LentEntry>();
   /** By representation, then by slot. */
   readonly #pieces = new Map<RepresentationId, Map<number, Piece>>();
-  readonly #onUsed: (pieces: Float64Array) => void;
-  #used: Piece[] = [];
+  readonly #onUsed: (keys: readonly string[], pieces: Float64Array) => void;
+  #usedEntries: LentEntry[] = [];
+  #usedPieces: Piece[] = [];
+  #reporting = false;
 
-  /** `onUsed` gets id, first, id, first … */
-  constructor(onUsed: (pieces: Float64Array) => void) {
+  /** `onUsed` gets pieces as id, first, id, first … */
+  constructor(onUsed: (keys: readonly string[], pieces: Float64Array) => void) {
     this.#onUsed = onUsed;
   }
 
@@ -38,14 +46,21 @@ export class Borrowed {
 
   /** All stored responses of the key, most recent first; undefined when they are not lent. */
   variants(key: string): readonly Representation[] | undefined {
-    return this.#entries.get(key);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    if (!entry.used) {
+      entry.used = true;
+      this.#usedEntries.push(entry);
+      this.#reportSoon();
+    }
+    return entry.variants;
   }
 
   lend(key: string, variants: readonly LentResponse[]): void {
     const representations = variants.map(
       ({ target, stored }) => new Representation({ ...stored, fields: new Fields(stored.fields) }, { key, target }),
     );
-    this.#entries.set(key, representations);
+    this.#entries.set(key, { key, variants: representations, used: false });
   }
 
   lendPiece(id: RepresentationId, first: number, bytes: Buffer): void {
@@ -111,20 +126,27 @@ export class Borrowed {
 
   #use(piece: Piece): void {
     piece.used = true;
-    this.#used.push(piece);
-    if (this.#used.length === 1) setTimeout(() => this.#report(), reportMs).unref();
+    this.#usedPieces.push(piece);
+    this.#reportSoon();
+  }
+
+  #reportSoon(): void {
+    if (this.#reporting) return;
+    this.#reporting = true;
+    setTimeout(() => this.#report(), reportMs).unref();
   }
 
   #report(): void {
-    const used = this.#used;
-    this.#used = [];
-    const pieces = new Float64Array(used.length * 2);
-    used.forEach((piece, i) => {
-      piece.used = false;
-      pieces[i * 2] = piece.id;
-      pieces[i * 2 + 1] = piece.first;
-    });
-    this.#onUsed(pieces);
+    const [entries, used] = [this.#usedEntries, this.#usedPieces];
+    this.#usedEntries = [];
+    this.#usedPieces = [];
+    this.#reporting = false;
+    for (const each of [...entries, ...used]) each.used = false;
+    const pieces = Float64Array.from(used.flatMap(({ id, first }) => [id, first]));
+    this.#onUsed(
+      entries.map(({ key }) => key),
+      pieces,
+    );
   }
 }
 

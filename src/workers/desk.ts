@@ -1,7 +1,6 @@
-import type { Loan } from '../cache/loan.ts';
-import type { Cache, Content, MapPolicy } from '../cache/types.ts';
+import type { Cache, MapPolicy } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
-import type { Lender, LendingTier } from './lender.ts';
+import type { Lender, LendingCache, LendingTier } from './lender.ts';
 import type { LoanBook } from './loan-book.ts';
 import type { AskMessage, AskNumber, ToMain, ToThread } from './messages.ts';
 import type { Port } from './port.ts';
@@ -10,8 +9,7 @@ import { toWire } from './wire-error.ts';
 
 export interface DeskOptions {
   readonly cache: Cache;
-  /** What may be lent of a content the cache gave. */
-  readonly loanOf: (content: Content) => Loan | undefined;
+  readonly lending: LendingCache;
   readonly ram: LendingTier;
   readonly lender: Lender;
   readonly policies: () => readonly MapPolicy[];
@@ -48,7 +46,7 @@ export class Desk {
       case 'leave':
         return this.#leave(message.ask);
       case 'used':
-        return this.#used(message.pieces);
+        return this.#used(message);
       case 'synced':
         return this.#book.synced(message.sync);
       default:
@@ -80,7 +78,8 @@ export class Desk {
     this.#open.delete(ask);
   }
 
-  #used(pieces: Float64Array): void {
+  #used({ keys, pieces }: Extract<ToMain, { kind: 'used' }>): void {
+    for (const key of keys) this.#options.lending.touch(key);
     for (let i = 0; i + 1 < pieces.length; i += 2) this.#options.ram.read(pieces[i] as number, pieces[i + 1] as number);
   }
 }

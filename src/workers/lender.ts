@@ -1,8 +1,16 @@
 import type { Loan } from '../cache/loan.ts';
-import type { PieceSpan, RepresentationId } from '../cache/types.ts';
+import type { Content, PieceSpan, RepresentationId } from '../cache/types.ts';
 import { LoanBook, type LoanBookOptions } from './loan-book.ts';
 import type { ToThread } from './messages.ts';
 import type { Port } from './port.ts';
+
+/** The cache as stored responses are lent from it. */
+export interface LendingCache {
+  /** What may be lent of a content that it gave. */
+  loan(content: Content): Loan | undefined;
+  /** Stored responses of this key were used. */
+  touch(key: string): void;
+}
 
 /** The RAM tier as pieces are lent from it. */
 export interface LendingTier {

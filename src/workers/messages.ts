@@ -47,8 +47,8 @@ export type ToMain =
   | { readonly kind: 'stop'; readonly ask: AskNumber; readonly read: number }
   /** Nothing more is wanted of this ask. */
   | { readonly kind: 'leave'; readonly ask: AskNumber }
-  /** Lent pieces that were given to viewers lately, each once: id, first, id, first … */
-  | { readonly kind: 'used'; readonly pieces: Float64Array }
+  /** What was given to viewers lately of what is lent, each once. Pieces as id, first, id, first … */
+  | { readonly kind: 'used'; readonly keys: readonly string[]; readonly pieces: Float64Array }
   | { readonly kind: 'synced'; readonly sync: number };
 
 /** An answer without its bytes. */

@@ -35,7 +35,7 @@ export class RelayedCache implements Cache {
   constructor(port: Port<ToMain>, options: RelayedCacheOptions) {
     this.#port = port;
     this.#options = options;
-    this.#borrowed = new Borrowed((pieces) => port.postMessage({ kind: 'used', pieces }));
+    this.#borrowed = new Borrowed((keys, pieces) => port.postMessage({ kind: 'used', keys, pieces }));
     this.#asks = new Asks(port);
     this.#contentOptions = { borrowed: this.#borrowed, asks: this.#asks, onServed: options.onServed };
   }

@@ -1,9 +1,9 @@
 import type { Loan } from '../cache/loan.ts';
-import type { Answer, Cache, CacheRequest, Content, MapPolicy, Source } from '../cache/types.ts';
+import type { Answer, Cache, CacheRequest, MapPolicy, Source } from '../cache/types.ts';
 import { wantedOf, within } from '../cache/wanted.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
-import { type Lender, type LendingTier, lendable } from './lender.ts';
+import { type Lender, type LendingCache, type LendingTier, lendable } from './lender.ts';
 import type { LoanBook } from './loan-book.ts';
 import type { AnswerHead, AskMessage, ToMain } from './messages.ts';
 import { RequestContent } from './request-content.ts';
@@ -14,7 +14,7 @@ type Representation = Extract<Answer, { kind: 'representation' }>;
 
 export interface ServingOptions {
   readonly cache: Cache;
-  readonly loanOf: (content: Content) => Loan | undefined;
+  readonly lending: LendingCache;
   readonly ram: LendingTier;
   readonly lender: Lender;
   readonly policy: MapPolicy;
@@ -54,7 +54,7 @@ export class Serving {
   /** Resolves once it is answered: false, if it failed. */
   async run(): Promise<boolean> {
     const { ask, method } = this.#message;
-    const { cache, book, lender, loanOf } = this.#options;
+    const { cache, book, lender, lending } = this.#options;
     const request = this.#request();
     try {
       const answer = await cache.answer(request);
@@ -64,7 +64,7 @@ export class Serving {
         return false;
       }
       this.#answer = answer;
-      if (answer.kind === 'representation' && answer.askAgain !== true) this.#loan = loanOf(answer.content);
+      if (answer.kind === 'representation' && answer.askAgain !== true) this.#loan = lending.loan(answer.content);
       if (this.#loan !== undefined) book.lend(this.#loan);
       book.post({ kind: 'answered', ask, head: headOf(answer, request, this.#loan) });
       return true;

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { VideoCache } from '../../src/cache/cache.ts';
-import type { Loan } from '../../src/cache/loan.ts';
-import type { Cache, Content, MapPolicy, Source } from '../../src/cache/types.ts';
+import type { Cache, MapPolicy, Source } from '../../src/cache/types.ts';
 import { DiskTier } from '../../src/disk/tier.ts';
 import { startViewers } from '../../src/http/listener.ts';
 import type { OriginMap } from '../../src/origin/origin-map.ts';
@@ -106,8 +105,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const relays = Array.from({ length: options.relays ?? Number(process.env['EDGE_RELAYS'] ?? 0) }, () => {
     const { port1, port2 } = new MessageChannel();
     const relay = new RelayedCache(port1, { now, onServed, onShared: () => {} });
-    const loanOf = (content: Content): Loan | undefined => cache.loan(content);
-    const desk = new Desk(port2, { cache: live, loanOf, ram, lender, policies: () => [policy] });
+    const desk = new Desk(port2, { cache: live, lending: cache, ram, lender, policies: () => [policy] });
     port1.on('message', (message) => relay.receive(message));
     port2.on('message', (message) => desk.receive(message));
     return { relay, close: () => (desk.close(), port1.close()) };

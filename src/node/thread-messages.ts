@@ -1,0 +1,42 @@
+import type { MessagePort } from 'node:worker_threads';
+import type { MapPolicy } from '../cache/types.ts';
+import type { Config } from '../config.ts';
+import type { RequestReport } from '../metrics/requests.ts';
+
+/** What a viewer thread is started with. */
+export interface ThreadData {
+  /** To the desk in the main thread. */
+  readonly port: MessagePort;
+  readonly listen: Config['listen'];
+  readonly https: Config['https'];
+  readonly tls: Config['tls'];
+  readonly limits: Config['limits'];
+  readonly policies: readonly MapPolicy[];
+  readonly logLevel: string;
+  readonly pretty: boolean;
+  readonly accessLog: boolean;
+}
+
+/** What the main thread tells a viewer thread to do. */
+export type Order =
+  | { readonly kind: 'reload'; readonly policies: readonly MapPolicy[]; readonly logLevel: string }
+  | { readonly kind: 'report' }
+  | { readonly kind: 'stop-accepting' }
+  | { readonly kind: 'drain'; readonly deadlineMs: number };
+
+/** What a thread counted since its last report, and what is so now. */
+export interface ThreadReport {
+  readonly requests: RequestReport;
+  readonly ramBytes: number;
+  readonly connections: number;
+}
+
+/** What a viewer thread tells the main thread. */
+export type Notice =
+  | { readonly kind: 'listening'; readonly urls: readonly string[] }
+  | { readonly kind: 'not-listening'; readonly reason: string }
+  /** Whole lines of the log. */
+  | { readonly kind: 'lines'; readonly text: string }
+  | { readonly kind: 'report'; readonly report: ThreadReport }
+  /** Every connection has ended, and everything has been reported. */
+  | { readonly kind: 'drained' };

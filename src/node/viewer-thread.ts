@@ -1,0 +1,84 @@
+import { Writable } from 'node:stream';
+import { parentPort, workerData } from 'node:worker_threads';
+import { AccessLines } from '../http/access-line.ts';
+import { startViewers, type Viewers } from '../http/listener.ts';
+import { openLog } from '../log.ts';
+import { createRequestCounts } from '../metrics.ts';
+import { Tally } from '../metrics/tally.ts';
+import { Counterweight } from '../workers/counterweight.ts';
+import { RelayedCache } from '../workers/relayed-cache.ts';
+import type { Notice, Order, ThreadData } from './thread-messages.ts';
+
+/** A thread that talks to viewers: the place where its parts meet. Everything but hits is the main thread's. */
+const data = workerData as ThreadData;
+const tell = (notice: Notice): void => parentPort?.postMessage(notice);
+
+const requests = createRequestCounts();
+const ramBytes = new Tally();
+const lines = new Writable({
+  decodeStrings: false,
+  write: (text: string, _encoding, done) => {
+    if (text !== '') tell({ kind: 'lines', text });
+    done();
+  },
+});
+const output = openLog({ level: data.logLevel, pretty: data.pretty, destination: lines });
+const accessLines = new AccessLines();
+const cache = new RelayedCache(data.port, {
+  now: Date.now,
+  onServed: (_source, bytes) => ramBytes.add(bytes),
+  onShared: new Counterweight().add,
+});
+data.port.on('message', (message) => cache.receive(message));
+
+try {
+  const viewers = await startViewers({
+    listen: data.listen,
+    tlsListen: data.https,
+    ...(data.tls && { tls: data.tls }),
+    reusePort: true,
+    cache,
+    policies: data.policies,
+    limits: data.limits,
+    log: output.log,
+    onStarted: () => requests.started(),
+    onFinished: (record) => {
+      requests.finished(record);
+      if (data.accessLog) output.log.access(record, accessLines.of);
+    },
+  });
+  parentPort?.on('message', (order: Order) => obey(order, viewers));
+  tell({ kind: 'listening', urls: viewers.urls });
+} catch (error) {
+  tell({ kind: 'not-listening', reason: error instanceof Error ? error.message : String(error) });
+}
+
+function obey(order: Order, viewers: Viewers): void {
+  switch (order.kind) {
+    case 'reload':
+      viewers.replacePolicies(order.policies);
+      return output.log.setLevel(order.logLevel);
+    case 'report':
+      return report(viewers);
+    case 'stop-accepting':
+      return viewers.stopAccepting();
+    case 'drain':
+      return void drain(viewers, order.deadlineMs);
+    default:
+      return order satisfies never;
+  }
+}
+
+function report(viewers: Viewers): void {
+  const report = { requests: requests.take(), ramBytes: ramBytes.value, connections: viewers.connections() };
+  ramBytes.value = 0;
+  tell({ kind: 'report', report });
+}
+
+async function drain(viewers: Viewers, deadlineMs: number): Promise<void> {
+  await viewers.drain(deadlineMs);
+  await viewers.close();
+  await output.flush();
+  report(viewers);
+  tell({ kind: 'drained' });
+}

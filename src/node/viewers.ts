@@ -1,0 +1,83 @@
+import type { Cache, MapPolicy } from '../cache/types.ts';
+import type { VideoCache } from '../cache/cache.ts';
+import type { Config } from '../config.ts';
+import { AccessLines } from '../http/access-line.ts';
+import { startViewers } from '../http/listener.ts';
+import type { ProcessLog } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { RamTier } from '../ram/tier.ts';
+import { Counterweight } from '../workers/counterweight.ts';
+import { Desk } from '../workers/desk.ts';
+import { Lender } from '../workers/lender.ts';
+import { startViewerThreads } from './viewer-threads.ts';
+
+/** The listeners of viewers, in this thread or in others. */
+export interface NodeViewers {
+  readonly urls: readonly string[];
+  connections(): number;
+  /** Why nobody is served, if so. */
+  reasons(): readonly string[];
+  reload(next: { policies: readonly MapPolicy[]; logLevel: Config['logLevel'] }): void;
+  /** Brings the metrics up to date. */
+  refresh(): Promise<void>;
+  stopAccepting(): void;
+  /** Resolves when no connection is left, or after the deadline. */
+  drain(deadlineMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface NodeViewersOptions {
+  readonly config: Config;
+  /** What viewers are served from: `store`, or what stands in front of it. */
+  readonly cache: Cache;
+  readonly store: VideoCache;
+  readonly ram: RamTier;
+  /** Undefined: viewers are served in this thread. */
+  readonly lender: Lender | undefined;
+  /** At any time. */
+  readonly policies: () => readonly MapPolicy[];
+  readonly log: ProcessLog;
+  readonly metrics: Metrics;
+}
+
+/** What lends to viewer threads; undefined when there are none. */
+export function createLender({ workers }: Config, { entriesMax }: { entriesMax: number }): Lender | undefined {
+  return workers > 1 ? new Lender({ keysMax: entriesMax, onShared: new Counterweight().add }) : undefined;
+}
+
+/** Starts to serve viewers. Rejects when it cannot listen. */
+export function openViewers(options: NodeViewersOptions): Promise<NodeViewers> {
+  const { config, cache, store, ram, lender, policies, log, metrics } = options;
+  if (lender === undefined) return openHere(options);
+  return startViewerThreads({
+    config,
+    policies: policies(),
+    log,
+    metrics,
+    openDesk: (port) => new Desk(port, { cache, lending: store, ram, lender, policies }),
+  });
+}
+
+async function openHere({ config, cache, policies, log, metrics }: NodeViewersOptions): Promise<NodeViewers> {
+  const accessLines = new AccessLines();
+  const viewers = await startViewers({
+    listen: config.listen,
+    tlsListen: config.https,
+    ...(config.tls && { tls: config.tls }),
+    cache,
+    policies: policies(),
+    limits: config.limits,
+    log,
+    onStarted: () => metrics.requests.started(),
+    onFinished: (record) => {
+      metrics.requests.finished(record);
+      if (config.accessLog) log.access(record, accessLines.of);
+    },
+  });
+  return {
+    ...viewers,
+    reasons: () => [],
+    reload: (next) => viewers.replacePolicies(next.policies),
+    refresh: async () => {},
+  };
+}
