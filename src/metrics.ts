@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, type Histogram, Registry } from 'prom-client';
-import { BucketCounts } from './metrics/histogram.ts';
+import { BucketCounts, latencyBucketsSeconds } from './metrics/histogram.ts';
 import { RequestCounts } from './metrics/requests.ts';
 import { type Row, rowsOf, type Tallies, Tally, tallies } from './metrics/tally.ts';
 
@@ -48,12 +48,6 @@ export interface Metrics {
   readonly contentType: string;
   /** All metrics in Prometheus' exposition format. */
   text(): Promise<string>;
-}
-
-/** Counts of requests that nobody scrapes here: in a thread that reports them to where they are. */
-export function createRequestCounts(): RequestCounts {
-  const times = () => new BucketCounts(latencyBucketsSeconds);
-  return new RequestCounts({ duration: times(), firstByte: times() });
 }
 
 /** Declares every metric, once, in a registry of its own. `version` is that of this program. */
@@ -181,11 +175,6 @@ function declareState(declare: Declarer, metrics: Metrics): void {
     rows: () => (metrics.readings?.().upstreams ?? []).map(({ map, url, up }): Row => [{ map, url }, Number(up)]),
   });
 }
-
-/** From a hit in RAM, tens of microseconds, to a long download. */
-const latencyBucketsSeconds = [
-  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
-];
 
 interface Samples {
   readonly labels?: readonly string[];

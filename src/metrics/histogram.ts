@@ -1,3 +1,8 @@
+/** From a hit in RAM, tens of microseconds, to a long download. */
+export const latencyBucketsSeconds = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
+];
+
 /** What was counted in buckets, to be added to other counts. */
 export interface BucketReport {
   readonly counts: readonly number[];

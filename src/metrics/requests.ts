@@ -1,4 +1,4 @@
-import type { BucketReport } from './histogram.ts';
+import { BucketCounts, type BucketReport, latencyBucketsSeconds } from './histogram.ts';
 import { type Row, Tally } from './tally.ts';
 
 /** One finished request of a viewer. */
@@ -131,4 +131,10 @@ export class RequestCounts {
     this.#counts.set(key, count);
     return count;
   }
+}
+
+/** Counts of requests that nobody scrapes here: in a thread that reports them to where they are. */
+export function createRequestCounts(): RequestCounts {
+  const times = () => new BucketCounts(latencyBucketsSeconds);
+  return new RequestCounts({ duration: times(), firstByte: times() });
 }

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { AccessLines } from '../http/access-line.ts';
 import { startViewers, type Viewers } from '../http/listener.ts';
 import { openLog } from '../log.ts';
-import { createRequestCounts } from '../metrics.ts';
+import { createRequestCounts } from '../metrics/requests.ts';
 import { Tally } from '../metrics/tally.ts';
 import { Counterweight } from '../workers/counterweight.ts';
 import { RelayedCache } from '../workers/relayed-cache.ts';

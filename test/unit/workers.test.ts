@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createRequestCounts } from '../../src/metrics.ts';
+import { createRequestCounts } from '../../src/metrics/requests.ts';
 
 const finished = { method: 'GET', status: 200, hit: true, fwd: undefined, bytes: 100, durationMs: 2, firstByteMs: 1 };
 
