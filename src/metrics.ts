@@ -1,5 +1,5 @@
-import { Counter, collectDefaultMetrics, Gauge, type Histogram, Registry } from 'prom-client';
-import { BucketCounts, latencyBucketsSeconds } from './metrics/histogram.ts';
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Declarer } from './metrics/declarer.ts';
 import { RequestCounts } from './metrics/requests.ts';
 import { type Row, rowsOf, type Tallies, Tally, tallies } from './metrics/tally.ts';
 
@@ -41,6 +41,8 @@ export interface Metrics {
   readonly originBytes: Tally;
   readonly peerBytes: Tallies<PeerDirection>;
   readonly peerRequests: Readonly<Record<PeerDirection, Tallies<PeerOutcome>>>;
+  /** Times that a peer was found to give wrong bytes. */
+  readonly peerCorruptions: Tally;
   readonly evictedBytes: Tallies<'ram' | 'disk'>;
   readonly purges: Tallies<'url' | 'prefix' | 'tag' | 'all'>;
   readonly purgedResponses: Tally;
@@ -66,6 +68,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     originBytes: new Tally(),
     peerBytes: tallies(directions),
     peerRequests: { in: tallies(peerOutcomes), out: tallies(peerOutcomes) },
+    peerCorruptions: new Tally(),
     evictedBytes: tallies(['ram', 'disk']),
     purges: tallies(['url', 'prefix', 'tag', 'all']),
     purgedResponses: new Tally(),
@@ -74,6 +77,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   };
   declareRequests(declare, metrics);
   declareSources(declare, metrics);
+  declarePeers(declare, metrics);
   declareStores(declare, metrics);
   declareState(declare, metrics);
   const about: Row = [{ version, node: process.version }, 1];
@@ -128,6 +132,19 @@ function declareSources(declare: Declarer, metrics: Metrics): void {
   });
 }
 
+function declarePeers(declare: Declarer, metrics: Metrics): void {
+  declare.counter('eddy_peer_corruptions_total', 'Times that a peer was found to give wrong bytes', {
+    rows: () => [[{}, metrics.peerCorruptions.value]],
+  });
+  declare.gauge('eddy_peers', 'Other members of the cell that are known, by their state', {
+    labels: ['state'],
+    rows: () => {
+      const peers = metrics.readings?.().peers ?? [];
+      return peerStates.map((state): Row => [{ state }, peers.filter((peer) => peer.state === state).length]);
+    },
+  });
+}
+
 function declareStores(declare: Declarer, metrics: Metrics): void {
   const tiers = ['ram', 'disk'] as const;
   const eachTier = (of: (store: StoreReading) => number) => (): Row[] => {
@@ -163,78 +180,8 @@ function declareState(declare: Declarer, metrics: Metrics): void {
     rows: reading(({ connections }) => connections),
   });
   declare.gauge('eddy_ready', '1 while /readyz answers 200', { rows: reading(({ ready }) => Number(ready)) });
-  declare.gauge('eddy_peers', 'Other members of the cell that are known, by their state', {
-    labels: ['state'],
-    rows: () => {
-      const peers = metrics.readings?.().peers ?? [];
-      return peerStates.map((state): Row => [{ state }, peers.filter((peer) => peer.state === state).length]);
-    },
-  });
   declare.gauge('eddy_origin_up', '1 while that origin is taken to be up', {
     labels: ['map', 'url'],
     rows: () => (metrics.readings?.().upstreams ?? []).map(({ map, url, up }): Row => [{ map, url }, Number(up)]),
   });
-}
-
-interface Samples {
-  readonly labels?: readonly string[];
-  /** Called at each scrape. */
-  readonly rows: () => readonly Row[];
-}
-
-/** Declares metrics whose samples are read at each scrape: counting costs nothing but an addition. */
-class Declarer {
-  readonly #registry: Registry;
-
-  constructor(registry: Registry) {
-    this.#registry = registry;
-  }
-
-  counter(name: string, help: string, { labels = [], rows }: Samples): void {
-    const counter: Counter = new Counter({
-      name,
-      help,
-      labelNames: labels,
-      registers: [this.#registry],
-      collect: () => {
-        counter.reset();
-        for (const [rowLabels, value] of rows()) counter.inc(rowLabels, value);
-      },
-    });
-  }
-
-  gauge(name: string, help: string, { labels = [], rows }: Samples): void {
-    const gauge: Gauge = new Gauge({
-      name,
-      help,
-      labelNames: labels,
-      registers: [this.#registry],
-      collect: () => {
-        gauge.reset();
-        for (const [rowLabels, value] of rows()) gauge.set(rowLabels, value);
-      },
-    });
-  }
-
-  histogram(name: string, help: string): BucketCounts {
-    const counts = new BucketCounts(latencyBucketsSeconds);
-    const metric = { name, help, type: 'histogram', aggregator: 'sum', reset: () => {} };
-    const get = async () => ({ ...metric, values: samplesOf(name, counts) });
-    // A registry asks no more of a metric; `observe` of prom-client's own costs more than all other counting.
-    this.#registry.registerMetric({ ...metric, get } as unknown as Histogram);
-    return counts;
-  }
-}
-
-function samplesOf(name: string, counts: BucketCounts): object[] {
-  const buckets = counts.cumulative();
-  return [
-    ...buckets.map(({ bound, count }) => ({
-      metricName: `${name}_bucket`,
-      labels: { le: bound ?? '+Inf' },
-      value: count,
-    })),
-    { metricName: `${name}_sum`, labels: {}, value: counts.sum },
-    { metricName: `${name}_count`, labels: {}, value: buckets.at(-1)?.count },
-  ];
 }

@@ -60,6 +60,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     ...{ log, metrics, policies: () => policies, origin },
     tiers: disk.tier === undefined ? [ram] : [ram, disk.tier],
     store: disk.tier,
+    purgeGivenBy: (peerId) => cache.purgeGivenBy(peerId),
   });
   const cache = new VideoCache({
     ram,

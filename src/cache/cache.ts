@@ -151,6 +151,13 @@ export class VideoCache implements Cache {
     this.#entries.peek(key);
   }
 
+  /** Drops what that peer gave of, as far as it is in memory: it gave wrong bytes. Returns how many responses. */
+  purgeGivenBy(peerId: string): number {
+    const given = this.#entries.live().filter((each) => each.givers.has(peerId));
+    for (const each of given) this.#entries.remove(each);
+    return given.length;
+  }
+
   /** Undefined: what was found is no longer there, look again. */
   async #find(key: string, request: CacheRequest): Promise<Answer | undefined> {
     const variants = await this.#entries.find(key, originTarget(request.target, request.policy));

@@ -203,7 +203,9 @@ export class RepresentationContent implements Content {
     // Given up because others left: this reader came just then, and opens the gap anew.
     if (error.code === 'aborted') return;
     reader.failures += 1;
-    const hopeless = error.code === 'origin-changed' || this.#representation.strongValidator === undefined;
+    // What came from a peer that gives wrong bytes is not completed with right ones.
+    const spoilt = error.code === 'origin-changed' || error.code === 'peer-corrupt';
+    const hopeless = spoilt || this.#representation.strongValidator === undefined;
     if (hopeless || reader.failures >= failuresMax) throw error;
   }
 

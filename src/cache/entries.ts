@@ -39,6 +39,11 @@ export class Entries {
     return live.variants;
   }
 
+  /** All stored responses in memory. */
+  live(): Representation[] {
+    return [...this.#live.values()].flatMap(({ variants }) => variants);
+  }
+
   async find(key: string, target: string): Promise<readonly Representation[]> {
     const live = this.peek(key);
     if (live !== undefined) return live;

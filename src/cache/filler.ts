@@ -101,7 +101,7 @@ export class Filler {
   receive(representation: Representation, supply: Supply, range: { first: number; last: number | undefined }): Flight {
     const flight = this.#flight(representation, range);
     flight.begin(range, supply.source);
-    void this.#pump(representation, flight, supply.body);
+    void this.#pump(representation, flight, supply);
     return flight;
   }
 
@@ -149,7 +149,7 @@ export class Filler {
       });
       const range = this.#accept(representation, supply, gap);
       flight.begin(range, supply.source);
-      await this.#pump(representation, flight, supply.body);
+      await this.#pump(representation, flight, supply);
     } catch (error) {
       flight.fail(asEddyError(error));
       representation.settle();
@@ -187,8 +187,9 @@ export class Filler {
     });
   }
 
-  async #pump(representation: Representation, flight: Flight, body: AsyncIterable<Buffer>): Promise<void> {
+  async #pump(representation: Representation, flight: Flight, { body, givers }: Supply): Promise<void> {
     const planned = flight.last;
+    for (const giver of givers ?? []) representation.givers.add(giver);
     try {
       for await (const chunk of body) {
         const from = flight.position;
@@ -207,6 +208,7 @@ export class Filler {
     } catch (error) {
       flight.fail(asEddyError(error));
     }
+    for (const giver of givers ?? []) representation.givers.add(giver);
     const incompletable = representation.strongValidator === undefined || representation.completeLength === undefined;
     if (flight.error !== undefined && incompletable) this.#options.onSettled(representation, 'broken');
     representation.settle();

@@ -26,6 +26,8 @@ export class Representation {
   /** Those that bring its bytes, and those that have ended and hold bytes for its readers. */
   readonly flights = new Set<Flight>();
   readonly ungiven = new Ungiven();
+  /** Ids of the peers that gave of it, as far as is known: not from before a restart. */
+  readonly givers = new Set<string>();
   /** Set once an origin answered a range with the whole: gaps then cost a fetch of everything. */
   rangesIgnored = false;
   #stored: StoredResponse;

@@ -81,6 +81,8 @@ export interface SupplyRequest {
 /** A supplier's answer. The body must be read to its end or its iterator returned; it ends early by throwing EddyError. */
 export interface Supply {
   readonly source: 'peer' | 'origin';
+  /** The peers that gave of it, by id; it may grow while the body is read. */
+  readonly givers?: ReadonlySet<string>;
   readonly status: number;
   /** As received, hop-by-hop fields removed; Content-Length, Content-Range and Transfer-Encoding semantics applied to `body`. */
   readonly fields: Fields;

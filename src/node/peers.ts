@@ -25,6 +25,8 @@ export interface PeersDeps {
   readonly policies: () => readonly MapPolicy[];
   readonly origin: Supplier;
   readonly tiers: readonly Tier[];
+  /** Drops what came from a peer that gives wrong bytes; returns how many responses. */
+  readonly purgeGivenBy: (peerId: string) => number;
   /** Undefined when the disk tier is off. */
   readonly store: EntryStore | undefined;
 }
@@ -50,7 +52,10 @@ export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers>
     log,
     onBytes: (direction, bytes) => metrics.peerBytes[direction].add(bytes),
     onOutcome: (direction, outcome) => metrics.peerRequests[direction][outcome].add(1),
-    onCorrupt: (peer, reason) => log.error({ peer, reason }, 'a peer gave wrong bytes'),
+    onCorrupt: (peer, reason) => {
+      metrics.peerCorruptions.add(1);
+      log.error({ peer, reason, purged: deps.purgeGivenBy(peer) }, 'a peer gave wrong bytes');
+    },
   });
   const held = new HeldGroups({ tiers, windowBytes, holds: (key, first, is) => plane.holds(key, first, is) });
   if (store !== undefined)

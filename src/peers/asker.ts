@@ -26,11 +26,11 @@ export class Asker {
     return this.#exchanges.size >= exchangesMax;
   }
 
-  /** `request`: an encoded request. */
-  ask(request: Buffer): Exchange {
+  /** `request`: an encoded request. `patient`: see Exchange. */
+  ask(request: Buffer, patient: boolean): Exchange {
     this.#lastId = (this.#lastId + 1) >>> 0;
     const id = this.#lastId;
-    const exchange = new Exchange(id, { ...this.#options, onEnded: () => this.#exchanges.delete(id) });
+    const exchange = new Exchange(id, { ...this.#options, patient, onEnded: () => this.#exchanges.delete(id) });
     this.#exchanges.set(id, exchange);
     this.#options.member.asked();
     this.#options.send(encodeFrame('request', withId(id, request)));

@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { Supplier, Supply, SupplyRequest } from '../cache/types.ts';
+import type { Supply, SupplyRequest } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
 import { PeerError } from './failure.ts';
 import { contentRange } from './range.ts';
@@ -8,9 +8,8 @@ export interface ContinuedBodyOptions {
   readonly request: SupplyRequest;
   readonly status: number;
   readonly fields: Fields;
-  /** Where the rest comes from: the origin. */
-  readonly next: Supplier;
-  readonly signal: AbortSignal;
+  /** Where the rest comes from: another peer, or the origin. Undefined: nowhere. */
+  readonly next: (request: SupplyRequest) => Promise<Supply | undefined>;
 }
 
 /** Replaced by conditions of our own. */
@@ -19,7 +18,7 @@ const conditions = ['range', 'if-range', 'if-none-match', 'if-modified-since', '
 /**
  * A body from a peer whose rest comes from elsewhere when the peer breaks off: as a range under the same strong ETag; or,
  * without one, from a second whole answer, if that begins with the very bytes that were given. Anything else stays the
- * failure it is. Wrong bytes are not continued: what came before them from the same peer is not to be trusted either.
+ * failure it is. Wrong bytes are continued only if none was given before: those would not be to be trusted either.
  */
 export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffer> {
   readonly #options: ContinuedBodyOptions;
@@ -49,7 +48,7 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
         this.#continued ||
         !(error instanceof PeerError) ||
         error.failure === 'aborted' ||
-        error.failure === 'corrupt'
+        (error.failure === 'corrupt' && this.#given > 0)
       )
         throw error;
       this.#continued = true;
@@ -73,13 +72,13 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
 
   /** The bytes after those that were given. Throws `failure` when they cannot be had. */
   async #rest(failure: PeerError): Promise<AsyncIterator<Buffer>> {
-    const { request, status, next, signal } = this.#options;
+    const { request, status, next } = this.#options;
     const range = this.#restRange();
     if (range === undefined && status !== 200) throw failure;
     const added =
       range === undefined ? [] : ['Range', `bytes=${range.first}-${range.last}`, 'If-Range', this.#etag ?? ''];
     const fields = new Fields([...request.fields.without(conditions).raw, ...added]);
-    const supply = await next.supply({ ...request, fields }, { signal });
+    const supply = await next({ ...request, fields });
     if (supply === undefined) throw failure;
     const body = supply.body[Symbol.asyncIterator]();
     try {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { Fields } from '../fields.ts';
 import { PeerError } from './failure.ts';
 import { encodeFrame } from './frames.ts';
 import type { Member } from './member.ts';
@@ -22,6 +23,8 @@ export interface ExchangeOptions {
   readonly member: Member;
   readonly send: (frame: Buffer) => void;
   readonly onEnded: () => void;
+  /** Nobody is expected to be faster: the peer's word that it waits too is enough. */
+  readonly patient: boolean;
 }
 
 /** One request to a peer, from our side: its status, its head and its body. */
@@ -76,6 +79,8 @@ export class Exchange implements AsyncIterable<Buffer> {
     }
     this.#startBody();
     this.#headed = true;
+    const length = new Fields(head.fields).get('content-length');
+    if (length !== undefined && !this.#options.patient) this.#progress?.expect(Number(length));
     this.#headGate.resolve(head);
     if (this.#complete) this.#finish();
   }

@@ -4,6 +4,10 @@ const spanMs = 400;
 const floorBytesMin = 16 * 1024;
 const floorBytesMax = 128 * 1024;
 const floorShare = 0.25;
+/** A body of known length is not waited for when it comes slower than this and would take longer than that. */
+const slowBytesPerSecond = 128 * 1024;
+const slowAfterMs = 1_000;
+const restMsMax = 2_000;
 /** How long a peer's word that it is itself waiting for the origin counts. */
 const waitingMs = 600;
 
@@ -19,6 +23,10 @@ export class ProgressFloor {
   #spanBytes = 0;
   #lastByteMs: number;
   #excusedUntilMs = 0;
+  /** Since when the pace is judged, and what had come by then. */
+  #paceStartMs: number;
+  #paceStartBytes = 0;
+  #length: number | undefined;
 
   /** `bytesPerSecond`: lately; undefined for a new peer. `silenceMsMax`: bound on all excuses together. */
   constructor(options: { nowMs: number; bytesPerSecond: number | undefined; silenceMsMax: number }) {
@@ -27,6 +35,12 @@ export class ProgressFloor {
     this.#silenceMsMax = options.silenceMsMax;
     this.#spanStartMs = options.nowMs;
     this.#lastByteMs = options.nowMs;
+    this.#paceStartMs = options.nowMs;
+  }
+
+  /** The length of the body, where it is to be had in time whatever the peer says: then somebody else has it sooner. */
+  expect(length: number): void {
+    this.#length = length;
   }
 
   get received(): number {
@@ -49,15 +63,25 @@ export class ProgressFloor {
     this.#spanStartMs = nowMs;
     this.#spanBytes = 0;
     this.#lastByteMs = nowMs;
+    this.#paceStartMs = nowMs;
+    this.#paceStartBytes = this.#received;
   }
 
   /** Called often, a few times in a span. */
   isLate(nowMs: number): boolean {
-    if (nowMs - this.#lastByteMs > this.#silenceMsMax) return true;
+    if (nowMs - this.#lastByteMs > this.#silenceMsMax || this.#isSlow(nowMs)) return true;
     if (nowMs - this.#spanStartMs < spanMs) return false;
     const late = this.#spanBytes < this.#floorBytes && nowMs >= this.#excusedUntilMs;
     this.#spanStartMs = nowMs;
     this.#spanBytes = 0;
     return late;
+  }
+
+  #isSlow(nowMs: number): boolean {
+    const tookMs = nowMs - this.#paceStartMs;
+    if (this.#length === undefined || tookMs < slowAfterMs) return false;
+    const bytesPerMs = (this.#received - this.#paceStartBytes) / tookMs;
+    const restMs = (this.#length - this.#received) / bytesPerMs;
+    return bytesPerMs * 1_000 < slowBytesPerSecond && restMs > restMsMax;
   }
 }

@@ -17,6 +17,8 @@ export interface RaceOptions {
 export interface Ask {
   readonly link: Link;
   readonly request: Buffer;
+  /** Whether nobody else would be faster. */
+  readonly patient: boolean;
 }
 
 /** The peer that answered first, and its answer. */
@@ -39,8 +41,8 @@ class Attempt {
   readonly settled: Promise<Attempt>;
   readonly #askedMs = performance.now();
 
-  constructor({ link: { asker, member }, request }: Ask, onOutcome: RaceOptions['onOutcome']) {
-    this.exchange = asker.ask(request);
+  constructor({ link: { asker, member }, request, patient }: Ask, onOutcome: RaceOptions['onOutcome']) {
+    this.exchange = asker.ask(request, patient);
     this.member = member;
     this.settled = this.#settle(onOutcome);
   }

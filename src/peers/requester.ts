@@ -9,7 +9,7 @@ import type { Member } from './member.ts';
 import { encodeRequest } from './messages.ts';
 import { PeerBody } from './peer-body.ts';
 import { groupOf } from './placement.ts';
-import { type Ask, type AskOutcome, race, type Won } from './race.ts';
+import { type AskOutcome, race, type Won } from './race.ts';
 import { firstAsked } from './range.ts';
 import { mayAskPeers, mayGivePeers } from './shareable.ts';
 import { BodyCheck } from './verify.ts';
@@ -30,12 +30,19 @@ export interface PeerSupplierOptions extends CandidatesOptions {
   readonly onManifest: ((manifest: Manifest, encoded: Buffer) => void) | undefined;
 }
 
-interface Asked {
+interface Asking {
+  readonly signal: AbortSignal;
+  /** Those who gave of the body. */
+  readonly givers: Set<string>;
+  /** For the rest of a body that another peer broke off, or was too slow for. */
+  readonly continuing: boolean;
+}
+
+interface Asked extends Asking {
   readonly key: string;
   readonly group: string;
   readonly request: SupplyRequest;
   readonly requestTimeMs: number;
-  readonly signal: AbortSignal;
 }
 
 /** Supplies bytes from the cell: the responsible peer first, and nothing when the origin is the better place to ask. */
@@ -50,12 +57,17 @@ export class PeerSupplier implements Supplier {
     this.#candidates = new Candidates(options);
   }
 
-  /** Whether a peer is being asked for that group now, and has not answered yet. */
+  /** Whether a peer is being asked to fetch something of that group, and has not answered yet. */
   isAsking(group: string): boolean {
     return this.#asking.has(group);
   }
 
-  async supply(request: SupplyRequest, { signal }: SupplyOptions): Promise<Supply | undefined> {
+  supply(request: SupplyRequest, { signal }: SupplyOptions): Promise<Supply | undefined> {
+    return this.#ask(request, { signal, givers: new Set(), continuing: false });
+  }
+
+  async #ask(request: SupplyRequest, asking: Asking): Promise<Supply | undefined> {
+    const { signal, continuing: patient } = asking;
     const { method, target, fields, map } = request;
     if (request.body !== undefined || !mayAskPeers(method, fields)) return undefined;
     const key = this.#options.keyOf(request);
@@ -65,20 +77,23 @@ export class PeerSupplier implements Supplier {
     const message = { map, key, target, fields: fields.raw };
     const [fetched, held] = [encodeRequest(message), encodeRequest({ ...message, heldOnly: true })];
     if (fetched === undefined || held === undefined) return undefined;
-    const asks = candidates.map(({ link, heldOnly }) => ({ link, request: heldOnly ? held : fetched }));
+    const asks = candidates.map(({ link, heldOnly }) => ({ link, request: heldOnly ? held : fetched, patient }));
     if (signal.aborted) throw new PeerError('aborted', 'nobody waits for this any more', signal.reason);
     const requestTimeMs = this.#options.nowMs();
-    const won = await this.#race(group, asks, signal);
-    return won && this.#supply(won, { key, group, request, requestTimeMs, signal });
+    const options = {
+      signal,
+      onOutcome: (outcome: AskOutcome, member: Member) => this.#onOutcome(outcome, member, group),
+    };
+    // Who is asked for what it holds never waits for us, so we need not refuse to answer it, or anybody, meanwhile.
+    const fetching = candidates.some(({ heldOnly }) => !heldOnly);
+    const won = await (fetching ? this.#noted(group, () => race(asks, options)) : race(asks, options));
+    return won && this.#supply(won, { ...asking, key, group, request, requestTimeMs });
   }
 
-  async #race(group: string, asks: readonly Ask[], signal: AbortSignal): Promise<Won | undefined> {
+  async #noted<T>(group: string, ask: () => Promise<T>): Promise<T> {
     this.#asking.set(group, (this.#asking.get(group) ?? 0) + 1);
     try {
-      return await race(asks, {
-        signal,
-        onOutcome: (outcome, member) => this.#onOutcome(outcome, member, group),
-      });
+      return await ask();
     } finally {
       const left = (this.#asking.get(group) ?? 1) - 1;
       if (left > 0) this.#asking.set(group, left);
@@ -121,10 +136,17 @@ export class PeerSupplier implements Supplier {
         void this.#keepManifest(exchange.manifest, { key: asked.key, fields });
       },
     });
-    const { origin: next, nowMs } = this.#options;
-    const continued = next && new ContinuedBody(body, { request, status: head.status, fields, next, signal });
-    const { status: code } = head;
-    return { source: 'peer', status: code, fields, body: continued ?? body, requestTimeMs, responseTimeMs: nowMs() };
+    asked.givers.add(member.peerId);
+    const next = (rest: SupplyRequest) => this.#rest(rest, asked);
+    const continued = new ContinuedBody(body, { request, status: head.status, fields, next });
+    const times = { requestTimeMs, responseTimeMs: this.#options.nowMs() };
+    return { source: 'peer', givers: asked.givers, status: head.status, fields, body: continued, ...times };
+  }
+
+  /** The rest of a body: from another peer once, so that not every node fetches it, else from the origin. */
+  async #rest(request: SupplyRequest, { signal, givers, continuing }: Asking): Promise<Supply | undefined> {
+    const another = continuing ? undefined : await this.#ask(request, { signal, givers, continuing: true });
+    return another ?? this.#options.origin?.supply(request, { signal });
   }
 
   async #keepManifest(encoded: Buffer | undefined, about: { key: string; fields: Fields }): Promise<void> {

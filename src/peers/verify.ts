@@ -4,10 +4,14 @@ import { PeerError } from './failure.ts';
 import { type Manifest, sliceBytes } from './manifest.ts';
 import { contentRange } from './range.ts';
 
+/** A body up to this long whose digest the origin gave is kept back until it is proven. */
+const provenBytesMax = 4 * 1024 * 1024;
+
 /**
  * Checks a body from a peer against what its head promises: the length; the digests of a manifest, slice by slice, where
  * somebody else signed one; and the origin's Repr-Digest (RFC 9530) where there is one and the body is the whole
- * representation. What is not proven yet is kept back, so that a wrong body never looks complete.
+ * representation. What is not proven yet is kept back: all of a body of moderate length, of a longer one the last frame, so
+ * that a wrong body never looks complete.
  */
 export class BodyCheck {
   readonly #length: number | undefined;
@@ -15,7 +19,7 @@ export class BodyCheck {
   readonly #hash: Hash | undefined;
   readonly #slices: SliceCheck | undefined;
   #received = 0;
-  #kept: Buffer | undefined;
+  #kept: Buffer[] = [];
 
   constructor({ status, fields, manifest }: { status: number; fields: Fields; manifest?: Manifest | undefined }) {
     const range = status === 206 ? contentRange(fields.get('content-range')) : undefined;
@@ -42,17 +46,19 @@ export class BodyCheck {
     const before = last && this.#proven(last);
     if (this.#digest !== undefined && this.#hash?.digest().equals(this.#digest) === false)
       throw new PeerError('corrupt', "not the bytes of the origin's Repr-Digest");
-    const rest = [before, this.#kept].filter((bytes) => bytes !== undefined);
-    this.#kept = undefined;
+    const rest = [before, ...this.#kept].filter((bytes) => bytes !== undefined);
+    this.#kept = [];
     return rest.length === 0 ? undefined : Buffer.concat(rest);
   }
 
   #proven(bytes: Buffer): Buffer | undefined {
     if (this.#hash === undefined) return bytes;
     this.#hash.update(bytes);
+    this.#kept.push(bytes);
+    if ((this.#length ?? this.#received) <= provenBytesMax) return undefined;
     const given = this.#kept;
-    this.#kept = bytes;
-    return given;
+    this.#kept = given.splice(-1);
+    return given.length === 0 ? undefined : Buffer.concat(given);
   }
 }
 

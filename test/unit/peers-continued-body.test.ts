@@ -56,7 +56,12 @@ function continued(
   next: Supplier,
   { status = 200, fields = {} }: { status?: number; fields?: Record<string, string> } = {},
 ): ContinuedBody {
-  return new ContinuedBody(peer, { request: get('/x'), status, fields: Fields.of(fields), next, signal });
+  return new ContinuedBody(peer, {
+    request: get('/x'),
+    status,
+    fields: Fields.of(fields),
+    next: (rest) => next.supply(rest, { signal }),
+  });
 }
 
 async function all(body: AsyncIterable<Buffer>): Promise<Buffer> {
@@ -121,5 +126,11 @@ describe('a body that a peer breaks off', () => {
     });
     await expect(all(body)).rejects.toThrow('broke off');
     expect(origin.asked).toEqual([]);
+  });
+
+  it('goes on when it was corrupt from the start', async () => {
+    const fields = { etag: '"a"', 'content-length': '10000' };
+    const body = continued(brokenOff(Buffer.alloc(0), 'corrupt'), new Origin({ etag: '"a"' }), { fields });
+    expect((await all(body)).equals(whole)).toBe(true);
   });
 });

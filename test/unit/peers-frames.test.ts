@@ -154,7 +154,7 @@ describe('10,000 random inputs', () => {
     const heapBefore = process.memoryUsage().heapUsed;
     fc.assert(
       fc.property(fc.oneof(mutated, fc.uint8Array({ maxLength: 200 }).map(Buffer.from)), (bytes) => {
-        const exchange = asker.ask(Buffer.from('{}'));
+        const exchange = asker.ask(Buffer.from('{}'), false);
         try {
           for (const frame of decoded(bytes, [1, 5, 9])) handle(frame, { asker, responder, peerId });
         } catch (error) {

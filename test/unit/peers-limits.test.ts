@@ -74,6 +74,24 @@ describe('a progress floor', () => {
     expect(isLateAt(floor(100_000_000), 100_000)).toBe(400);
   });
 
+  it('leaves a peer that is far too slow for a body of known length, whatever it says', () => {
+    const trickle = (length: number | undefined): number | undefined => {
+      const progress = floor();
+      if (length !== undefined) progress.expect(length);
+      const startMs = nowMs;
+      while (nowMs < startMs + 4_000) {
+        nowMs += 100;
+        progress.bytes(2_000, nowMs);
+        progress.waiting(progress.received, nowMs);
+        if (progress.isLate(nowMs)) return nowMs - startMs;
+      }
+      return undefined;
+    };
+    expect(trickle(500_000)).toBe(1_000);
+    expect(trickle(50_000)).toBeUndefined();
+    expect(trickle(undefined)).toBeUndefined();
+  });
+
   it('does not count the time in which the peer waits for its origin, while that is believable', () => {
     const progress = floor();
     progress.bytes(1_000, nowMs);
@@ -271,16 +289,20 @@ describe('a checked body', () => {
     expect(() => check.push(Buffer.from('def'))).toThrow('more than the 5');
   });
 
-  it('gives its last bytes only when the digest of the origin is right', () => {
+  it('is given only when the digest of the origin is right, the end of it if it is long', () => {
     const digest = createHash('sha256').update('abcdef').digest('base64');
     const fields = Fields.of({ 'repr-digest': `sha-512=:AAAA:, sha-256=:${digest}:` });
     const right = new BodyCheck({ status: 200, fields });
     expect(right.push(Buffer.from('abc'))).toBeUndefined();
-    expect(String(right.push(Buffer.from('def')))).toBe('abc');
-    expect(String(right.end())).toBe('def');
+    expect(right.push(Buffer.from('def'))).toBeUndefined();
+    expect(String(right.end())).toBe('abcdef');
     const wrong = new BodyCheck({ status: 200, fields });
-    wrong.push(Buffer.from('abcdeF'));
+    expect(wrong.push(Buffer.from('abcdeF'))).toBeUndefined();
     expect(() => wrong.end()).toThrow('Repr-Digest');
+    const long = new BodyCheck({ status: 200, fields: fields.with('content-length', 5_000_000) });
+    expect(long.push(Buffer.alloc(2_500_000))).toBeUndefined();
+    expect(long.push(Buffer.alloc(2_500_000))?.length).toBe(2_500_000);
+    expect(() => long.end()).toThrow('Repr-Digest');
   });
 });
 
