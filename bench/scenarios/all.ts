@@ -1,3 +1,4 @@
+import { amplification } from './amplification.ts';
 import { cold } from './cold.ts';
 import { compare } from './compare.ts';
 import { disk } from './disk.ts';
@@ -9,4 +10,4 @@ import type { Scenario } from './scenario.ts';
 import { writes } from './writes.ts';
 
 /** In the order in which a whole run takes them. */
-export const scenarios: readonly Scenario[] = [compare, disk, cold, herd, mixed, paced, writes, memory];
+export const scenarios: readonly Scenario[] = [compare, disk, cold, herd, mixed, paced, writes, memory, amplification];
