@@ -9,6 +9,7 @@ import { type Eddy, type EddyOptions, startEddy } from './eddy.ts';
 /** A member of a cell in a process of its own. */
 export interface CellNode extends Eddy {
   readonly peerId: string;
+  readonly adminToken: string | undefined;
 }
 
 /** What `/api/peers` says of a member. */
@@ -22,6 +23,8 @@ export interface AddOptions extends EddyOptions {
   readonly args?: readonly string[];
   /** A member that it is told of. Default: the first node. */
   readonly bootstrap?: string | undefined;
+  /** For a node whose admin listener is not on loopback. */
+  readonly adminToken?: string;
 }
 
 interface Started extends AddOptions {
@@ -124,6 +127,11 @@ export class ProcessCell {
     }
   }
 
+  /** Of its peers, as it sees them now. */
+  async statesAt(node: CellNode): Promise<readonly string[]> {
+    return (await peersOf(node)).map(({ state }) => state);
+  }
+
   /** A path, made by `path` of a number, whose first byte these nodes are responsible for, in that order. */
   pathOf(owner: CellNode | readonly { readonly peerId: string }[], path: (i: number) => string): string {
     const wanted = ('peerId' in owner ? [owner] : owner).map(({ peerId }) => peerId);
@@ -141,10 +149,11 @@ export class ProcessCell {
   }
 
   async #start(started: Started): Promise<CellNode> {
-    const { bootstrap, data, args = [] } = started;
+    const { bootstrap, data, args = [], adminToken } = started;
     const peer = bootstrap === undefined ? [] : ['--peer', bootstrap];
-    const eddy = await startEddy([...this.args, ...peer, ...args, '--data', data], started);
-    const node = { ...eddy, peerId: eddy.peerId ?? '' };
+    const token = adminToken === undefined ? [] : ['--admin-token', adminToken];
+    const eddy = await startEddy([...this.args, ...peer, ...args, ...token, '--data', data], started);
+    const node = { ...eddy, peerId: eddy.peerId ?? '', adminToken };
     this.#started.set(node, started);
     return node;
   }
@@ -154,16 +163,21 @@ export function isRunning({ process }: Eddy): boolean {
   return process.exitCode === null && process.signalCode === null;
 }
 
-export async function peersOf(node: Eddy): Promise<readonly PeerState[]> {
-  const response = await fetch(`${node.admin}/api/peers`, { signal: AbortSignal.timeout(5_000) });
-  return ((await response.json()) as { peers: PeerState[] }).peers;
+export async function peersOf(node: CellNode): Promise<readonly PeerState[]> {
+  return (JSON.parse(await adminText(node, '/api/peers')) as { peers: PeerState[] }).peers;
 }
 
 /** A metric's samples, summed. `labels`: a part of the label set. */
-export async function metric(node: Eddy, name: string, labels = ''): Promise<number> {
-  const text = await (await fetch(`${node.admin}/metrics`)).text();
-  const lines = text
+export async function metric(node: CellNode, name: string, labels = ''): Promise<number> {
+  const lines = (await adminText(node, '/metrics'))
     .split('\n')
     .filter((line) => line.startsWith(name) && !line.startsWith('#') && line.includes(labels));
   return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' ') + 1)), 0);
+}
+
+async function adminText({ admin, adminToken }: CellNode, path: string): Promise<string> {
+  const headers = adminToken === undefined ? {} : { Authorization: `Bearer ${adminToken}` };
+  const response = await fetch(admin + path, { headers, signal: AbortSignal.timeout(5_000) });
+  if (!response.ok) throw new Error(`${path} was answered with ${response.status}`);
+  return response.text();
 }
