@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type LimitsConfig, limitsSchema } from './config/limits.ts';
 import { type MapConfig, mapSchema } from './config/maps.ts';
+import { type PeeringConfig, peeringSchema } from './config/peering.ts';
 import { type Address, address, flag, integer, line, multiaddr, originUrl, size } from './config/values.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
@@ -51,6 +52,7 @@ export const configSchema = z.strictObject({
   peer: list(multiaddr(), 'a list of multiaddrs', { least: 0, most: 256 })
     .default([])
     .describe('Peers to connect to at the start; any one member of the cell is enough. mDNS finds those on the LAN.'),
+  peering: peeringSchema.prefault({}),
   workers: integer(1, 256).optional().describe('HTTP threads. Default: as many as there are cores.'),
   logLevel: z
     .enum(logLevels, { error: `one of ${logLevels.join(', ')}` })
@@ -82,6 +84,7 @@ export interface Config {
   readonly cell: { readonly name: string; readonly key: Uint8Array } | undefined;
   readonly peerListen: readonly string[];
   readonly peers: readonly string[];
+  readonly peering: PeeringConfig;
   readonly workers: number;
   readonly logLevel: LogLevel;
   readonly accessLog: boolean;

@@ -34,9 +34,9 @@ export function combine(
   checkAddresses(context);
   if (errors.length > 0) return { errors };
 
-  const { listen, https, admin, data, peerListen, peer, logLevel, accessLog, limits } = values;
+  const { listen, https, admin, data, peerListen, peer, peering, logLevel, accessLog, limits } = values;
   // Absent only if the value is in error, which the caller reports.
-  if (!listen || !https || !admin || !data || !peerListen || !peer || !logLevel || !limits) return {};
+  if (!listen || !https || !admin || !data || !peerListen || !peer || !peering || !logLevel || !limits) return {};
   const dataDir = resolve(data);
   return {
     config: {
@@ -54,6 +54,7 @@ export function combine(
       logLevel,
       accessLog: accessLog ?? true,
       maps,
+      peering,
       limits,
     },
   };

@@ -24,7 +24,7 @@ export function helpText(version: string): string {
     entry('--version', 'Print the version and exit.'),
     '',
     'Sizes are bytes or have a unit (256MiB, 10GiB). In the file, options are keys (cell-key is cellKey), and there are',
-    'more: maps, limits and accessLog. config/eddy.schema.json describes all of them.',
+    'more: maps, peering, limits and accessLog. config/eddy.schema.json describes all of them.',
     '',
   ].join('\n');
 }

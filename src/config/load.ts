@@ -2,6 +2,7 @@ import { type Config, type ConfigKey, type ConfigValues, configSchema } from '..
 import { type CrossChecks, combine } from './combine.ts';
 import { complaintsOf, pathText, unknownKey } from './complaints.ts';
 import { type ConfigFile, parseConfigFile } from './file.ts';
+import type { peeringSchema } from './peering.ts';
 import { options, readCommandLine, readEnvironment } from './options.ts';
 
 export interface LoadOptions {
@@ -87,12 +88,17 @@ function fromText(key: ConfigKey, text: string | string[] | undefined): unknown 
 
 /** Keys that a mapping at that path may have. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
-  const { maps, limits }: Pick<Shape, 'maps' | 'limits'> = configSchema.shape;
+  const { maps, limits, peering }: Pick<Shape, 'maps' | 'limits' | 'peering'> = configSchema.shape;
+  if (path[0] === 'peering') return peeringKeys(peering.unwrap(), path[1]);
   if (path[0] === 'limits') return Object.keys(limits.unwrap().shape);
   const map = maps.unwrap().element.shape;
   if (path[2] === 'lifetimes') return Object.keys(map.lifetimes.unwrap().shape);
   if (path[2] === 'timeouts') return Object.keys(map.timeouts.unwrap().shape);
   return Object.keys(map);
+}
+
+function peeringKeys(schema: typeof peeringSchema, within: PropertyKey | undefined): string[] {
+  return Object.keys(within === undefined ? schema.shape : schema.shape.uploadSchedule.unwrap().element.shape);
 }
 
 function nameInFile(

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { cacheKey } from '../cache/key.ts';
 import type { EntryStore, MapPolicy, Supplier, SupplyRequest, Tier } from '../cache/types.ts';
 import type { Config } from '../config.ts';
+import { uploadBytesPerSecond } from '../config/peering.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type Identity, openIdentity, passingIdentity } from '../peers/identity.ts';
@@ -45,7 +46,11 @@ export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers>
     cell: { name: config.cell.name, keyHex: Buffer.from(config.cell.key).toString('hex') },
     listen: config.peerListen,
     bootstrap: config.peers,
-    mdns: true,
+    mdns: config.peering.mdns,
+    transport: config.peering.transport,
+    weight: config.peering.weight,
+    uploadBytesPerSecond: (nowMs) => uploadBytesPerSecond(config.peering, nowMs),
+    auditShare: config.peering.auditShare,
     source,
     keyOf: (request) => keyOf(request, policies()),
     origin,

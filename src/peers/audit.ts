@@ -6,7 +6,9 @@ export interface AuditOptions {
   /** Asked for the same bytes. */
   readonly origin: Supplier;
   /** Share of bodies that are audited, 0 to 1. */
-  readonly share: number;
+  readonly share: () => number;
+  /** How long after a body the origin is asked. */
+  readonly delayMs: number;
   readonly random: () => number;
   /** The bytes of the peer differ from those of the origin under the same strong validator. */
   readonly onMismatch: (peerId: string, request: SupplyRequest, reason: string) => void;
@@ -20,10 +22,13 @@ export interface Audited {
 
 const sampleBytes = 16 * 1024;
 const timeoutMs = 10_000;
+/** Audits that are not done yet. */
+const waitingMax = 64;
 
 /** Compares some of what peers give with the origin's own bytes: a random stretch of a random body, after it was given. */
 export class Audit {
   readonly #options: AuditOptions;
+  #waiting = 0;
 
   constructor(options: AuditOptions) {
     this.#options = options;
@@ -36,7 +41,7 @@ export class Audit {
     const range = status === 206 ? contentRange(fields.get('content-range')) : wholeRange(fields);
     if (etag === undefined || !etag.startsWith('"') || range === undefined || (status !== 200 && status !== 206))
       return undefined;
-    if (this.#options.random() >= this.#options.share) return undefined;
+    if (this.#options.random() >= this.#options.share() || this.#waiting >= waitingMax) return undefined;
     const length = range.last - range.first + 1;
     const start = Math.floor(this.#options.random() * Math.max(1, length - sampleBytes));
     const sample = Buffer.alloc(Math.min(sampleBytes, length - start));
@@ -46,7 +51,18 @@ export class Audit {
         const to = Math.min(start + sample.length, position + bytes.length);
         if (from < to) bytes.copy(sample, from - start, from - position, to - position);
       },
-      end: () => void this.#compare(body, { first: range.first + start, sample, etag }).catch(() => {}),
+      end: () => {
+        this.#waiting++;
+        const compare = async () => this.#compare(body, { first: range.first + start, sample, etag });
+        const timer = setTimeout(
+          () =>
+            void compare()
+              .catch(() => {})
+              .finally(() => this.#waiting--),
+          this.#options.delayMs,
+        );
+        timer.unref();
+      },
     };
   }
 

@@ -34,7 +34,7 @@ export interface PeerPlaneOptions {
   readonly uploadBytesPerSecond?: (nowMs: number) => number;
   /** Continues bodies that peers break off, and is what audits compare with. Without it such a body ends with an error. */
   readonly origin?: Supplier;
-  /** Share of bodies from peers that are compared with the origin's, 0 to 1. Default 0. */
+  /** Share of what is given that the cell altogether compares with the origin, 0 to 1. Default 0. */
   readonly auditShare?: number;
   readonly log: Log;
   readonly onBytes: (direction: 'in' | 'out', bytes: number) => void;
@@ -47,6 +47,8 @@ export interface PeerPlaneOptions {
   readonly onManifest?: (manifest: Manifest, encoded: Buffer) => void;
 }
 
+/** Later than what viewers wait for. */
+const auditDelayMs = 30_000;
 const credentialLifetimeMs = 24 * 3_600_000;
 
 /** This node among its peers. */
@@ -107,7 +109,10 @@ export class PeerPlane {
       onCorrupt,
       origin: options.origin,
       onManifest: options.onManifest,
-      audit: audit(options, onCorrupt),
+      audit: audit(options, {
+        onCorrupt,
+        nodes: () => 1 + mesh.members.all().filter(({ state }) => state === 'up').length,
+      }),
     });
     return new PeerPlane(peerId, mesh, supplier);
   }
@@ -149,10 +154,12 @@ export class PeerPlane {
 }
 
 function audit(
-  { origin, auditShare: share = 0 }: PeerPlaneOptions,
-  onCorrupt: PeerPlaneOptions['onCorrupt'],
+  { origin, auditShare = 0 }: PeerPlaneOptions,
+  { onCorrupt, nodes }: { onCorrupt: PeerPlaneOptions['onCorrupt']; nodes: () => number },
 ): Audit | undefined {
-  if (origin === undefined || share <= 0) return undefined;
+  if (origin === undefined || auditShare <= 0) return undefined;
   const onMismatch = (peerId: string, _: SupplyRequest, reason: string) => onCorrupt(peerId, reason);
-  return new Audit({ origin, share, random: Math.random, onMismatch });
+  // Each node may be given the same piece: together they look at it no more often than a single one would.
+  const share = () => auditShare / nodes();
+  return new Audit({ origin, share, random: Math.random, delayMs: auditDelayMs, onMismatch });
 }

@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { uploadBytesPerSecond } from '../../src/config/peering.ts';
 import { policyOf } from '../../src/config/maps.ts';
 import { configOf, errorsOf } from '../support/config-load.ts';
 
@@ -94,6 +95,33 @@ describe('precedence', () => {
 
   it('variables that are not options are left alone', () => {
     expect(errorsOf({ env: { EDDY_PORT: 'tcp://10.0.0.1:8080', EDDY_SERVICE_HOST: '10.0.0.1' } })).toEqual([]);
+  });
+});
+
+describe('the upload to peers', () => {
+  const text = [
+    'peering:',
+    '  uploadBytesPerSecond: 2MiB',
+    '  uploadSchedule:',
+    "    - {from: '23:00', to: '06:30', uploadBytesPerSecond: 0}",
+    "    - {from: '12:00', to: '13:00', uploadBytesPerSecond: 64KiB}",
+  ].join('\n');
+  const at = (hours: number, minutes: number) => new Date(2026, 10, 21, hours, minutes).getTime();
+
+  it('follows the time of day', () => {
+    const { peering } = configOf({ files: { 'eddy.yaml': text } });
+    const rates = [at(22, 59), at(23, 0), at(6, 29), at(6, 30), at(12, 30), at(13, 0)].map((nowMs) =>
+      uploadBytesPerSecond(peering, nowMs),
+    );
+    expect(rates).toEqual([2 * mebibyte, Infinity, Infinity, 2 * mebibyte, 65_536, 2 * mebibyte]);
+    expect(uploadBytesPerSecond(configOf({}).peering, at(1, 1))).toBe(Infinity);
+  });
+
+  it('is told what is wrong with it', () => {
+    const file = "peering:\n  uploadSchedule:\n    - {from: '24:00', to: '06:30', uploadBytesPerSecond: 0, form: 1}";
+    const errors = errorsOf({ files: { 'eddy.yaml': file } });
+    expect(errors.join('\n')).toMatch(/from.*24:00.*HH:MM/);
+    expect(errors.join('\n')).toMatch(/form.*from/);
   });
 });
 

@@ -356,7 +356,8 @@ describe('an audit', () => {
     const found: string[] = [];
     const asked = Promise.withResolvers<void>();
     const audit = new Audit({
-      share: 1,
+      share: () => 1,
+      delayMs: 0,
       random: () => 0.5,
       onMismatch: (peerId) => found.push(peerId),
       origin: {
@@ -390,7 +391,8 @@ describe('an audit', () => {
 
   it('is not made without a strong validator', () => {
     const audit = new Audit({
-      share: 1,
+      share: () => 1,
+      delayMs: 0,
       random: () => 0,
       onMismatch: () => {},
       origin: { name: 'origin', supply: async () => undefined },
