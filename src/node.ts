@@ -6,10 +6,11 @@ import { type MapConfig, mapWithDefaults, policyOf } from './config/maps.ts';
 import { DiskTier } from './disk/tier.ts';
 import { EddyError } from './errors.ts';
 import { startAdmin } from './http/admin.ts';
+import type { CellVoice } from './live/cell-voice.ts';
 import { LiveCache } from './live/live-cache.ts';
 import type { Log, ProcessLog } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
-import { openPeers } from './node/peers.ts';
+import { openPeers, type Peers } from './node/peers.ts';
 import { ReplaceableOrigin } from './node/replaceable-origin.ts';
 import { statusOf } from './node/status.ts';
 import { createLender, type NodeViewers, openViewers } from './node/viewers.ts';
@@ -56,11 +57,15 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
   const origin = new ReplaceableOrigin(maps, { log, metrics });
   let policies = maps.map(policyOf);
   let liveMaps = maps;
+  const mirror: { live?: LiveCache } = {};
   const peers = await openPeers(config, {
     ...{ log, metrics, policies: () => policies, origin },
     tiers: disk.tier === undefined ? [ram] : [ram, disk.tier],
     store: disk.tier,
     purgeGivenBy: (peerId) => cache.purgeGivenBy(peerId),
+    onAnnounced: (peerId, topic, message) => {
+      if (topic === liveTopic) mirror.live?.announced(peerId, message);
+    },
   });
   const cache = new VideoCache({
     ram,
@@ -80,9 +85,11 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     maps: () => liveMaps,
     onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
     log,
+    ...(peers.plane && { voice: voiceOf(peers.plane) }),
   });
 
-  peers.source.cache = cache;
+  mirror.live = live;
+  peers.source.cache = live;
 
   const readiness = (): { ready: boolean; reasons: string[] } => {
     const reasons = state === 'ready' ? [...viewers.reasons()] : [`the node is ${state}`];
@@ -152,6 +159,13 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
       log.info({ maps: nextMaps.map(({ name }) => name) }, 'configuration reloaded');
     },
   };
+}
+
+/** What the live mirror says to the cell is under this topic. */
+const liveTopic = 'live';
+
+function voiceOf(plane: NonNullable<Peers['plane']>): CellVoice {
+  return { ownerOf: (key) => plane.ownerOf(key), announce: (message) => plane.announce(liveTopic, message) };
 }
 
 /** Metadata may take about an eighth of what the pieces may, within bounds. */

@@ -17,6 +17,31 @@ export function stepBetween(known: Manifest, came: Manifest): Step {
   return overlaps(known, came) ? 'behind' : 'restart';
 }
 
+/** A restart is believed when it was seen this often in a row. */
+const restartSightings = 2;
+
+/** Decides which versions viewers may see: media must not go back for a moment; a real restart stays. */
+export class Adoption {
+  #restartsSeen = 0;
+  #behindSinceMs: number | undefined;
+
+  /** `behindMsMax`: how long one that lags is not given, while nothing else comes. */
+  adopts(
+    came: Manifest,
+    { known, nowMs, behindMsMax }: { known: Manifest; nowMs: number; behindMsMax: number },
+  ): boolean {
+    const step = stepBetween(known, came);
+    if (step === 'restart' && ++this.#restartsSeen < restartSightings) return false;
+    if (step === 'behind') {
+      this.#behindSinceMs ??= nowMs;
+      return nowMs - this.#behindSinceMs > behindMsMax;
+    }
+    this.#restartsSeen = 0;
+    this.#behindSinceMs = undefined;
+    return true;
+  }
+}
+
 /** Whether media of the older one is among what the known one names: the same stream, seen from further back. */
 function overlaps(known: Manifest, came: Manifest): boolean {
   const names = new Set(segmentsOf(known));

@@ -1,5 +1,6 @@
 import type { DeliveryDirectives } from './delivery-directives.ts';
 import type { Manifest } from './manifest.ts';
+import type { Wanted } from './waiters.ts';
 
 /** How many segments beyond the last one may be asked for (RFC 8216bis section 6.2.5.2). */
 const segmentsAheadMax = 2;
@@ -18,4 +19,21 @@ export function refusalOf(
   const last = newest.part ?? -1;
   const ahead = updateSeconds < 1 ? Math.ceil(3 / updateSeconds) : 3;
   return part > last + ahead ? `_HLS_part is ${part}: the last is ${last}` : undefined;
+}
+
+/** Whether a playlist has that segment or part, or a later one, or will get no more (RFC 8216bis section 6.2.5.2). */
+export function has({ newest, live }: Manifest, { msn, part }: Wanted): boolean {
+  if (!live) return true;
+  if (newest === undefined) return false;
+  if (newest.mediaSequence > msn) return true;
+  if (newest.mediaSequence < msn) return false;
+  return newest.part === undefined || (part !== undefined && newest.part >= part);
+}
+
+/** What the next version has that this one has not: the part or segment after the newest. */
+export function nextOf({ kind, newest }: Manifest): Wanted | undefined {
+  if (newest === undefined) return undefined;
+  const { mediaSequence, part } = newest;
+  if (kind !== 'll-hls') return { msn: mediaSequence + 1, part: undefined };
+  return part === undefined ? { msn: mediaSequence + 1, part: 0 } : { msn: mediaSequence, part: part + 1 };
 }

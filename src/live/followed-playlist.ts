@@ -1,9 +1,10 @@
 import type { Clock } from './clock.ts';
-import { stepBetween } from './adoption.ts';
+import { Adoption, stepBetween } from './adoption.ts';
 import type { Manifest } from './manifest.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
 import type { Received } from './receive.ts';
 import { Rhythm } from './rhythm.ts';
+import { has, nextOf } from './blocking.ts';
 import { Waiters, type Wanted } from './waiters.ts';
 
 /** What asking the origin for a playlist brought. */
@@ -22,10 +23,14 @@ export interface FollowOptions {
   readonly load: (wanted: Wanted | undefined) => Promise<Loaded>;
   /** The edge offers blocking reload by itself. */
   readonly blocks: boolean;
+  /** Whether this node asks the origin; another member does otherwise, and tells. */
+  readonly owns: () => boolean;
   /** Followed without viewers. */
   readonly pinned: boolean;
   /** A newer version is there. */
   readonly onVersion: (version: PlaylistVersion, before: PlaylistVersion) => void;
+  /** The version at hand was found current. */
+  readonly onCurrent: () => void;
   /** It is not followed any more. Once. */
   readonly onEnd: () => void;
 }
@@ -33,29 +38,32 @@ export interface FollowOptions {
 /** How long a playlist is followed after the last viewer asked, in target durations and at least. */
 const idleUpdates = 5;
 const idleMsMin = 10_000;
-/** A restart is believed when it was seen this often in a row. */
-const restartSightings = 2;
+/** A member that does not own a playlist asks the owner no more often than that while it is told what is new. */
+const keepaliveMsMin = 3_000;
+/** How long the owner may be silent beyond the time of the next version, before a member asks for itself. */
+const silenceMs = (updateSeconds: number): number => updateSeconds * 1_500 + 500;
 
 /** A live playlist that is asked for once for all viewers: its newest version, and who waits for the next. */
 export class FollowedPlaylist {
   readonly #options: FollowOptions;
   readonly #rhythm = new Rhythm();
+  readonly #adoption = new Adoption();
   readonly #waiters = new Waiters<PlaylistVersion>();
   #version: PlaylistVersion;
   #validatedMs: number;
   #askedMs: number;
-  #restartsSeen = 0;
-  #behindSinceMs: number | undefined;
   #restartedMs: number | undefined;
   #blockingFailures = 0;
   #blocked = false;
+  #polling = false;
+  #loadedMs: number;
   #cancel: (() => void) | undefined;
   #ended = false;
 
   constructor(first: PlaylistVersion, options: FollowOptions) {
     this.#options = options;
     this.#version = first;
-    this.#validatedMs = this.#askedMs = options.clock.nowMs();
+    this.#validatedMs = this.#askedMs = this.#loadedMs = options.clock.nowMs();
     this.#blocked = first.manifest.canBlockReload === true;
     this.#schedule(this.#rhythm.changed(this.#load(this.#validatedMs), this.#updateSeconds));
   }
@@ -114,6 +122,23 @@ export class FollowedPlaylist {
     };
   }
 
+  /** The owner in the cell told of a version, or that the one at hand is current. */
+  told(came: PlaylistVersion | 'current'): void {
+    if (this.#ended || this.#options.owns()) return;
+    const nowMs = this.#options.clock.nowMs();
+    if (came === 'current') this.#validatedMs = nowMs;
+    else if (this.#adopts(came.manifest, nowMs)) {
+      this.#validatedMs = nowMs;
+      this.#adopt(came);
+      if (!came.manifest.live) return this.close();
+    }
+    if (this.#polling) return;
+    this.#cancel?.();
+    // Now and then the owner is asked, so that it knows that somebody still watches here.
+    const quietMs = this.#loadedMs + Math.max(keepaliveMsMin, 2_000 * this.#targetSeconds) - nowMs;
+    this.#schedule(Math.min(Math.max(0, quietMs), silenceMs(this.#updateSeconds)));
+  }
+
   close(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -125,8 +150,11 @@ export class FollowedPlaylist {
   async #poll(): Promise<void> {
     if (this.#idle()) return this.close();
     const startedMs = this.#options.clock.nowMs();
+    this.#loadedMs = startedMs;
+    this.#polling = true;
     const wanted = this.#blocksUpstream ? nextOf(this.#version.manifest) : undefined;
     const loaded = await this.#options.load(wanted);
+    this.#polling = false;
     if (this.#ended) return;
     // An origin that refuses to be waited for, or does not wait, is polled for a while.
     const waited =
@@ -145,6 +173,7 @@ export class FollowedPlaylist {
   }
 
   #freshen(received: Received, startedMs: number): void {
+    this.#options.onCurrent();
     const load = this.#load(startedMs);
     this.#validatedMs = load.nowMs;
     this.#version.freshen(received);
@@ -174,25 +203,16 @@ export class FollowedPlaylist {
     this.#options.onVersion(version, before);
   }
 
-  /** A player must not see media go back for a moment; a real restart stays. */
   #adopts(came: Manifest, nowMs: number): boolean {
-    const step = stepBetween(this.#version.manifest, came);
-    if (step === 'restart' && ++this.#restartsSeen < restartSightings) return false;
-    if (step === 'behind') {
-      this.#behindSinceMs ??= nowMs;
-      return nowMs - this.#behindSinceMs > this.#staleMsMax;
-    }
-    this.#restartsSeen = 0;
-    this.#behindSinceMs = undefined;
-    return true;
+    return this.#adoption.adopts(came, { known: this.#version.manifest, nowMs, behindMsMax: this.#staleMsMax });
   }
 
   get #blocksUpstream(): boolean {
-    return this.#version.manifest.canBlockReload === true && this.#blockingFailures === 0;
+    return this.#version.manifest.canBlockReload === true && this.#blockingFailures === 0 && this.#options.owns();
   }
 
   #schedule(rhythmMs: number): void {
-    const delayMs = this.#blocked ? 0 : rhythmMs;
+    const delayMs = this.#blocked && this.#options.owns() ? 0 : rhythmMs;
     this.#cancel = this.#options.clock.after(delayMs, () => void this.#poll());
   }
 
@@ -219,21 +239,4 @@ export class FollowedPlaylist {
   get #staleMsMax(): number {
     return Math.max(3 * this.#targetSeconds, this.#version.manifest.windowSeconds ?? 0) * 1000;
   }
-}
-
-/** Whether a playlist has that segment or part, or a later one, or will get no more (RFC 8216bis section 6.2.5.2). */
-export function has({ newest, live }: Manifest, { msn, part }: Wanted): boolean {
-  if (!live) return true;
-  if (newest === undefined) return false;
-  if (newest.mediaSequence > msn) return true;
-  if (newest.mediaSequence < msn) return false;
-  return newest.part === undefined || (part !== undefined && newest.part >= part);
-}
-
-/** What the next version has that this one has not: the part or segment after the newest. */
-function nextOf({ kind, newest }: Manifest): Wanted | undefined {
-  if (newest === undefined) return undefined;
-  const { mediaSequence, part } = newest;
-  if (kind !== 'll-hls') return { msn: mediaSequence + 1, part: undefined };
-  return part === undefined ? { msn: mediaSequence + 1, part: 0 } : { msn: mediaSequence, part: part + 1 };
 }

@@ -1,13 +1,14 @@
 import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
 import type { OnServed } from './buffer-content.ts';
+import type { CellVoice } from './cell-voice.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { acceptedCoding } from './coding.ts';
 import { badRequest, notInTime } from './local-answers.ts';
 import { type DeliveryDirectives, readDirectives } from './delivery-directives.ts';
-import { type FollowedPlaylist, has } from './followed-playlist.ts';
+import type { FollowedPlaylist } from './followed-playlist.ts';
 import type { LiveMap } from './mapped-urls.ts';
 import { Playlists } from './playlists.ts';
-import { refusalOf } from './blocking.ts';
+import { has, refusalOf } from './blocking.ts';
 
 export interface LiveCacheOptions {
   readonly inner: Cache;
@@ -17,6 +18,8 @@ export interface LiveCacheOptions {
   readonly onServed: OnServed;
   readonly log: { info(about: object, message: string): void; warn(about: object, message: string): void };
   readonly clock?: Clock;
+  /** Undefined: this node is alone. */
+  readonly voice?: CellVoice;
 }
 
 /** A request for a playlist as the mirror reads it. */
@@ -92,6 +95,11 @@ export class LiveCache implements Cache {
     return purged;
   }
 
+  /** A member of the cell announced something. */
+  announced(peerId: string, message: Buffer): void {
+    this.#playlists.announced(peerId, message);
+  }
+
   /** What `/api/streams` lists. */
   streams(): readonly object[] {
     return this.#playlists.streams();
@@ -119,7 +127,8 @@ export class LiveCache implements Cache {
     if (map === undefined || !map.live.mirror) return undefined;
     const read = readDirectives(request.target);
     const target = read?.target ?? request.target;
-    return { request, map, key: this.#options.keyOf({ target, policy }), target, directives: read?.directives };
+    const key = this.#options.keyOf({ target, policy });
+    return { request, map, key, target, directives: read?.directives };
   }
 
   /** Undefined: it has become too old, or is not followed any more. */

@@ -18,14 +18,21 @@ export function mirroredRequest(request: CacheRequest, options: MirroredOptions)
   const raw = [...request.fields.without(dropped).raw, 'Accept-Encoding', 'identity'];
   if (cacheControl !== undefined) raw.push('Cache-Control', cacheControl);
   const own = { ...policy, requestDirectives: true };
-  return { method: 'GET', target, scheme, authority, fields: new Fields(raw), policy: own, signal };
+  const { peersForbidden } = request;
+  const about = { scheme, authority, policy: own, signal, ...(peersForbidden && { peersForbidden }) };
+  return { method: 'GET', target, fields: new Fields(raw), ...about };
 }
 
 /** The same without anything that tells of one viewer, for what is asked behind everybody's back. */
-export function ownRequest(request: CacheRequest, options: MirroredOptions): CacheRequest {
+export function ownRequest(
+  request: CacheRequest,
+  options: MirroredOptions & { peersForbidden: boolean },
+): CacheRequest {
   const origin = request.fields.get('origin');
   const fields = origin === undefined ? Fields.empty : new Fields(['Origin', origin]);
-  return mirroredRequest({ ...partsOf(request), fields }, options);
+  const { method, target, scheme, authority, policy, signal } = request;
+  const { peersForbidden } = options;
+  return mirroredRequest({ method, target, scheme, authority, fields, policy, signal, peersForbidden }, options);
 }
 
 /** The request of a viewer for the whole of a settled playlist in no coding: its own directives count. */
@@ -40,8 +47,3 @@ const dropped = [
   ...['accept-encoding', 'cache-control', 'pragma', 'range', 'if-range'],
   ...['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'],
 ];
-
-/** A request may be an object whose signal is made when it is asked for: it is not to be spread. */
-function partsOf({ method, target, scheme, authority, fields, policy, signal }: CacheRequest): CacheRequest {
-  return { method, target, scheme, authority, fields, policy, signal };
-}

@@ -58,7 +58,9 @@ export class PlaylistLoader {
         wanted === undefined
           ? { target: asked.target, cacheControl: 'no-cache' }
           : { target: blockingTarget(asked.target, wanted), cacheControl: 'no-store' };
-      const answer = await inner.answer(ownRequest(asked.request, { ...how, signal }));
+      // Whoever owns it does not ask the cell, which would ask back.
+      const peersForbidden = this.#options.voice !== undefined && wanted === undefined && this.owns(asked.key);
+      const answer = await inner.answer(ownRequest(asked.request, { ...how, signal, peersForbidden }));
       if (answer.status === 401 || answer.status === 403) return { kind: 'gone' };
       if (answer.status !== 200) return { kind: 'failed' };
       if ((answer.kind !== 'representation' && wanted === undefined) || refusesSharing(answer.fields))
@@ -75,6 +77,12 @@ export class PlaylistLoader {
       cancel();
       this.polls++;
     }
+  }
+
+  /** Whether this node asks the origin, and not another member of the cell. */
+  owns(key: string): boolean {
+    const { voice } = this.#options;
+    return voice === undefined || voice.ownerOf(key) === 'self';
   }
 
   parse(bytes: Buffer, { target, map }: Pick<Asked, 'target' | 'map'>): Manifest | undefined {

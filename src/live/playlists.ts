@@ -1,4 +1,5 @@
 import type { Answer, CacheRequest } from '../cache/types.ts';
+import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
 import type { Clock } from './clock.ts';
 import { readDirectives } from './delivery-directives.ts';
 import { FollowedPlaylist } from './followed-playlist.ts';
@@ -10,9 +11,17 @@ import { receive } from './receive.ts';
 import { SettledPlaylist } from './settled-playlist.ts';
 import { refusesSharing } from './sharing.ts';
 
+interface Followed {
+  readonly kind: 'followed';
+  readonly followed: FollowedPlaylist;
+  readonly asked: Asked;
+  /** The Origin field it was asked for with, where that counts. */
+  readonly origin: string | undefined;
+}
+
 /** What is known of a target that names a playlist. */
 export type Known =
-  | { readonly kind: 'followed'; readonly followed: FollowedPlaylist; readonly origin: string | undefined }
+  | Followed
   | SettledPlaylist
   /** Not for the mirror: the inner cache answers. */
   | 'passed';
@@ -64,6 +73,22 @@ export class Playlists {
     return true;
   }
 
+  /** A member told of a version. Only the owner is believed. */
+  announced(peerId: string, message: Buffer): void {
+    const announcement = decodeAnnouncement(message);
+    if (announcement === undefined || this.#options.voice?.ownerOf(announcement.key) !== peerId) return;
+    const known = this.#known.get(announcement.key)?.known;
+    if (known === undefined || known === 'passed' || known.kind !== 'followed') return;
+    const { followed, asked } = known;
+    const { version, playlist } = announcement;
+    if (version === followed.version.manifest.version) return followed.told('current');
+    if (playlist === undefined || refusesSharing(playlist.fields)) return;
+    const manifest = this.#loader.parse(playlist.bytes, asked);
+    if (manifest?.level !== 'media') return;
+    const received = { ...playlist, atMs: this.#options.clock.nowMs() };
+    followed.told(this.#loader.version(manifest, received, asked));
+  }
+
   peek({ key, request }: Asked): Known | undefined {
     const entry = this.#known.get(key);
     if (entry === undefined || entry.untilMs <= this.#options.clock.nowMs()) return undefined;
@@ -76,6 +101,9 @@ export class Playlists {
   async find(asked: Asked): Promise<Found> {
     const known = this.peek(asked);
     if (known !== undefined) return known;
+    // A peer asks whom it takes to be the owner: where that is somebody else, this node does not begin to follow too.
+    const { peersForbidden, originForbidden } = asked.request;
+    if (originForbidden === true || (peersForbidden === true && !this.#loader.owns(asked.key))) return 'passed';
     const loading = this.#loading.get(asked.key);
     if (loading !== undefined) {
       const found = await loading;
@@ -141,15 +169,26 @@ export class Playlists {
       blocks: offersBlocking(version.manifest, map),
       pinned: map.live.follow.includes(asked.target),
       load: (wanted) => this.#loader.next(asked, { before: followed.version, wanted }),
-      onVersion: () => {},
+      owns: () => this.#loader.owns(key),
+      onVersion: (newest) => this.#tell(key, newest, true),
+      onCurrent: () => this.#tell(key, followed.version, false),
       onEnd: () => {
         this.#followed--;
         if (this.#known.get(key)?.known === known) this.#known.delete(key);
       },
     });
     const varies = version.received.fields.get('vary')?.toLowerCase().includes('origin') === true;
-    const known: Known = { kind: 'followed', followed, origin: varies ? originOf(request) : undefined };
+    const known: Known = { kind: 'followed', followed, asked, origin: varies ? originOf(request) : undefined };
     return this.#remember(asked, known);
+  }
+
+  /** Tells the cell what is new, where that is this node's part. */
+  #tell(key: string, { manifest, received }: PlaylistVersion, whole: boolean): void {
+    const { voice } = this.#options;
+    if (voice === undefined || !this.#loader.owns(key)) return;
+    const playlist = whole ? { bytes: received.bytes, fields: received.fields } : undefined;
+    const message = encodeAnnouncement({ key, version: manifest.version, ...(playlist && { playlist }) });
+    if (message !== undefined) voice.announce(message);
   }
 
   #remember<T extends Known>({ key }: Asked, known: T): T {

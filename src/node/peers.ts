@@ -30,11 +30,12 @@ export interface PeersDeps {
   readonly purgeGivenBy: (peerId: string) => number;
   /** Undefined when the disk tier is off. */
   readonly store: EntryStore | undefined;
+  readonly onAnnounced: (peerId: string, topic: string, message: Buffer) => void;
 }
 
 /** Rejects when it cannot listen for peers. */
 export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers> {
-  const { log, metrics, policies, origin, tiers, store } = deps;
+  const { log, metrics, policies, origin, tiers, store, onAnnounced } = deps;
   const identity = await identityIn(config.dataDir, log);
   const source = new CachePeerSource(policies);
   const { peerId } = identity;
@@ -55,6 +56,7 @@ export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers>
     keyOf: (request) => keyOf(request, policies()),
     origin,
     log,
+    onAnnounced,
     onBytes: (direction, bytes) => metrics.peerBytes[direction].add(bytes),
     onOutcome: (direction, outcome) => metrics.peerRequests[direction][outcome].add(1),
     onCorrupt: (peer, reason) => {
