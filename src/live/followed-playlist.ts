@@ -122,12 +122,12 @@ export class FollowedPlaylist {
     };
   }
 
-  /** The owner in the cell told of a version, or that the one at hand is current. */
-  told(came: PlaylistVersion | 'current'): void {
+  /** The owner in the cell told of a version, that the one at hand is current, or that there is another to be asked for. */
+  told(came: PlaylistVersion | 'current' | 'other'): void {
     if (this.#ended || this.#options.owns()) return;
     const nowMs = this.#options.clock.nowMs();
     if (came === 'current') this.#validatedMs = nowMs;
-    else if (this.#adopts(came.manifest, nowMs)) {
+    else if (came !== 'other' && this.#adopts(came.manifest, nowMs)) {
       this.#validatedMs = nowMs;
       this.#adopt(came);
       if (!came.manifest.live) return this.close();
@@ -135,7 +135,8 @@ export class FollowedPlaylist {
     if (this.#polling) return;
     this.#cancel?.();
     // Now and then the owner is asked, so that it knows that somebody still watches here.
-    const quietMs = this.#loadedMs + Math.max(keepaliveMsMin, 2_000 * this.#targetSeconds) - nowMs;
+    const quietMs =
+      came === 'other' ? 0 : this.#loadedMs + Math.max(keepaliveMsMin, 2_000 * this.#targetSeconds) - nowMs;
     this.#schedule(Math.min(Math.max(0, quietMs), silenceMs(this.#updateSeconds)));
   }
 

@@ -82,7 +82,8 @@ export class Playlists {
     const { followed, asked } = known;
     const { version, playlist } = announcement;
     if (version === followed.version.manifest.version) return followed.told('current');
-    if (playlist === undefined || refusesSharing(playlist.fields)) return;
+    if (playlist === undefined) return followed.told('other');
+    if (refusesSharing(playlist.fields)) return;
     const manifest = this.#loader.parse(playlist.bytes, asked);
     if (manifest?.level !== 'media') return;
     const received = { ...playlist, atMs: this.#options.clock.nowMs() };

@@ -10,6 +10,7 @@ import type { OriginMap } from '../../src/origin/origin-map.ts';
 import { OriginSupplier } from '../../src/origin/supplier.ts';
 import { cacheKey } from '../../src/cache/key.ts';
 import { LiveCache } from '../../src/live/live-cache.ts';
+import type { CellVoice } from '../../src/live/cell-voice.ts';
 import type { Clock } from '../../src/live/clock.ts';
 import { type LiveSettings, liveDefaults } from '../../src/live/mapped-urls.ts';
 import { RamTier } from '../../src/ram/tier.ts';
@@ -48,6 +49,8 @@ export interface EdgeOptions {
   readonly live?: Partial<LiveSettings>;
   /** Time of the live mirror. Default: the real one. */
   readonly liveClock?: Clock;
+  /** What the live mirror knows of a cell. */
+  readonly voice?: CellVoice;
 }
 
 /** A whole node in this process: real sockets, real stores, no command line. */
@@ -101,6 +104,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     onServed,
     log: quiet,
     ...(options.liveClock && { clock: options.liveClock }),
+    ...(options.voice && { voice: options.voice }),
   });
   const relays = Array.from({ length: options.relays ?? Number(process.env['EDGE_RELAYS'] ?? 0) }, () => {
     const { port1, port2 } = new MessageChannel();

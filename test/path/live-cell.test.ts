@@ -1,0 +1,124 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { decodeAnnouncement, encodeAnnouncement } from '../../src/live/cell-voice.ts';
+import { Fields } from '../../src/fields.ts';
+import { type Edge, startEdge } from '../support/edge.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import { startOrigin, type TestOrigin } from '../support/origin.ts';
+import { ScriptedChannel } from '../support/scripted-channel.ts';
+import { until } from '../support/until.ts';
+import { view } from '../support/viewer.ts';
+
+const path = '/main.m3u8';
+const cleanups: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+interface Node {
+  readonly edge: Edge;
+  readonly origin: TestOrigin;
+  readonly clock: HandClock;
+}
+
+/** Two members of a cell that do not exchange bytes: what one knows without asking its own origin it was told. */
+async function cell() {
+  const channel = new ScriptedChannel();
+  const members: Node[] = [];
+  const ids = ['owner', 'member'];
+  const state = { owner: 'owner', silent: false };
+  for (const id of ids) {
+    const origin = await startOrigin({ [path]: channel.playlist });
+    const clock = new HandClock();
+    const edge: Edge = await startEdge({
+      origins: [origin.url],
+      liveClock: clock,
+      now: () => clock.nowMs(),
+      live: { offerBlockingReload: true },
+      voice: {
+        ownerOf: () => (state.owner === id ? 'self' : state.owner),
+        announce: (message) => {
+          if (state.silent) return false;
+          for (const each of members) if (each.edge !== edge) each.edge.live.announced(id, Buffer.from(message));
+          return true;
+        },
+      },
+    });
+    members.push({ edge, origin, clock });
+    cleanups.push(
+      () => edge.close(),
+      () => origin.close(),
+    );
+  }
+  const [owner, member] = members as [Node, Node];
+  return { channel, owner, member, state };
+}
+
+const text = async ({ edge }: Node, query = '') => (await view(edge.url + path + query)).body.toString();
+
+describe('a member of a cell', () => {
+  it('is told what is new by the owner, and releases its viewers without asking', async () => {
+    const { channel, owner, member } = await cell();
+    await text(owner);
+    await text(member);
+    for (let round = 5; round < 9; round++) {
+      const held = Array.from({ length: 5 }, () => text(member, `?_HLS_msn=${round}`));
+      await until(() => member.edge.live.waiting === 5, 'viewers being held');
+      channel.advance();
+      member.clock.turn(500);
+      owner.clock.turnToNext(10_000);
+      for (const playlist of await Promise.all(held)) expect(playlist).toContain(`seg-${round}.ts`);
+    }
+    expect([owner.origin.count(path), member.origin.count(path)]).toEqual([5, 1]);
+  });
+
+  it('asks for itself when the owner is silent', async () => {
+    const { channel, owner, member, state } = await cell();
+    await text(owner);
+    await text(member);
+    channel.advance();
+    owner.clock.turnToNext(10_000);
+    await until(() => owner.edge.live.polls === 1);
+    state.silent = true;
+    channel.advance();
+    const held = text(member, '?_HLS_msn=6');
+    await until(() => member.edge.live.waiting === 1, 'a viewer being held');
+    member.clock.turn(4_000);
+    expect(await held).toContain('seg-6.ts');
+    expect(member.origin.count(path)).toBeGreaterThan(1);
+  });
+
+  it('believes nobody but the owner', async () => {
+    const { channel, owner, member, state } = await cell();
+    await text(owner);
+    const before = await text(member);
+    state.owner = 'somebody else';
+    channel.advance();
+    const forged = encodeAnnouncement({
+      key: `default ${path}`,
+      version: 'new',
+      playlist: { bytes: Buffer.from(channel.text()), fields: Fields.empty },
+    });
+    member.edge.live.announced('member of ill will', forged ?? Buffer.alloc(0));
+    member.edge.live.announced('somebody else', Buffer.from('no announcement'));
+    expect(await text(member)).toBe(before);
+    member.edge.live.announced('somebody else', forged ?? Buffer.alloc(0));
+    expect(await text(member)).toContain('seg-5.ts');
+  });
+});
+
+describe('an announcement', () => {
+  it('is small, and whole again', () => {
+    const bytes = Buffer.from('#EXTM3U\n'.repeat(5_000));
+    const fields = new Fields(['ETag', '"a"', 'Date', 'now']);
+    const message = encodeAnnouncement({ key: 'k', version: 'v', playlist: { bytes, fields } });
+    expect(message?.length).toBeLessThan(1_000);
+    expect(decodeAnnouncement(message as Buffer)).toEqual({ key: 'k', version: 'v', playlist: { bytes, fields } });
+  });
+
+  it('of a playlist that is too large only says that there is one', () => {
+    const bytes = Buffer.from(Array.from({ length: 8_000 }, () => Math.random().toString(36)).join('\n'));
+    const message = encodeAnnouncement({ key: 'k', version: 'v', playlist: { bytes, fields: Fields.empty } });
+    expect(decodeAnnouncement(message as Buffer)).toEqual({ key: 'k', version: 'v' });
+  });
+});
