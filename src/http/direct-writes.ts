@@ -12,7 +12,6 @@ interface Dispatched {
 interface Handle {
   writeBuffer(request: null, bytes: Buffer): number | Dispatched;
   writev(request: null, chunks: readonly Buffer[], allBuffers: true): number | Dispatched;
-  readonly writeQueueSize: number;
 }
 
 /** Other releases may take other arguments, and end the process over wrong ones. */
@@ -27,7 +26,6 @@ export class DirectWrites {
   readonly #socket: Socket;
   readonly #onTaken: () => void;
   #pending = 0;
-  #queued = 0;
 
   private constructor(socket: Socket, onTaken: () => void) {
     this.#socket = socket;
@@ -36,20 +34,14 @@ export class DirectWrites {
 
   /** `onTaken`: the kernel has what it did not take at once. */
   static to(socket: Socket, onTaken: () => void): DirectWrites | undefined {
-    return isKnownRelease && handleOf(socket) !== undefined ? new DirectWrites(socket, onTaken) : undefined;
+    // TLS takes nothing at once.
+    if (!isKnownRelease || 'encrypted' in socket || handleOf(socket) === undefined) return undefined;
+    return new DirectWrites(socket, onTaken);
   }
 
   /** Whether something was written that the kernel has not taken. */
   get pending(): boolean {
     return this.#pending > 0;
-  }
-
-  /** Whether the viewer took nothing of that since this was asked, or since it was written. */
-  get stalled(): boolean {
-    const queued = handleOf(this.#socket)?.writeQueueSize ?? 0;
-    const same = queued === this.#queued;
-    this.#queued = queued;
-    return this.pending && same;
   }
 
   /** False: nothing can be written this way now. Destroys the socket where writing fails. */
@@ -60,14 +52,13 @@ export class DirectWrites {
     const [only] = chunks;
     if (only === undefined) return true;
     const written = chunks.length === 1 ? handle.writeBuffer(null, only) : handle.writev(null, chunks, true);
-    if (typeof written !== 'number') this.#await(written, handle, chunks);
+    if (typeof written !== 'number') this.#await(written, chunks);
     else if (written !== 0) socket.destroy();
     return true;
   }
 
-  #await(dispatched: Dispatched, handle: Handle, chunks: readonly Buffer[]): void {
+  #await(dispatched: Dispatched, chunks: readonly Buffer[]): void {
     this.#pending++;
-    this.#queued = handle.writeQueueSize;
     dispatched.buffer = chunks;
     const complete = (status: number): void => {
       this.#pending--;
@@ -83,4 +74,15 @@ function handleOf(socket: Socket): Handle | undefined {
   const { _handle: handle } = socket as unknown as { readonly _handle?: Partial<Handle> | null };
   const usable = typeof handle?.writeBuffer === 'function' && typeof handle.writev === 'function';
   return usable ? (handle as Handle) : undefined;
+}
+
+/**
+ * Grows while the viewer takes what was written: bytes given to the socket less those that still wait, as far as node
+ * tells. On TLS it moves in larger steps.
+ */
+export function takenOf(socket: Socket): number {
+  const { _handle: handle } = socket as unknown as {
+    readonly _handle?: { readonly bytesWritten?: number; readonly writeQueueSize?: number } | null;
+  };
+  return (handle?.bytesWritten ?? 0) - (handle?.writeQueueSize ?? 0) - socket.writableLength;
 }

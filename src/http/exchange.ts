@@ -13,7 +13,7 @@ import { mappingOf } from './policies.ts';
 import type { Reply, ReplyPlanner } from './reply.ts';
 import { ReplyFields } from './reply-fields.ts';
 import { type ReadRequest, type RequestLimits, readRequest } from './request.ts';
-import { send } from './send.ts';
+import { letGo, send } from './send.ts';
 
 /** What every exchange shares. `policies` may be replaced between two exchanges; longest prefix first. */
 export interface Front {
@@ -111,7 +111,10 @@ export class Exchange {
       onInformational: (status, fields) => this.#inform(status, fields),
       ...(read.body === undefined ? {} : { body: read.body }),
     };
-    await this.#reply(await this.#front.cache.answer(request), request);
+    const answer = await this.#front.cache.answer(request);
+    // Refused while it was on its way.
+    if (!this.#responder.started) await this.#reply(answer, request);
+    else if (answer.kind === 'passed') await letGo(answer.body);
   }
 
   #reply(answer: Answer, request: CacheRequest): Promise<void> | undefined {

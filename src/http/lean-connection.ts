@@ -2,12 +2,14 @@ import type { Socket } from 'node:net';
 import { Exchange, type Front } from './exchange.ts';
 import { LeanReader, type LeanRequest } from './lean-request.ts';
 import { type HeadTails, LeanResponder } from './lean-responder.ts';
+import { takenOf } from './direct-writes.ts';
 import type { ViewerLimits } from './limits.ts';
 
 /** What all connections share. */
 export interface LeanOptions {
   readonly front: Front;
   readonly limits: ViewerLimits;
+  readonly scheme: 'http' | 'https';
   /** Whether this process is going away: every response then ends its connection. */
   readonly draining: () => boolean;
   readonly tails: HeadTails;
@@ -19,7 +21,6 @@ export interface LeanOptions {
 const keepAliveGraceMs = 1000;
 const none = Buffer.alloc(0);
 const version = '1.1';
-const scheme = 'http';
 
 /**
  * A connection as long as its requests are plain. They are answered one after the other; the first one that is not
@@ -41,20 +42,21 @@ export class LeanConnection {
   #pipelined = 0;
   #over = false;
   #restsUntilMs: number;
+  /** When it was looked at last. */
+  #taken = -1;
+  #stallsAtMs = 0;
 
   constructor(socket: Socket, options: LeanOptions) {
     const { limits, draining, coarseNow, tails } = options;
     this.#socket = socket;
     this.#options = options;
     this.#reader = new LeanReader(limits);
-    const { stallTimeoutMs } = limits;
-    this.#responder = new LeanResponder(socket, { tails, stallTimeoutMs, draining, onSent: () => this.#onSent() });
+    this.#responder = new LeanResponder(socket, { tails, draining, onSent: () => this.#onSent() });
     this.#remote = socket.remoteAddress ?? '';
     this.#restsUntilMs = coarseNow() + limits.headTimeoutMs;
     socket.on('end', this.#onEnd);
     socket.on('close', this.#onClose);
     socket.on('error', this.#onError);
-    socket.on('timeout', this.#onTimeout);
   }
 
   /** Whether it waits for a request. */
@@ -62,9 +64,17 @@ export class LeanConnection {
     return this.#exchange === undefined;
   }
 
-  /** Ends a connection that waits for a request longer than it may. */
+  /** Ends a connection that waits for a request longer than it may, or whose viewer takes nothing for so long. */
   closeIfExpired(nowMs: number): void {
-    if (this.idle && nowMs >= this.#restsUntilMs) this.close();
+    if (this.idle ? nowMs >= this.#restsUntilMs : this.#stalls(nowMs)) this.close();
+  }
+
+  #stalls(nowMs: number): boolean {
+    const taken = takenOf(this.#socket);
+    const moves = taken !== this.#taken || !this.#responder.waits;
+    if (moves) this.#stallsAtMs = nowMs + this.#options.limits.stallTimeoutMs;
+    this.#taken = taken;
+    return nowMs >= this.#stallsAtMs;
   }
 
   close(): void {
@@ -86,10 +96,6 @@ export class LeanConnection {
   readonly #onClose = (): void => {
     this.#exchange?.closed(false);
     this.#over = true;
-  };
-
-  readonly #onTimeout = (): void => {
-    if (this.#responder.stalled) this.#socket.destroy();
   };
 
   /** The close that follows tells all there is to tell. */
@@ -117,7 +123,7 @@ export class LeanConnection {
   }
 
   #answer({ read, close }: LeanRequest): void {
-    const { front } = this.#options;
+    const { front, scheme } = this.#options;
     const { method, target, fields, authority } = read;
     const remote = this.#remote;
     const head = { method, target, version, fields, scheme, localAuthority: authority, remote, read } as const;
@@ -176,7 +182,6 @@ export class LeanConnection {
     socket.off('end', this.#onEnd);
     socket.off('close', this.#onClose);
     socket.off('error', this.#onError);
-    socket.off('timeout', this.#onTimeout);
     // Paused, so that the bytes wait for the next reader's listener, which resuming then feeds first of all.
     socket.pause();
     socket.unshift(unread);

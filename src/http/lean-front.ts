@@ -8,21 +8,36 @@ import type { ViewerLimits } from './limits.ts';
 import { SharedReads } from './shared-reads.ts';
 
 export interface LeanFrontOptions {
+  readonly scheme: 'http' | 'https';
   readonly front: Front;
   readonly limits: ViewerLimits;
   /** Whether this process is going away: every response then ends its connection. */
   readonly draining: () => boolean;
-  /** Each connection, in place of the server's own event: its socket may be another than the server made. */
+  /** Each connection that is read here: its socket may be another than the server made. */
   readonly onAccepted: (socket: Socket) => void;
+  /** Takes over a connection whose requests are no longer plain. */
+  readonly toHttp: (socket: Socket) => void;
+}
+
+/** Puts the front before a server that has no TLS. */
+export function leanFrontOf(server: Server, options: Omit<LeanFrontOptions, 'scheme' | 'toHttp'>): LeanFront {
+  const listeners = server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
+  const toHttp = (socket: Socket) => {
+    for (const listener of listeners) listener.call(server, socket);
+  };
+  const front = new LeanFront({ ...options, scheme: 'http', toHttp });
+  server.removeAllListeners('connection');
+  server.on('connection', (socket: Socket) => front.accept(socket));
+  server.once('close', () => front.stop());
+  return front;
 }
 
 /**
- * Reads the connections of a server in place of node:http while they are plain, and gives them back when they are not.
+ * Reads connections in place of node:http while they are plain, and gives them back when they are not.
  * The server's own timeouts count from then on.
  */
 export class LeanFront {
-  readonly #server: Server;
-  readonly #toHttp: readonly ((this: Server, socket: Socket) => void)[];
+  readonly #toHttp: (socket: Socket) => void;
   readonly #connections = new Set<LeanConnection>();
   readonly #reads = new SharedReads();
   readonly #options: LeanOptions;
@@ -31,16 +46,12 @@ export class LeanFront {
   #nowMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(server: Server, { front, limits, draining, onAccepted }: LeanFrontOptions) {
-    this.#server = server;
-    this.#toHttp = server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
-    server.removeAllListeners('connection');
-    server.on('connection', (socket: Socket) => this.#accept(socket));
-    server.once('close', () => clearInterval(this.#timer));
+  constructor({ front, limits, draining, scheme, onAccepted, toHttp }: LeanFrontOptions) {
+    this.#toHttp = toHttp;
     this.#onAccepted = onAccepted;
     this.#intervalMs = sweepIntervalMs(limits);
     const coarseNow = () => this.#nowMs + this.#intervalMs;
-    this.#options = { front, limits, draining, coarseNow, tails: headTails(limits.keepAliveTimeoutMs) };
+    this.#options = { front, limits, scheme, draining, coarseNow, tails: headTails(limits.keepAliveTimeoutMs) };
   }
 
   /** Ends the connections that wait for a request. */
@@ -48,14 +59,20 @@ export class LeanFront {
     for (const connection of this.#connections) if (connection.idle) connection.close();
   }
 
-  #accept(accepted: Socket): void {
+  /** The server is gone: no connection is left to look after. */
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** Reads a new connection; one over TLS when its handshake is done. */
+  accept(accepted: Socket): void {
     const { socket, release } = this.#reads.open(accepted, (buffer, length) => connection.take(buffer, length));
     const connection = new LeanConnection(socket, this.#options);
     socket.once('close', () => this.#connections.delete(connection));
     connection.onHandedOver = () => {
       this.#connections.delete(connection);
       release();
-      for (const listener of this.#toHttp) listener.call(this.#server, socket);
+      this.#toHttp(socket);
     };
     this.#connections.add(connection);
     this.#onAccepted(socket);
@@ -71,6 +88,6 @@ export class LeanFront {
   }
 }
 
-function sweepIntervalMs({ headTimeoutMs, keepAliveTimeoutMs }: ViewerLimits): number {
-  return Math.max(100, Math.min(1000, Math.min(headTimeoutMs, keepAliveTimeoutMs) / 4));
+function sweepIntervalMs({ headTimeoutMs, keepAliveTimeoutMs, stallTimeoutMs }: ViewerLimits): number {
+  return Math.max(100, Math.min(1000, Math.min(headTimeoutMs, keepAliveTimeoutMs, stallTimeoutMs) / 4));
 }

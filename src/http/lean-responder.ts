@@ -36,11 +36,9 @@ export function headTails(keepAliveTimeoutMs: number): HeadTails {
 
 export interface LeanResponderOptions {
   readonly tails: HeadTails;
-  /** How long the viewer may take none of what waits for it. */
-  readonly stallTimeoutMs: number;
   /** Whether every response is to end its connection from now on. */
   readonly draining: () => boolean;
-  /** Every byte of a response was handed to the kernel. */
+  /** Every byte of a response was handed to the kernel, or to TLS. */
   readonly onSent: () => void;
 }
 
@@ -65,12 +63,11 @@ export class LeanResponder implements Responder {
   #close = false;
   /** Whether a head alone waits for `release`. */
   #held = false;
-  #guarded = false;
 
   constructor(socket: Socket, options: LeanResponderOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#direct = DirectWrites.to(socket, () => this.#taken());
+    this.#direct = DirectWrites.to(socket, this.#onTaken);
   }
 
   /** Whether the connection is to end after this response. */
@@ -81,6 +78,11 @@ export class LeanResponder implements Responder {
   /** Whether the final head was given. */
   get begun(): boolean {
     return this.#begun;
+  }
+
+  /** Whether something was written that the viewer has yet to make room for. */
+  get waits(): boolean {
+    return this.#socket.writableLength > 0 || this.#direct?.pending === true;
   }
 
   /** The next response, once the one before was sent. `close`: the viewer wants the connection to end after it. */
@@ -111,31 +113,22 @@ export class LeanResponder implements Responder {
 
   write(buffers: readonly Buffer[]): Promise<void> | undefined {
     const socket = this.#socket;
-    if (this.#writeDirectly(buffers)) return socket.destroyed ? drained(socket) : undefined;
-    socket.cork();
-    this.#writeHead();
-    if (this.#chunked) this.#writeChunk(buffers);
-    else for (const buffer of buffers) socket.write(buffer);
-    socket.uncork();
-    if (socket.destroyed) return drained(socket);
-    if (socket.writableLength === 0) return undefined;
-    this.#guard();
-    return socket.writableNeedDrain ? drained(socket) : undefined;
+    if (this.#writeTogether(buffers)) return undefined;
+    const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
+    const parts = this.#takeHead();
+    if (!this.#chunked) parts.push(...buffers);
+    // A chunk of no bytes would be the end.
+    else if (bytes > 0) parts.push(Buffer.from(`${bytes.toString(16)}\r\n`), ...buffers, lineEnd);
+    if (bytes > directBytesMax || this.#direct?.write(parts) !== true) this.#writeStream(parts);
+    return socket.destroyed || socket.writableNeedDrain ? drained(socket) : undefined;
   }
 
   end(): void {
-    const socket = this.#socket;
     this.#ended = true;
-    if (this.#head !== undefined || this.#chunked) {
-      socket.cork();
-      this.#writeHead();
-      if (this.#chunked) socket.write('0\r\n\r\n', 'latin1');
-      socket.uncork();
-    }
-    if (socket.writableLength > 0) {
-      this.#guard();
-      socket.write('', 'latin1', () => this.#sent());
-    } else if (this.#direct?.pending !== true) this.#sent();
+    const parts = this.#takeHead();
+    if (this.#chunked) parts.push(lastChunk);
+    if (parts.length > 0 && this.#direct?.write(parts) !== true) this.#writeStream(parts);
+    this.#onTaken();
   }
 
   destroy(): void {
@@ -145,78 +138,46 @@ export class LeanResponder implements Responder {
   /** What could be answered at once was: a head that no content followed goes out. */
   release(): void {
     this.#held = false;
-    if (this.#head !== undefined) this.#flush();
-  }
-
-  /** Whether the viewer took nothing of what waits for it for as long as it may. */
-  get stalled(): boolean {
-    if (this.#socket.writableLength > 0) return true;
-    if (this.#direct?.pending !== true) return false;
-    if (this.#direct.stalled) return true;
-    this.#socket.setTimeout(this.#options.stallTimeoutMs);
-    return false;
+    this.#flush();
   }
 
   #flush(): void {
-    if (this.#head === undefined) return;
-    this.#writeHead();
-    if (this.#socket.writableLength > 0) this.#guard();
+    if (this.#head !== undefined) this.#writeStream(this.#takeHead());
   }
 
-  /** Head and content in one write past the stream, if both are there and it is little. */
-  #writeDirectly(buffers: readonly Buffer[]): boolean {
+  /** Head and little content, which often go together and then are one buffer already. */
+  #writeTogether(buffers: readonly Buffer[]): boolean {
     const head = this.#head;
-    if (this.#direct === undefined || head === undefined || this.#chunked) return false;
-    const [only] = buffers;
-    if (only === undefined) return false;
-    let bytes = 0;
-    for (const buffer of buffers) bytes += buffer.length;
-    if (bytes > directBytesMax) return false;
-    const [start, tail] = [this.#start, this.#tail(head.closes)];
-    const together = buffers.length === 1 ? head.messageWith(start, tail, only) : undefined;
-    const chunks = together === undefined ? [bytesOf(head.message(start, tail)), ...buffers] : [together];
-    if (!this.#direct.write(chunks)) return false;
+    const [content] = buffers;
+    if (head === undefined || content === undefined || buffers.length > 1 || this.#chunked) return false;
+    const together = head.messageWith(this.#start, this.#tail(head.closes), content);
+    if (together === undefined) return false;
     this.#head = undefined;
-    if (this.#direct.pending) this.#guard();
-    return true;
+    if (this.#direct?.write([together]) !== true) this.#writeStream([together]);
+    return !this.#socket.destroyed;
   }
 
-  /** The kernel has what was written directly. */
-  #taken(): void {
-    if (this.#ended && this.#socket.writableLength === 0 && this.#direct?.pending !== true) this.#sent();
+  #writeStream(parts: readonly Buffer[]): void {
+    const socket = this.#socket;
+    const last = parts.length - 1;
+    socket.cork();
+    for (let i = 0; i < last; i++) socket.write(parts[i] as Buffer);
+    if (last >= 0) socket.write(parts[last] as Buffer, this.#onTaken);
+    socket.uncork();
   }
 
-  #sent(): void {
-    if (!this.#ended || this.#socket.destroyed) return;
+  readonly #onTaken = (): void => {
+    if (!this.#ended || this.waits || this.#socket.destroyed) return;
     this.#ended = false;
-    if (this.#guarded) {
-      this.#guarded = false;
-      this.#socket.setTimeout(0);
-    }
     this.#options.onSent();
-  }
+  };
 
-  #writeHead(): void {
+  #takeHead(): Buffer[] {
     const head = this.#head;
-    if (head === undefined) return;
+    if (head === undefined) return [];
     this.#head = undefined;
-    this.#socket.write(head.message(this.#start, this.#tail(head.closes)), 'latin1');
-  }
-
-  #writeChunk(buffers: readonly Buffer[]): void {
-    const bytes = buffers.reduce((sum, buffer) => sum + buffer.length, 0);
-    // A chunk of no bytes would be the end.
-    if (bytes === 0) return;
-    this.#socket.write(`${bytes.toString(16)}\r\n`, 'latin1');
-    for (const buffer of buffers) this.#socket.write(buffer);
-    this.#socket.write('\r\n', 'latin1');
-  }
-
-  /** Only a viewer that does not take everything at once can stall, and only then is it watched. */
-  #guard(): void {
-    if (this.#guarded) return;
-    this.#guarded = true;
-    this.#socket.setTimeout(this.#options.stallTimeoutMs);
+    const message = head.message(this.#start, this.#tail(head.closes));
+    return [typeof message === 'string' ? Buffer.from(message, 'latin1') : message];
   }
 
   /** What node:http adds: about the connection, unless the fields say it, and how the content is delimited. */
@@ -226,6 +187,5 @@ export class LeanResponder implements Responder {
   }
 }
 
-function bytesOf(message: string | Buffer): Buffer {
-  return typeof message === 'string' ? Buffer.from(message, 'latin1') : message;
-}
+const lineEnd = Buffer.from('\r\n');
+const lastChunk = Buffer.from('0\r\n\r\n');

@@ -11,7 +11,7 @@ import { Connections } from './connections.ts';
 import type { Front, ViewerLog } from './exchange.ts';
 import { createHttp1Server } from './http1-server.ts';
 import { createHttp2Server } from './http2-server.ts';
-import { LeanFront } from './lean-front.ts';
+import { LeanFront, leanFrontOf } from './lean-front.ts';
 import { type ViewerLimits, viewerLimitsDefault } from './limits.ts';
 import { longestFirst } from './policies.ts';
 import { ReplyPlanner } from './reply.ts';
@@ -75,10 +75,17 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
   const http2 = createHttp2Server({ front, limits, onSession: (session) => connections.addSession(session) });
   const secure = await startSecure(options, { create: (tls) => createHttp1Server(http1, tls) as HttpsServer, limits });
   const plain = options.listen.map((address) => ({ address, server: createHttp1Server(http1) as HttpServer }));
-  for (const { server } of secure.servers) shareWithHttp2(server, http2);
-  const lean = options.lean === false ? [] : plain;
+  const isLean = options.lean !== false;
+  for (const { server } of secure.servers) {
+    const toHttp1 = http1Of(server);
+    const front = new LeanFront({ ...http1, scheme: 'https', onAccepted: () => {}, toHttp: toHttp1 });
+    server.once('close', () => front.stop());
+    connections.addLeanFront(front);
+    shareByAlpn(server, { http2, toHttp1: isLean ? (socket) => front.accept(socket) : toHttp1 });
+  }
+  const lean = isLean ? plain : [];
   for (const { server } of lean) {
-    connections.addLeanFront(new LeanFront(server, { ...http1, onAccepted: connections.track }));
+    connections.addLeanFront(leanFrontOf(server, { ...http1, onAccepted: connections.track }));
   }
 
   const bound = [...plain, ...secure.servers];
@@ -141,13 +148,23 @@ async function startSecure(
   return { servers, stopWatching };
 }
 
-/** Connections that chose h2 go to the HTTP/2 server, the others on to the HTTP/1.1 one they were accepted by. */
-function shareWithHttp2(server: HttpsServer, http2: Http2Server): void {
-  const toHttp1 = server.listeners('secureConnection') as ((this: HttpsServer, socket: TLSSocket) => void)[];
+/** What the server itself would do with a connection whose handshake is done. */
+function http1Of(server: HttpsServer): (socket: Socket) => void {
+  const listeners = server.listeners('secureConnection') as ((this: HttpsServer, socket: Socket) => void)[];
+  return (socket) => {
+    for (const listener of listeners) listener.call(server, socket);
+  };
+}
+
+/** Connections that chose h2 go to the HTTP/2 server, the others to HTTP/1.1. */
+function shareByAlpn(
+  server: HttpsServer,
+  { http2, toHttp1 }: { http2: Http2Server; toHttp1: (socket: TLSSocket) => void },
+): void {
   server.removeAllListeners('secureConnection');
   server.on('secureConnection', (socket: TLSSocket) => {
     if (socket.alpnProtocol === 'h2') http2.emit('connection', socket);
-    else for (const listener of toHttp1) listener.call(server, socket);
+    else toHttp1(socket);
   });
   // Failed handshakes are the client's affair.
   server.on('tlsClientError', (_error, socket: Socket) => socket.destroy());

@@ -137,7 +137,7 @@ async function sendStream(
 }
 
 /** The source of content that is not wanted is let go of; the viewer does not wait for that, nor for its failure. */
-async function letGo(body: AsyncIterable<Buffer>): Promise<void> {
+export async function letGo(body: AsyncIterable<Buffer>): Promise<void> {
   try {
     for await (const _ of body) break;
   } catch {

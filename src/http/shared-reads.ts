@@ -26,7 +26,7 @@ export class SharedReads {
    */
   open(accepted: Socket, take: TakeBytes): { readonly socket: Socket; readonly release: () => void } {
     const { _handle: handle, _server: server } = accepted as unknown as Accepted;
-    if (!isMovable(handle)) return openPlain(accepted, take);
+    if ('encrypted' in accepted || !isMovable(handle)) return openPlain(accepted, take);
     const buffer = this.#buffer;
     let released = false;
     const callback = (length: number): boolean => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 /** One response as it lay on the wire. */
 export interface RawResponse {
@@ -33,9 +34,11 @@ export class RawConnection {
   }
 
   static async open(url: string): Promise<RawConnection> {
-    const { hostname, port } = new URL(url);
-    const socket = connect({ host: hostname, port: Number(port) });
-    await once(socket, 'connect');
+    const { protocol, hostname, port } = new URL(url);
+    const where = { host: hostname, port: Number(port) };
+    const secure = protocol === 'https:';
+    const socket = secure ? connectTls({ ...where, rejectUnauthorized: false }) : connect(where);
+    await once(socket, secure ? 'secureConnect' : 'connect');
     return new RawConnection(socket);
   }
 
