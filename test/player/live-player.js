@@ -26,7 +26,10 @@ globalThis.playLive = async ({ player, url, playMs, settleMs, startMsMax }) => {
     seen.latencyMs.push(Math.round(latencyMs));
     seen.bufferLagMs.push(Math.round(latencyMs - aheadSeconds(video) * 1000));
   }
-  const report = { ...seen, ...watch.report(), stalls: watch.stalls.slice(early) };
+  const before = video.currentTime;
+  await delay(1_000);
+  const playsAtEnd = seen.errors.length === 0 && video.currentTime > before + 0.3;
+  const report = { ...seen, ...watch.report(), stalls: watch.stalls.slice(early), playsAtEnd };
   await close();
   return report;
 };

@@ -31,8 +31,12 @@ export interface LivePlayReport extends Omit<PlayReport, 'responses'> {
   /** How far the picture, and the end of the buffer, were behind the real time; a sample each 200 ms. */
   readonly latencyMs: readonly number[];
   readonly bufferLagMs: readonly number[];
+  /** Whether the picture moved in the last second. */
+  readonly playsAtEnd: boolean;
   /** Fragments that came. */
   readonly responses: number;
+  /** Answers with a status of 500 and more, as `status target`. */
+  readonly serverErrors: readonly string[];
 }
 
 export interface PlayerPages {
@@ -79,7 +83,14 @@ export async function openPlayerPages(browser: Browser): Promise<PlayerPages> {
     play: (player, url, { playMs }) =>
       inPage('/player.html', (page) => page.evaluate(playInPage, { player, url, playMs, startMsMax })),
     playLive: (player, url, options) =>
-      inPage('/live-player.html', (page) => page.evaluate(playLiveInPage, { player, url, startMsMax, ...options })),
+      inPage('/live-player.html', async (page) => {
+        const serverErrors: string[] = [];
+        page.on('response', (response) => {
+          if (response.status() >= 500) serverErrors.push(`${response.status()} ${new URL(response.url()).pathname}`);
+        });
+        const report = await page.evaluate(playLiveInPage, { player, url, startMsMax, ...options });
+        return { ...report, serverErrors };
+      }),
     async close() {
       server.closeAllConnections();
       server.close();
