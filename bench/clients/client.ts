@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import type { Rig } from '../rig.ts';
 
 /** The programs in this folder, each a process on the load generator's core. */
-export type ClientProgram = 'audience' | 'herd' | 'paced' | 'rate';
+export type ClientProgram = 'audience' | 'herd' | 'live' | 'paced' | 'rate';
 
 /** Runs one with its options and resolves to what it prints. */
 export async function runClient<Options, Result>(

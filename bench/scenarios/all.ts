@@ -3,6 +3,7 @@ import { cold } from './cold.ts';
 import { compare } from './compare.ts';
 import { disk } from './disk.ts';
 import { herd } from './herd.ts';
+import { live } from './live.ts';
 import { memory } from './memory.ts';
 import { mixed } from './mixed.ts';
 import { paced } from './paced.ts';
@@ -10,4 +11,15 @@ import type { Scenario } from './scenario.ts';
 import { writes } from './writes.ts';
 
 /** In the order in which a whole run takes them. */
-export const scenarios: readonly Scenario[] = [compare, disk, cold, herd, mixed, paced, writes, memory, amplification];
+export const scenarios: readonly Scenario[] = [
+  compare,
+  disk,
+  cold,
+  herd,
+  mixed,
+  paced,
+  writes,
+  memory,
+  amplification,
+  live,
+];
