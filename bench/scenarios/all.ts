@@ -8,6 +8,8 @@ import { memory } from './memory.ts';
 import { mixed } from './mixed.ts';
 import { paced } from './paced.ts';
 import type { Scenario } from './scenario.ts';
+import { storm } from './storm.ts';
+import { wan } from './wan.ts';
 import { writes } from './writes.ts';
 
 /** In the order in which a whole run takes them. */
@@ -22,4 +24,6 @@ export const scenarios: readonly Scenario[] = [
   memory,
   amplification,
   live,
+  storm,
+  wan,
 ];

@@ -78,3 +78,20 @@ it('a member that gives an old version under its old validator does not get it i
   expect(whole).toMatchObject({ status: 200, etag: '"v2"', bytes: cellMedia.segmentBytes, fault: undefined });
   await everywhere(path);
 });
+
+it('a member that gives 20 KB/s is overtaken', async () => {
+  const path = liarsPath('slow');
+  await liar.tell({ lie: 'slow' });
+  await everywhere(path);
+  expect(await fetches(path)).toBeLessThanOrEqual(cell.nodes.length);
+});
+
+it('a member that flips a byte is found out by the digest of the origin before anybody sees it, and quarantined', async () => {
+  await origin.set({ reprDigest: true });
+  await liar.tell({ lie: 'flips', reprDigest: true });
+  await everywhere(liarsPath('flipped'));
+  for (const node of cell.nodes)
+    await cell.sees(node, (peers) =>
+      peers.some(({ peerId, state }) => peerId === liar.peerId && state === 'quarantined'),
+    );
+});

@@ -13,6 +13,8 @@ export interface AudienceOptions<Node extends Seat> {
   /** Nodes that viewers may be moved to when theirs is gone. */
   readonly open: () => readonly Node[];
   readonly onFetched?: (fetched: Fetched, node: Node) => void;
+  /** Share of the times a live viewer has seen a playlist after which it moves to any other node. Default 0. */
+  readonly moveShare?: number;
 }
 
 const fileStepBytes = 1_000_000;
@@ -109,12 +111,13 @@ export class Audience<Node extends Seat> {
   }
 
   #viewer(first: Node) {
-    const { media, open, onFetched } = this.#options;
+    const { media, open, onFetched, moveShare = 0 } = this.#options;
     let node = first;
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const fetch = async (path: string, range?: { first: number; last: number }): Promise<Fetched | undefined> => {
       while (!this.#stop.signal.aborted) {
-        if (this.#isExcused(node, performance.now())) {
+        const moves = path === playlistPath && Math.random() < moveShare;
+        if (moves || this.#isExcused(node, performance.now())) {
           const others = open().filter((each) => !this.#isExcused(each, performance.now()));
           node = others[Math.floor(Math.random() * others.length)] ?? node;
         }

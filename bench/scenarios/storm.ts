@@ -1,0 +1,115 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type CellNode, ProcessCell } from '../../test/support/cell.ts';
+import { Audience } from '../../test/support/cell-audience.ts';
+import { cellMedia } from '../../test/support/cell-media.ts';
+import { CellOrigin } from '../../test/support/cell-origin.ts';
+import { percentile, rounded } from '../statistics.ts';
+import type { Finding, Scenario } from './scenario.ts';
+
+const nodes = 10;
+/** Of the nodes, each minute. */
+const churnShare = 0.3;
+const awayMs = 8_000;
+const viewersEach = 4;
+const fileViewersEach = 2;
+const stepMs = 2_000;
+const minutes = 10;
+
+interface Storm {
+  readonly cell: ProcessCell;
+  readonly origin: CellOrigin;
+  readonly audience: Audience<CellNode>;
+  left: number;
+  joined: number;
+}
+
+/** Nodes come and go while viewers watch. */
+export const storm: Scenario = {
+  id: 'storm',
+  title: 'The storm: 30% of the nodes leave and come back each minute',
+  programs: () => [],
+  run: async (bench) => {
+    const { options, rig } = bench;
+    const origin = await CellOrigin.start();
+    const cell = await ProcessCell.start(nodes, ['--origin', origin.url, '--log-level', 'warn']);
+    const audience = new Audience({ media: cellMedia, open: () => cell.running, moveShare: 0.02 });
+    const state: Storm = { cell, origin, audience, left: 0, joined: 0 };
+    const names = Array.from({ length: 60 }, (_none, i) => `film-${i}`);
+    for (const node of cell.nodes) {
+      audience.watchLive(node, viewersEach);
+      audience.watchFiles(node, { viewers: fileViewersEach, names, stepMs });
+    }
+    const findings: Finding[] = [];
+    const failures: string[] = [];
+    try {
+      for (let minute = 1; minute <= (options.quick ? 1 : minutes); minute++) {
+        findings.push(await measured(state, { phase: `minute ${minute}`, work: () => churn(state, rig.signal) }));
+        bench.show('So far', findings);
+      }
+      await cell.met();
+      findings.push(await measured(state, { phase: 'after', work: () => sleep(30_000) }));
+    } finally {
+      await audience.stop();
+      await cell.close();
+      origin.close();
+    }
+    bench.show('The storm', findings);
+    failures.push(...audience.faults.slice(0, 10), ...audience.late.slice(0, 10).map((late) => `late: ${late}`));
+    const worst = Math.max(...findings.slice(0, -1).map(({ amplification }) => Number(amplification)));
+    if (!(worst < 1.5)) failures.push(`amplification ${worst} in the storm: at most 1.5`);
+    const after = Number(findings.at(-1)?.['amplification']);
+    if (!(after <= 1.05)) failures.push(`amplification ${after} after the storm: at most 1.05`);
+    const notes = [
+      `${nodes} nodes, ${viewersEach} viewers of a live channel and ${fileViewersEach} of files on each; every ${60 / (nodes * churnShare)} s a node leaves, every second one by kill -9, the others by SIGTERM, and comes back ${awayMs / 1000} s later with its identity and disk. Viewers of a node that is gone go to another.`,
+      `${audience.excusedFaults} requests broke because their own node was killed; every byte of all others was checked.`,
+    ];
+    return { findings, notes, charts: [], failures };
+  },
+};
+
+/** One minute of it. */
+async function churn(state: Storm, signal: AbortSignal): Promise<void> {
+  const everyMs = 60_000 / (nodes * churnShare);
+  for (let i = 0; i < nodes * churnShare; i++) {
+    const leaving = leaveAndReturn(state, signal);
+    await Promise.all([leaving, sleep(everyMs, undefined, { signal })]);
+  }
+}
+
+async function leaveAndReturn(state: Storm, signal: AbortSignal): Promise<void> {
+  const { cell, audience } = state;
+  const candidates = cell.running;
+  const node = candidates[Math.floor(Math.random() * candidates.length)];
+  if (node === undefined) return;
+  audience.excuse(node);
+  if (state.left++ % 2 === 0) await node.kill();
+  else await node.stop();
+  await sleep(awayMs, undefined, { signal });
+  await cell.restart(node);
+  state.joined++;
+}
+
+async function measured(
+  state: Storm,
+  { phase, work }: { phase: string; work: () => Promise<unknown> },
+): Promise<Finding> {
+  const { audience, origin } = state;
+  const figures = async () => {
+    const { bodyBytes } = await origin.count();
+    const { faults, late, wholeMs, firstByteMs } = audience;
+    const counted = { faults: faults.length, late: late.length, from: wholeMs.length, firstFrom: firstByteMs.length };
+    return { bodyBytes, unique: audience.uniqueBytes(), ...counted, left: state.left, joined: state.joined };
+  };
+  const before = await figures();
+  await work();
+  const after = await figures();
+  const times = audience.wholeMs.slice(before.from);
+  return {
+    ...{ phase, left: after.left - before.left, joined: after.joined - before.joined },
+    amplification: rounded((after.bodyBytes - before.bodyBytes) / (after.unique - before.unique), 4),
+    ...{ answers: times.length, faults: after.faults - before.faults, late: after.late - before.late },
+    firstByteP99Ms: rounded(percentile(audience.firstByteMs.slice(before.firstFrom), 0.99) ?? 0, 3),
+    wholeP99Ms: rounded(percentile(times, 0.99) ?? 0, 3),
+    wholeMaxMs: rounded(percentile(times, 1) ?? 0, 3),
+  };
+}
