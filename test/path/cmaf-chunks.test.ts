@@ -159,20 +159,38 @@ describe.each([
     expect(origin.count(path)).toBe(1);
   });
 
-  it('a range while it arrives: right bytes, from the one fetch', async () => {
+  it('ranges while it arrives come from the one fetch, as far as it is (RFC 8673)', async () => {
     const segment = new GrowingSegment({ fields: fields as Record<string, string> });
     const url = await stage(segment);
     segment.grow();
     const first = await Player.open(url);
     await first.has(40_000);
-    segment.grow();
-    await first.has(80_000);
-    const part = await Player.open(url, { range: 'bytes=10000-19999' });
+    const here = await Player.open(url, { range: 'bytes=10000-19999' });
+    await here.ended;
+    expect([here.status, here.headers['content-range']]).toEqual([206, 'bytes 10000-19999/*']);
+    expect(here.bytes.equals(segment.bytes.subarray(10_000, 20_000))).toBe(true);
+    // Whether all of it will exist is not known before it does.
+    const opening = Player.open(url, { range: 'bytes=30000-99999' });
     segment.grownUp();
-    await part.ended;
-    const expected = part.status === 206 ? segment.bytes.subarray(10_000, 20_000) : segment.bytes;
-    expect(part.bytes.equals(expected)).toBe(true);
+    const across = await opening;
+    await across.ended;
+    expect(across.status).toBe(206);
+    expect(across.bytes.equals(segment.bytes.subarray(30_000, 100_000))).toBe(true);
     await first.ended;
+    expect(origin.count(path)).toBe(1);
+  });
+
+  it('the first to ask may ask for a range: from 0 to the end as it grows', async () => {
+    const segment = new GrowingSegment({ fields: fields as Record<string, string> });
+    const url = await stage(segment);
+    segment.grow();
+    const player = await Player.open(url, { range: 'bytes=0-' });
+    await player.has(40_000);
+    segment.grow();
+    await player.has(80_000);
+    segment.grownUp();
+    await player.ended;
+    expect(player.bytes.equals(segment.bytes)).toBe(true);
     expect(origin.count(path)).toBe(1);
   });
 
