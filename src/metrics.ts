@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Declarer } from './metrics/declarer.ts';
+import { declarePlayers, type PlayerMetrics } from './metrics/players.ts';
 import { RequestCounts } from './metrics/requests.ts';
 import { type Row, rowsOf, type Tallies, Tally, tallies } from './metrics/tally.ts';
 
@@ -46,6 +47,7 @@ export interface Metrics {
   readonly evictedBytes: Tallies<'ram' | 'disk'>;
   readonly purges: Tallies<'url' | 'prefix' | 'tag' | 'all'>;
   readonly purgedResponses: Tally;
+  readonly viewing: PlayerMetrics;
   /** Media type of `text()`. */
   readonly contentType: string;
   /** All metrics in Prometheus' exposition format. */
@@ -72,6 +74,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     evictedBytes: tallies(['ram', 'disk']),
     purges: tallies(['url', 'prefix', 'tag', 'all']),
     purgedResponses: new Tally(),
+    viewing: declarePlayers(declare),
     contentType: registry.contentType,
     text: () => registry.metrics(),
   };

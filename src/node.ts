@@ -13,6 +13,7 @@ import { createMetrics, type Metrics } from './metrics.ts';
 import { openPeers, type Peers } from './node/peers.ts';
 import { ReplaceableOrigin } from './node/replaceable-origin.ts';
 import { statusOf } from './node/status.ts';
+import { viewingOf } from './node/viewing.ts';
 import { createLender, type NodeViewers, openViewers } from './node/viewers.ts';
 import { RamTier } from './ram/tier.ts';
 import { startSampleOrigin } from './sample/origin.ts';
@@ -86,6 +87,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
     log,
     ...(peers.plane && { voice: voiceOf(peers.plane) }),
+    viewing: viewingOf(config, { metrics, peerId: peers.peerId, ready: () => readiness().ready }),
   });
 
   mirror.live = live;

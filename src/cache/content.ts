@@ -179,7 +179,7 @@ export class RepresentationContent implements Content {
   /** Counts what a viewer gets: for the supplier that brought it the first time, for the tier after that. */
   #given(tier: Source, first: number, last: number): void {
     // What a peer is given stays to be given to a viewer.
-    if (this.#request.peersForbidden === true) return;
+    if (this.#request.peersForbidden === true || this.#request.ahead === true) return;
     const { onServed } = this.#options;
     const { ungiven } = this.#representation;
     const rest = ungiven.empty ? last - first + 1 : ungiven.give(first, last, onServed);

@@ -66,6 +66,11 @@ const liveSchema = z
       .describe(
         'Let players wait for the next version of an HLS playlist where the origin itself does not offer that.',
       ),
+    prefetchSegments: integer(0, 8)
+      .default(2)
+      .describe(
+        'Segments fetched ahead of each viewer, by the playlist it plays and by what it says itself (CMCD nor). At most one eighth of the RAM, 64 MiB, and 4 requests at once for the whole node. 0: none.',
+      ),
   })
   .describe('The live mirror: HLS and DASH.');
 

@@ -3,12 +3,15 @@ import type { OnServed } from './buffer-content.ts';
 import type { CellVoice } from './cell-voice.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { acceptedCoding } from './coding.ts';
+import { type ServerData, withServerData } from './cmsd.ts';
 import { badRequest, notInTime } from './local-answers.ts';
 import { type DeliveryDirectives, readDirectives } from './delivery-directives.ts';
 import type { FollowedPlaylist } from './followed-playlist.ts';
 import type { LiveMap } from './mapped-urls.ts';
 import { Playlists } from './playlists.ts';
 import { has, refusalOf } from './blocking.ts';
+import type { Manifest } from './manifest.ts';
+import { Viewing, type ViewingOptions } from './viewing.ts';
 
 export interface LiveCacheOptions {
   readonly inner: Cache;
@@ -20,6 +23,11 @@ export interface LiveCacheOptions {
   readonly clock?: Clock;
   /** Undefined: this node is alone. */
   readonly voice?: CellVoice;
+  /** Fetching ahead of viewers, and hearing what they say of themselves; undefined: neither. */
+  readonly viewing?: Pick<ViewingOptions, 'limits' | 'counts'> & {
+    /** What is said to players that speak of themselves (CMSD). */
+    readonly says: () => ServerData;
+  };
 }
 
 /** A request for a playlist as the mirror reads it. */
@@ -40,16 +48,24 @@ export class LiveCache implements Cache {
   readonly #options: LiveCacheOptions;
   readonly #clock: Clock;
   readonly #playlists: Playlists;
+  readonly #viewing: Viewing | undefined;
 
   constructor(options: LiveCacheOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#playlists = new Playlists({ ...options, clock: this.#clock });
+    const clock = this.#clock;
+    const viewing = options.viewing && new Viewing({ ...options, ...options.viewing, clock });
+    this.#viewing = viewing;
+    const onManifest = viewing && ((asked: Asked, manifest: Manifest) => viewing.manifest(asked, manifest));
+    this.#playlists = new Playlists({ ...options, clock, onManifest });
   }
 
   peek(request: CacheRequest): Answer | undefined {
     const { inner } = this.#options;
-    if (!this.#playlists.mayBe(request.target)) return inner.peek(request);
+    if (!this.#playlists.mayBe(request.target)) {
+      const answer = inner.peek(request);
+      return answer && this.#seen(request, answer);
+    }
     const asked = this.#read(request);
     if (asked === undefined) return inner.peek(request);
     const known = this.#playlists.peek(asked);
@@ -62,7 +78,8 @@ export class LiveCache implements Cache {
 
   async answer(request: CacheRequest): Promise<Answer> {
     const answer = await this.#answer(request);
-    if (answer.kind === 'passed' || !this.#playlists.mayBe(request.target)) return answer;
+    if (!this.#playlists.mayBe(request.target)) return this.#seen(request, answer);
+    if (answer.kind === 'passed') return answer;
     // What becomes of a playlist is decided here each time; no thread may give it by itself.
     return { ...answer, askAgain: true };
   }
@@ -117,6 +134,15 @@ export class LiveCache implements Cache {
 
   close(): void {
     this.#playlists.clear();
+    this.#viewing?.close();
+  }
+
+  /** What a viewer gets that is no playlist: what will it ask for next? */
+  #seen(request: CacheRequest, answer: Answer): Answer {
+    const { viewing } = this.#options;
+    if (viewing === undefined || answer.status !== 200) return answer;
+    const said = this.#viewing?.seen(request);
+    return said === undefined ? answer : { ...answer, fields: withServerData(answer.fields, viewing.says()) };
   }
 
   /** Undefined for what the mirror has no part in. */

@@ -15,9 +15,11 @@ export interface LiveSettings {
   readonly follow: readonly string[];
   /** Whether the edge offers blocking reload where the origin does not. */
   readonly offerBlockingReload: boolean;
+  /** Segments that are fetched ahead of a viewer; 0: none. */
+  readonly prefetchSegments: number;
 }
 
-export const liveDefaults: LiveSettings = { mirror: true, follow: [], offerBlockingReload: false };
+export const liveDefaults: LiveSettings = { mirror: true, follow: [], offerBlockingReload: false, prefetchSegments: 2 };
 
 /** Absolute URL of a target at the first origin of its map; undefined where it makes no URL. */
 export function originUrl(target: string, { prefix, origins }: LiveMap): string | undefined {

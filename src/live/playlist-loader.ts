@@ -14,15 +14,21 @@ import { type Received, receive } from './receive.ts';
 import { refusesSharing } from './sharing.ts';
 import type { Wanted } from './waiters.ts';
 
+export interface PlaylistsOptions extends LiveCacheOptions {
+  readonly clock: Clock;
+  /** A manifest came, or says more than before. */
+  readonly onManifest?: ((asked: Asked, manifest: Manifest) => void) | undefined;
+}
+
 const loadTimeoutMs = 30_000;
 
 /** Asks the inner cache for playlists and reads what it answers. */
 export class PlaylistLoader {
   /** Asks for followed playlists that were answered. */
   polls = 0;
-  readonly #options: LiveCacheOptions & { readonly clock: Clock };
+  readonly #options: PlaylistsOptions;
 
-  constructor(options: LiveCacheOptions & { readonly clock: Clock }) {
+  constructor(options: PlaylistsOptions) {
     this.#options = options;
   }
 
@@ -67,7 +73,11 @@ export class PlaylistLoader {
         return { kind: 'gone' };
       const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
       if (received === undefined || isCut(received.bytes, before.received.bytes)) return { kind: 'failed' };
-      if (received.bytes.equals(before.received.bytes)) return { kind: 'same', received };
+      if (received.bytes.equals(before.received.bytes)) {
+        // An MPD that stays as it is announces more as time goes on.
+        if (before.manifest.kind === 'dash') this.#options.onManifest?.(asked, before.manifest);
+        return { kind: 'same', received };
+      }
       const manifest = this.parse(received.bytes, asked);
       if (manifest?.level !== 'media') return { kind: 'failed' };
       return { kind: 'version', version: this.version(manifest, received, asked) };
@@ -91,8 +101,10 @@ export class PlaylistLoader {
     return isHls(bytes) ? parseHls(bytes, url) : parseMpd(bytes, { url, nowMs: () => this.#options.clock.nowMs() });
   }
 
-  version(manifest: Manifest, received: Received, { map }: Asked): PlaylistVersion {
-    const { onServed, maps } = this.#options;
+  version(manifest: Manifest, received: Received, asked: Asked): PlaylistVersion {
+    const { onServed, maps, onManifest } = this.#options;
+    const { map } = asked;
+    onManifest?.(asked, manifest);
     const { kind, targetSeconds, updateSeconds } = manifest;
     const lifetimeSeconds = Math.floor((kind === 'dash' ? updateSeconds : (targetSeconds ?? updateSeconds)) / 2);
     return new PlaylistVersion(manifest, {

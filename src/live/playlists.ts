@@ -1,10 +1,9 @@
 import type { Answer, CacheRequest } from '../cache/types.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
-import type { Clock } from './clock.ts';
 import { readDirectives } from './delivery-directives.ts';
 import { FollowedPlaylist } from './followed-playlist.ts';
-import type { Asked, LiveCacheOptions } from './live-cache.ts';
-import { offersBlocking, PlaylistLoader } from './playlist-loader.ts';
+import type { Asked } from './live-cache.ts';
+import { offersBlocking, PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
 import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
 import { receive } from './receive.ts';
@@ -35,7 +34,7 @@ const passedMs = 30_000;
 const loadTimeoutMs = 30_000;
 
 export class Playlists {
-  readonly #options: LiveCacheOptions & { readonly clock: Clock };
+  readonly #options: PlaylistsOptions;
   readonly #loader: PlaylistLoader;
   readonly #known = new Map<string, { readonly known: Known; readonly untilMs: number }>();
   readonly #loading = new Map<string, Promise<Found>>();
@@ -43,7 +42,7 @@ export class Playlists {
   readonly #unnamed = new Set<string>();
   #followed = 0;
 
-  constructor(options: LiveCacheOptions & { readonly clock: Clock }) {
+  constructor(options: PlaylistsOptions) {
     this.#options = options;
     this.#loader = new PlaylistLoader(options);
   }

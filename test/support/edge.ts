@@ -9,8 +9,11 @@ import { startViewers } from '../../src/http/listener.ts';
 import type { OriginMap } from '../../src/origin/origin-map.ts';
 import { OriginSupplier } from '../../src/origin/supplier.ts';
 import { cacheKey } from '../../src/cache/key.ts';
-import { LiveCache } from '../../src/live/live-cache.ts';
 import type { CellVoice } from '../../src/live/cell-voice.ts';
+import type { ClientData } from '../../src/live/cmcd.ts';
+import { LiveCache, type LiveCacheOptions } from '../../src/live/live-cache.ts';
+import type { Outcome } from '../../src/live/prefetch.ts';
+import type { PrefetchLimits } from '../../src/live/viewing.ts';
 import type { Clock } from '../../src/live/clock.ts';
 import { type LiveSettings, liveDefaults } from '../../src/live/mapped-urls.ts';
 import { RamTier } from '../../src/ram/tier.ts';
@@ -47,10 +50,19 @@ export interface EdgeOptions {
   /** Viewers are served as threads beside the main one serve them, by so many relays; all in this thread though. */
   readonly relays?: number;
   readonly live?: Partial<LiveSettings>;
+  /** Fetch ahead of viewers, within these bounds. Default: do not. */
+  readonly prefetch?: PrefetchLimits;
   /** Time of the live mirror. Default: the real one. */
   readonly liveClock?: Clock;
   /** What the live mirror knows of a cell. */
   readonly voice?: CellVoice;
+}
+
+/** What came of fetches ahead of viewers, and what players said. */
+export interface Ahead {
+  readonly requests: Partial<Record<Outcome, number>>;
+  readonly bytes: { useful: number; wasted: number };
+  readonly players: { readonly data: ClientData; readonly stream: string | undefined }[];
 }
 
 /** A whole node in this process: real sockets, real stores, no command line. */
@@ -64,6 +76,7 @@ export interface Edge {
   readonly cache: VideoCache;
   readonly live: LiveCache;
   readonly served: Record<Source, number>;
+  readonly ahead: Ahead;
   readonly disk: DiskTier | undefined;
   close(): Promise<void>;
 }
@@ -83,6 +96,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const onServed = (source: Source, bytes: number): void => {
     served[source] += bytes;
   };
+  const ahead: Ahead = { requests: {}, bytes: { useful: 0, wasted: 0 }, players: [] };
   const lender = new Lender({ keysMax: 1000, onShared: () => {} });
   const ram = new RamTier({ bytesMax: ramBytes, onDropped: lender.dropped });
   const cache = new VideoCache({
@@ -105,6 +119,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     log: quiet,
     ...(options.liveClock && { clock: options.liveClock }),
     ...(options.voice && { voice: options.voice }),
+    ...(options.prefetch && { viewing: viewingOf(options.prefetch, ahead) }),
   });
   const relays = Array.from({ length: options.relays ?? Number(process.env['EDGE_RELAYS'] ?? 0) }, () => {
     const { port1, port2 } = new MessageChannel();
@@ -139,6 +154,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     cache,
     live,
     served,
+    ahead,
     disk,
     close: async () => {
       live.close();
@@ -148,5 +164,23 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       await disk?.close();
       if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+function viewingOf(limits: PrefetchLimits, ahead: Ahead): NonNullable<LiveCacheOptions['viewing']> {
+  return {
+    limits,
+    counts: {
+      prefetch: {
+        requests: (outcome) => {
+          ahead.requests[outcome] = (ahead.requests[outcome] ?? 0) + 1;
+        },
+        bytes: (outcome, bytes) => {
+          ahead.bytes[outcome] += bytes;
+        },
+      },
+      player: (data, stream) => ahead.players.push({ data, stream }),
+    },
+    says: () => ({ name: 'eddy-test' }),
   };
 }
