@@ -16,7 +16,7 @@ export function load({ argv = [], env = {}, files = {}, diskFreeBytes = 100 * gi
     argv: 'eddy.yaml' in files ? [...argv, '--config', 'eddy.yaml'] : argv,
     env,
     readFile: (path) => {
-      const text = files[path];
+      const text = Object.hasOwn(files, path) ? files[path] : undefined;
       if (text !== undefined) return text;
       throw Object.assign(new Error(`no such file: ${path}`), { code: 'ENOENT' });
     },
