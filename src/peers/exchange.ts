@@ -180,8 +180,9 @@ export class Exchange implements AsyncIterable<Buffer> {
     if (this.#progress !== undefined) return;
     const nowMs = performance.now();
     this.#bodyStartMs = nowMs;
-    const { bytesPerSecond } = this.#options.member;
-    this.#progress = new ProgressFloor({ nowMs, bytesPerSecond, silenceMsMax: byteMsMax });
+    const { bytesPerSecond, patience, rttMs = 0 } = this.#options.member;
+    const slack = patience.slack(rttMs);
+    this.#progress = new ProgressFloor({ nowMs, bytesPerSecond, silenceMsMax: byteMsMax, slack });
   }
 
   #check(nowMs: number): void {
@@ -191,7 +192,9 @@ export class Exchange implements AsyncIterable<Buffer> {
     if (stalledMs > stalledMsMax) return this.#excuse(nowMs, stalledMs);
     if (this.#progress === undefined) {
       const silentMs = nowMs - this.#heardMs;
-      if (silentMs > silenceMsMax + 4 * (this.#options.member.rttMs ?? 0) || nowMs - this.#startedMs > headMsMax)
+      const { patience, rttMs = 0 } = this.#options.member;
+      const allowedMs = silenceMsMax * patience.slack(rttMs) + 4 * rttMs;
+      if (silentMs > allowedMs || nowMs - this.#startedMs > headMsMax)
         this.fail(new PeerError('timeout', `no answer for ${Math.round(silentMs)} ms`));
       return;
     }

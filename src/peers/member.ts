@@ -10,6 +10,8 @@ export type MemberState = 'up' | 'suspect' | 'down' | 'quarantined';
 export interface MemberOptions {
   readonly nowMs: () => number;
   readonly onState: (member: Member, before: MemberState) => void;
+  /** That with the peers altogether. */
+  readonly patience?: Patience;
 }
 
 /** What `/api/peers` shows of a member. */
@@ -41,7 +43,7 @@ export class Member {
   readonly peerId: string;
   readonly breaker: CircuitBreaker;
   readonly digest = new PeerDigest();
-  readonly patience = new Patience();
+  readonly patience: Patience;
   readonly announcements: AnnouncementRate;
   addresses: readonly string[] = [];
   weight = 1;
@@ -60,6 +62,7 @@ export class Member {
   constructor(peerId: string, options: MemberOptions) {
     this.peerId = peerId;
     this.#options = options;
+    this.patience = new Patience(options.patience);
     this.breaker = new CircuitBreaker(options.nowMs);
     this.stateSinceMs = options.nowMs();
     this.announcements = new AnnouncementRate(options.nowMs());

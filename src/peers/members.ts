@@ -1,5 +1,6 @@
 import { Member, type MemberOptions, type PeerReport } from './member.ts';
 import { isDialable, type MemberNews } from './messages.ts';
+import { Patience } from './patience.ts';
 import { Placement } from './placement.ts';
 
 export interface MembersOptions extends MemberOptions {
@@ -24,6 +25,7 @@ export class Members {
   constructor(options: MembersOptions) {
     this.#options = {
       ...options,
+      patience: new Patience(),
       onState: (member, before) => {
         this.#placement = undefined;
         options.onState(member, before);

@@ -4,18 +4,29 @@ import { Average } from './average.ts';
 const leastMs = 300;
 /** Allowed to one that has never been asked. */
 const firstMs = 600;
-const mostMs = 1_000;
+const mostMs = 2_000;
 const share = 0.2;
 const deviations = 4;
 
-/** How long to wait for a peer's first word: what it usually takes and four deviations more, as TCP times its segments. */
+/**
+ * How long to wait for a peer's first word: what it usually takes and four deviations more, as TCP times its segments,
+ * and no less than what peers take altogether. For when all of them are slow, it is the network, the machine they share,
+ * or this node; asking more of them, or the origin, would only add to it.
+ */
 export class Patience {
   readonly #mean = new Average(share);
   readonly #deviation = new Average(share);
+  readonly #all: Patience | undefined;
+
+  /** `all`: that of the peers altogether. */
+  constructor(all?: Patience) {
+    this.#all = all;
+  }
 
   heard(tookMs: number): void {
     this.#deviation.add(Math.abs(tookMs - (this.#mean.value ?? tookMs)));
     this.#mean.add(tookMs);
+    this.#all?.heard(tookMs);
   }
 
   /** It did not answer in time: perhaps it needs longer now. */
@@ -25,9 +36,18 @@ export class Patience {
 
   /** `rttMs`: what a ping takes. */
   allowedMs(rttMs: number): number {
-    const usual =
-      this.#mean.value === undefined ? firstMs : this.#mean.value + deviations * (this.#deviation.value ?? 0);
-    return Math.min(mostMs + 3 * rttMs, Math.max(leastMs + 3 * rttMs, usual));
+    const usualMs = Math.max(this.usualMs ?? firstMs, this.#all?.usualMs ?? 0);
+    return Math.min(mostMs + 3 * rttMs, Math.max(leastMs + 3 * rttMs, usualMs));
+  }
+
+  /** How many times more than the least is allowed: other times to wait grow alike. */
+  slack(rttMs: number): number {
+    return this.usualMs === undefined ? 1 : this.allowedMs(rttMs) / (leastMs + 3 * rttMs);
+  }
+
+  /** Undefined before anything was heard. */
+  get usualMs(): number | undefined {
+    return this.#mean.value === undefined ? undefined : this.#mean.value + deviations * (this.#deviation.value ?? 0);
   }
 }
 

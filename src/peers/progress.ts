@@ -18,6 +18,7 @@ const waitingMs = 600;
 export class ProgressFloor {
   readonly #floorBytes: number;
   readonly #silenceMsMax: number;
+  readonly #slack: number;
   #received = 0;
   #spanStartMs: number;
   #spanBytes = 0;
@@ -28,8 +29,12 @@ export class ProgressFloor {
   #paceStartBytes = 0;
   #length: number | undefined;
 
-  /** `bytesPerSecond`: lately; undefined for a new peer. `silenceMsMax`: bound on all excuses together. */
-  constructor(options: { nowMs: number; bytesPerSecond: number | undefined; silenceMsMax: number }) {
+  /**
+   * `bytesPerSecond`: lately; undefined for a new peer. `silenceMsMax`: bound on all excuses together. `slack`: how many
+   * times longer than usual everything may take.
+   */
+  constructor(options: { nowMs: number; bytesPerSecond: number | undefined; silenceMsMax: number; slack?: number }) {
+    this.#slack = options.slack ?? 1;
     const usual = ((options.bytesPerSecond ?? 0) * spanMs * floorShare) / 1000;
     this.#floorBytes = Math.min(floorBytesMax, Math.max(floorBytesMin, usual));
     this.#silenceMsMax = options.silenceMsMax;
@@ -55,7 +60,7 @@ export class ProgressFloor {
 
   /** The peer says that it has sent all it has, up to `position`, and waits for more. */
   waiting(position: number, nowMs: number): void {
-    if (position <= this.#received) this.#excusedUntilMs = nowMs + waitingMs;
+    if (position <= this.#received) this.#excusedUntilMs = nowMs + waitingMs * this.#slack;
   }
 
   /** The reader took its time: the span starts anew. */
@@ -70,7 +75,7 @@ export class ProgressFloor {
   /** Called often, a few times in a span. */
   isLate(nowMs: number): boolean {
     if (nowMs - this.#lastByteMs > this.#silenceMsMax || this.#isSlow(nowMs)) return true;
-    if (nowMs - this.#spanStartMs < spanMs) return false;
+    if (nowMs - this.#spanStartMs < spanMs * this.#slack) return false;
     const late = this.#spanBytes < this.#floorBytes && nowMs >= this.#excusedUntilMs;
     this.#spanStartMs = nowMs;
     this.#spanBytes = 0;
@@ -79,7 +84,7 @@ export class ProgressFloor {
 
   #isSlow(nowMs: number): boolean {
     const tookMs = nowMs - this.#paceStartMs;
-    if (this.#length === undefined || tookMs < slowAfterMs) return false;
+    if (this.#length === undefined || tookMs < slowAfterMs * this.#slack) return false;
     const bytesPerMs = (this.#received - this.#paceStartBytes) / tookMs;
     const restMs = (this.#length - this.#received) / bytesPerMs;
     return bytesPerMs * 1_000 < slowBytesPerSecond && restMs > restMsMax;

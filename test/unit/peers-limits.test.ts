@@ -7,6 +7,7 @@ import { sliceBytes } from '../../src/peers/manifest.ts';
 import { Member } from '../../src/peers/member.ts';
 import { Members } from '../../src/peers/members.ts';
 import { ProgressFloor } from '../../src/peers/progress.ts';
+import { Patience } from '../../src/peers/patience.ts';
 import { Refusals } from '../../src/peers/refusals.ts';
 import { mayAskPeers, mayGivePeers } from '../../src/peers/shareable.ts';
 import { UploadBudget } from '../../src/peers/upload-budget.ts';
@@ -49,6 +50,24 @@ describe('a circuit breaker', () => {
     breaker.asked();
     breaker.succeeded();
     expect(breaker.allows).toBe(true);
+  });
+});
+
+describe('patience', () => {
+  it('is short with who answers at once, and grows with what it and all others take', () => {
+    const all = new Patience();
+    const [quick, slow] = [new Patience(all), new Patience(all)];
+    expect(quick.allowedMs(0)).toBe(600);
+    for (let i = 0; i < 50; i++) quick.heard(5);
+    expect(quick.allowedMs(0)).toBe(300);
+    expect(quick.allowedMs(30)).toBe(390);
+    expect(quick.slack(0)).toBe(1);
+    for (let i = 0; i < 50; i++) slow.heard(700);
+    expect(slow.allowedMs(0)).toBeGreaterThan(690);
+    expect(quick.allowedMs(0)).toBeGreaterThan(690);
+    expect(quick.slack(0)).toBeGreaterThan(2);
+    for (let i = 0; i < 50; i++) slow.missed(slow.allowedMs(0) * 2);
+    expect(slow.allowedMs(0)).toBe(2_000);
   });
 });
 
