@@ -20,7 +20,7 @@ export interface ProcessLog extends Log {
    */
   access<Record>(record: Record, lineOf: (record: Record) => string): void;
   /** Whole lines that another thread's log made: written as they are, and never between the parts of another line. */
-  lines(text: string): void;
+  lines(bytes: Uint8Array): void;
   /** Whether lines are for people instead of JSON. */
   readonly pretty: boolean;
   setLevel(level: string): void;
@@ -62,7 +62,7 @@ export function openLog({ level, pretty = false, destination = standardOutput() 
         // Not through pino: this line is written for every request, and takes a tenth of the time this way.
         if (logger.isLevelEnabled('info')) output.writeSoon(format(lineOf(record)));
       },
-      lines: (text) => output.write(text),
+      lines: (bytes) => output.writeBytes(bytes),
       pretty,
       setLevel: (next) => {
         logger.level = next;

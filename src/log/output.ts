@@ -41,6 +41,13 @@ export class LineOutput {
     else this.#timer ??= setTimeout(() => this.#pass(), batchMs).unref();
   }
 
+  /** Whole lines as bytes, written at once: before lines that wait, never inside one. */
+  writeBytes(lines: Uint8Array): void {
+    if (this.#broken) return;
+    if (this.#waiting.length + this.#stream.writableLength <= waitingMax) this.#stream.write(lines);
+    else this.#dropped++;
+  }
+
   /** Resolves when all lines are written, or could not be within a second. Never rejects. */
   async flush(): Promise<void> {
     if (this.#broken) return;

@@ -21,6 +21,8 @@ export interface ThreadData {
 export type Order =
   | { readonly kind: 'reload'; readonly policies: readonly MapPolicy[]; readonly logLevel: string }
   | { readonly kind: 'report' }
+  /** The last lines of the log were taken: more may come. */
+  | { readonly kind: 'lines-taken' }
   | { readonly kind: 'stop-accepting' }
   | { readonly kind: 'drain'; readonly deadlineMs: number };
 
@@ -35,8 +37,8 @@ export interface ThreadReport {
 export type Notice =
   | { readonly kind: 'listening'; readonly urls: readonly string[] }
   | { readonly kind: 'not-listening'; readonly reason: string }
-  /** Whole lines of the log. */
-  | { readonly kind: 'lines'; readonly text: string }
+  /** Whole lines of the log, in UTF-8. The next ones wait until these are taken. */
+  | { readonly kind: 'lines'; readonly bytes: Uint8Array }
   | { readonly kind: 'report'; readonly report: ThreadReport }
   /** Every connection has ended, and everything has been reported. */
   | { readonly kind: 'drained' };

@@ -98,7 +98,8 @@ export class ViewerThread {
       case 'not-listening':
         return this.#started.reject(new Error(notice.reason));
       case 'lines':
-        return this.#options.log.lines(notice.text);
+        this.#options.log.lines(notice.bytes);
+        return this.order({ kind: 'lines-taken' });
       case 'report':
         return this.#take(notice.report);
       case 'drained':

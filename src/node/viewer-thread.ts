@@ -15,11 +15,14 @@ const tell = (notice: Notice): void => parentPort?.postMessage(notice);
 
 const requests = createRequestCounts();
 const ramBytes = new Tally();
+let linesTaken = (): void => {};
 const lines = new Writable({
   decodeStrings: false,
   write: (text: string, _encoding, done) => {
-    if (text !== '') tell({ kind: 'lines', text });
-    done();
+    // One copy, which changes hands: strings would be copied twice, and the main thread would write them out once more.
+    const bytes = new TextEncoder().encode(text);
+    linesTaken = done;
+    parentPort?.postMessage({ kind: 'lines', bytes } satisfies Notice, [bytes.buffer]);
   },
 });
 const output = openLog({ level: data.logLevel, pretty: data.pretty, destination: lines });
@@ -60,6 +63,8 @@ function obey(order: Order, viewers: Viewers): void {
       return output.log.setLevel(order.logLevel);
     case 'report':
       return report(viewers);
+    case 'lines-taken':
+      return linesTaken();
     case 'stop-accepting':
       return viewers.stopAccepting();
     case 'drain':
