@@ -13,7 +13,6 @@ import { startViewerThreads } from '../../src/node/viewer-threads.ts';
 import { Desk } from '../../src/workers/desk.ts';
 import { Lender } from '../../src/workers/lender.ts';
 import { RamTier } from '../../src/ram/tier.ts';
-import { metric } from '../support/cell.ts';
 import { configOf } from '../support/config-load.ts';
 import { type Eddy, startEddy } from '../support/eddy.ts';
 import { testPolicy } from '../support/edge.ts';
@@ -30,6 +29,13 @@ const many = 24;
 
 function all(url: string, options: Parameters<typeof view>[1] = {}): Promise<Viewed[]> {
   return Promise.all(Array.from({ length: many }, () => view(url, options)));
+}
+
+/** A metric's samples, summed. */
+async function metric({ admin }: Eddy, name: string, labels = ''): Promise<number> {
+  const text = await (await fetch(`${admin}/metrics`)).text();
+  const samples = text.split('\n').filter((line) => new RegExp(`^${name}[{ ]`).test(line) && line.includes(labels));
+  return samples.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
 
 describe('a node with two viewer threads', () => {

@@ -127,7 +127,11 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     const desk = new Desk(port2, { cache: live, lending: cache, ram, lender, policies: () => [policy] });
     port1.on('message', (message) => relay.receive(message));
     port2.on('message', (message) => desk.receive(message));
-    return { relay, close: () => (desk.close(), port1.close()) };
+    const close = () => {
+      desk.close();
+      port1.close();
+    };
+    return { relay, close };
   });
   const caches: readonly Cache[] = relays.length > 0 ? relays.map(({ relay }) => relay) : [live];
   const fronts = await Promise.all(
