@@ -46,7 +46,7 @@ const silenceMs = (updateSeconds: number): number => updateSeconds * 1_500 + 500
 /** A live playlist that is asked for once for all viewers: its newest version, and who waits for the next. */
 export class FollowedPlaylist {
   readonly #options: FollowOptions;
-  readonly #rhythm = new Rhythm();
+  #rhythm = new Rhythm();
   readonly #adoption = new Adoption();
   readonly #waiters = new Waiters<PlaylistVersion>();
   #version: PlaylistVersion;
@@ -65,7 +65,7 @@ export class FollowedPlaylist {
     this.#version = first;
     this.#validatedMs = this.#askedMs = this.#loadedMs = options.clock.nowMs();
     this.#blocked = first.manifest.canBlockReload === true;
-    this.#schedule(this.#rhythm.changed(this.#load(this.#validatedMs), this.#updateSeconds));
+    this.#schedule(this.#rhythm.changed(this.#load(this.#validatedMs), growth(undefined, first.manifest)));
   }
 
   get version(): PlaylistVersion {
@@ -170,7 +170,7 @@ export class FollowedPlaylist {
 
   #failed(): void {
     if (this.#options.clock.nowMs() - this.#validatedMs > this.#staleMsMax) this.close();
-    else this.#schedule(this.#rhythm.failed(this.#updateSeconds));
+    else this.#schedule(this.#rhythm.failed());
   }
 
   #freshen(received: Received, startedMs: number): void {
@@ -178,19 +178,23 @@ export class FollowedPlaylist {
     const load = this.#load(startedMs);
     this.#validatedMs = load.nowMs;
     this.#version.freshen(received);
-    this.#schedule(this.#rhythm.unchanged(load, this.#updateSeconds));
+    this.#schedule(this.#rhythm.unchanged(load));
   }
 
   #take(came: PlaylistVersion, startedMs: number): void {
     const load = this.#load(startedMs);
     if (!this.#adopts(came.manifest, load.nowMs)) {
-      this.#schedule(this.#rhythm.unchanged(load, this.#updateSeconds));
+      this.#schedule(this.#rhythm.unchanged(load));
       return;
     }
     this.#validatedMs = load.nowMs;
+    const { manifest: before } = this.#version;
+    const step = stepBetween(before, came.manifest);
     this.#adopt(came);
-    if (came.manifest.live) this.#schedule(this.#rhythm.changed(load, this.#updateSeconds));
-    else this.close();
+    if (!came.manifest.live) return this.close();
+    if (step === 'changed') return this.#schedule(this.#rhythm.unchanged(load));
+    if (step !== 'newer') this.#rhythm = new Rhythm();
+    this.#schedule(this.#rhythm.changed(load, growth(step === 'newer' ? before : undefined, came.manifest)));
   }
 
   #adopt(version: PlaylistVersion): void {
@@ -240,4 +244,13 @@ export class FollowedPlaylist {
   get #staleMsMax(): number {
     return Math.max(3 * this.#targetSeconds, this.#version.manifest.windowSeconds ?? 0) * 1000;
   }
+}
+
+/** Seconds of media by which a playlist grew, and by which it is expected to grow next. */
+function growth(before: Manifest | undefined, { newest, segmentSeconds, updateSeconds }: Manifest) {
+  const nextSeconds = segmentSeconds?.at(-1) || updateSeconds;
+  if (before === undefined) return { seconds: 0, nextSeconds };
+  const added = (newest?.mediaSequence ?? 0) - (before.newest?.mediaSequence ?? 0);
+  if (segmentSeconds === undefined || added < 1) return { seconds: updateSeconds, nextSeconds };
+  return { seconds: segmentSeconds.slice(-added).reduce((sum, each) => sum + each, 0), nextSeconds };
 }

@@ -41,6 +41,7 @@ export class HlsPlaylist implements Manifest {
   readonly canBlockReload: boolean;
   readonly version: string;
   readonly windowSeconds: number | undefined;
+  readonly segmentSeconds: readonly number[] | undefined;
   readonly newest: Manifest['newest'];
   readonly edgeMs: number | undefined;
   readonly announced: readonly Announced[];
@@ -63,6 +64,8 @@ export class HlsPlaylist implements Manifest {
     this.targetSeconds = this.media?.targetSeconds;
     this.canBlockReload = this.media?.canBlockReload === true;
     this.windowSeconds = this.media && sum(this.media.durations);
+    // With parts, versions come faster than segments do.
+    this.segmentSeconds = parts === undefined ? this.media?.durations : undefined;
     this.newest = this.media && newestOf(this.media);
     this.edgeMs = parsed.isMasterPlaylist ? undefined : edgeOf(parsed);
   }

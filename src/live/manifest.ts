@@ -30,6 +30,8 @@ export interface Manifest {
   readonly version: string;
   /** Seconds of media in the window, where known. */
   readonly windowSeconds: number | undefined;
+  /** HLS: seconds of each complete segment, oldest first. */
+  readonly segmentSeconds?: readonly number[] | undefined;
   /** HLS media sequence number of the newest segment; DASH: number or time of the newest segment. */
   readonly newest: { readonly mediaSequence: number; readonly part?: number } | undefined;
   /** Epoch milliseconds of the live edge by the manifest's own clock (program date time, availability), where it has one. */

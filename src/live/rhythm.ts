@@ -1,35 +1,103 @@
-/** Seconds between two asks are bounded, whatever a playlist says. */
-const delayMsMin = 200;
+/** Two asks are never closer together, nor further apart while the origin answers. */
+const delayMsMin = 100;
 const delayMsMax = 60_000;
+
+/** How exactly it is worth knowing when the next version comes: in milliseconds, and as a share of the time between two. */
+const widthMsMin = 120;
+const widthShare = 1 / 20;
+/** Where between earliest and latest to try: one that finds it costs nothing, so rather late than in the middle. */
+const tryShare = 0.75;
+/** Asks that may come too early: this many at first, and this share of the versions. */
+const creditsMax = 2;
+const creditPerVersion = 0.04;
+/** What is known of the time of appearance is widened by that with each version: clocks drift, encoders do not tick. */
+const driftMs = 4;
+/** How slowly it is forgotten that a version took longer than expected. */
+const slackKept = 0.95;
+/** How long after the latest expected moment the first of several asks is made. */
+const marginMs = 15;
 
 export interface Load {
   readonly startedMs: number;
   readonly nowMs: number;
 }
 
-/** When to ask for a playlist again (RFC 8216bis section 6.3.4). */
+/**
+ * When to ask for a playlist again. RFC 8216bis section 6.3.4 lets a client ask once in a target duration, and again
+ * after half of one: then all viewers would be late by up to that much. A live playlist grows with the media though, so
+ * that the moment of its next version can be told: by narrowing down what is not known of it, a
+ * few asks that come too early find it, and from then on there is one ask for each version, just after it appeared.
+ */
 export class Rhythm {
+  /** Media so far, on a clock of its own. */
+  #positionMs = 0;
+  /** Between the end of the newest media on that clock and its appearance lie these milliseconds. */
+  #earliest = Number.NEGATIVE_INFINITY;
+  #latest = Number.POSITIVE_INFINITY;
+  /** Until the next version, and by how much more it took at times. */
+  #stepMs = 0;
+  #slackMs = 0;
+  #credits = creditsMax;
   #unchanged = 0;
+  #lates = 0;
+  #unchangedMs = Number.NEGATIVE_INFINITY;
   #failed = 0;
 
-  /** A new version came. Milliseconds to wait. */
-  changed({ startedMs, nowMs }: Load, updateSeconds: number): number {
+  /** A new version came: `seconds` of media were added, and so many are expected next. Milliseconds to wait. */
+  changed({ startedMs, nowMs }: Load, { seconds, nextSeconds }: { seconds: number; nextSeconds: number }): number {
+    const addedMs = seconds * 1000;
+    if (this.#stepMs > 0 && addedMs < 1.9 * this.#stepMs)
+      this.#slackMs = Math.min(this.#stepMs / 4, Math.max(addedMs - this.#stepMs, this.#slackMs * slackKept));
+    this.#positionMs += addedMs;
+    this.#stepMs = nextSeconds * 1000;
+    this.#learn(startedMs, nowMs);
     this.#unchanged = 0;
+    this.#unchangedMs = Number.NEGATIVE_INFINITY;
     this.#failed = 0;
-    return bounded(startedMs + updateSeconds * 1000 - nowMs);
+    this.#credits = Math.min(creditsMax, this.#credits + creditPerVersion);
+    return this.#until(nowMs);
   }
 
-  /** Half the time for a first repetition, longer for a playlist that stands still. */
-  unchanged({ startedMs, nowMs }: Load, updateSeconds: number): number {
+  /** It is not there yet. */
+  unchanged({ startedMs, nowMs }: Load): number {
     this.#failed = 0;
-    const times = Math.min(4, Math.max(1, this.#unchanged++ / 4));
-    return bounded(startedMs + updateSeconds * 500 * times - nowMs);
+    this.#unchanged++;
+    this.#unchangedMs = startedMs;
+    if (this.#stepMs === 0) return bounded(1_000);
+    this.#credits = Math.max(-creditsMax, this.#credits - 1);
+    const dueMs = this.#positionMs + this.#stepMs + this.#latest + this.#slackMs + marginMs;
+    if (dueMs > nowMs + delayMsMin) return bounded(dueMs - nowMs);
+    // The encoder is late, or stands still.
+    if (this.#unchanged <= 3 && this.#credits > -creditsMax) return bounded(this.#stepMs / 8);
+    return bounded((this.#stepMs / 2) * Math.min(4, Math.max(1, this.#unchanged / 4)));
   }
 
-  /** The origin did not give one. */
-  failed(updateSeconds: number): number {
-    const times = Math.min(4, 1.5 ** this.#failed++);
-    return bounded(Math.min(updateSeconds, 2) * 500 * times);
+  /** The origin did not give one: often at first, since others may be asked next. */
+  failed(): number {
+    const least = Math.min(this.#stepMs === 0 ? 1_000 : this.#stepMs, 2_000) / 4;
+    return bounded(least * Math.min(8, 1.5 ** this.#failed++));
+  }
+
+  /** The version that came appeared after the last ask that did not find it, and before now. */
+  #learn(startedMs: number, nowMs: number): void {
+    const latest = nowMs - this.#positionMs;
+    const earliest = Math.max(this.#unchangedMs, startedMs - 2 * this.#stepMs) - this.#positionMs;
+    const known = this.#latest !== Number.POSITIVE_INFINITY;
+    const late = known && this.#unchangedMs - this.#positionMs > this.#latest;
+    this.#lates = late ? this.#lates + 1 : 0;
+    // Once is a hiccup of the encoder, twice is another beat.
+    if (this.#lates === 1) return;
+    this.#latest = late ? latest : Math.min(this.#latest + driftMs, latest);
+    this.#earliest = Math.max(this.#earliest - driftMs, earliest);
+    if (this.#earliest > this.#latest) this.#earliest = earliest;
+  }
+
+  #until(nowMs: number): number {
+    const next = this.#positionMs + this.#stepMs;
+    const exact = Math.max(widthMsMin, this.#stepMs * widthShare, this.#slackMs);
+    const tries = this.#latest - this.#earliest > exact && this.#credits >= 1;
+    const at = tries ? this.#earliest + (this.#latest - this.#earliest) * tryShare : this.#latest + marginMs;
+    return bounded(next + at + this.#slackMs - nowMs);
   }
 }
 

@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { Rhythm } from '../../src/live/rhythm.ts';
+
+/** An encoder and who asks it by the rhythm. All in milliseconds. */
+function play(encoder: { segmentMs: (i: number) => number; lateMs: (i: number) => number; versions: number }) {
+  const roundTripMs = 10;
+  const { segmentMs, lateMs, versions } = encoder;
+  const appearMs: number[] = [];
+  for (let i = 0, endMs = 0; i < versions + 2; i++) appearMs.push((endMs += segmentMs(i)) + lateMs(i));
+  const rhythm = new Rhythm();
+  const lags: number[] = [];
+  let [nowMs, seen, asks] = [(appearMs[0] ?? 0) + 700, 0, 0];
+  nowMs += rhythm.changed({ startedMs: nowMs, nowMs }, { seconds: 0, nextSeconds: segmentMs(0) / 1000 });
+  while (seen < versions) {
+    asks++;
+    const startedMs = nowMs;
+    nowMs += roundTripMs;
+    const newest = appearMs.findLastIndex((each) => each <= startedMs);
+    let seconds = 0;
+    for (let i = seen + 1; i <= newest; i++) {
+      seconds += segmentMs(i) / 1000;
+      lags.push(nowMs - (appearMs[i] ?? 0));
+    }
+    const growth = { seconds, nextSeconds: segmentMs(newest) / 1000 };
+    nowMs += newest > seen ? rhythm.changed({ startedMs, nowMs }, growth) : rhythm.unchanged({ startedMs, nowMs });
+    seen = Math.max(seen, newest);
+  }
+  const meanLagMs = lags.slice(20).reduce((sum, each) => sum + each, 0) / (lags.length - 20);
+  return { asksPerVersion: asks / seen, meanLagMs };
+}
+
+const wave = (i: number, size: number) => Math.round(size * Math.sin(i * 12.9898));
+
+describe('the rhythm of asking for a playlist', () => {
+  it.each([
+    ['exact segments', { segmentMs: () => 2_000, lateMs: () => 0 }, 150],
+    ['a jitter of 40 ms', { segmentMs: () => 2_000, lateMs: (i: number) => wave(i, 20) }, 150],
+    ['six seconds', { segmentMs: () => 6_000, lateMs: (i: number) => wave(i, 20) }, 350],
+    ['segments that vary by 5%', { segmentMs: (i: number) => 4_000 + wave(i, 200), lateMs: () => 0 }, 400],
+    ['a late one now and then', { segmentMs: () => 2_000, lateMs: (i: number) => (i % 29 === 28 ? 1_200 : 0) }, 450],
+  ])('finds the moment of the next version with few asks: %s', (_, encoder, lagMsMax) => {
+    const { asksPerVersion, meanLagMs } = play({ ...encoder, versions: 200 });
+    expect(asksPerVersion).toBeLessThan(1.1);
+    expect(meanLagMs).toBeLessThan(lagMsMax);
+  });
+
+  it('is gentle with a playlist that stands still', () => {
+    const rhythm = new Rhythm();
+    let nowMs = 1_000_000;
+    let asks = 0;
+    for (let delay = rhythm.changed({ startedMs: nowMs, nowMs }, { seconds: 0, nextSeconds: 2 }); asks < 100; asks++) {
+      nowMs += delay;
+      delay = rhythm.unchanged({ startedMs: nowMs, nowMs });
+    }
+    expect(nowMs - 1_000_000).toBeGreaterThan(300_000);
+  });
+
+  it('asks an origin that fails soon, and then less and less often', () => {
+    const rhythm = new Rhythm();
+    rhythm.changed({ startedMs: 0, nowMs: 0 }, { seconds: 0, nextSeconds: 2 });
+    const delays = Array.from({ length: 10 }, () => rhythm.failed());
+    expect([delays[0], delays[9]]).toEqual([500, 4_000]);
+    expect(delays).toEqual(delays.toSorted((a, b) => a - b));
+  });
+});
