@@ -4,6 +4,7 @@ import type { Manifest } from './manifest.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
 import type { Received } from './receive.ts';
 import { Rhythm } from './rhythm.ts';
+import { growth } from './growth.ts';
 import { has, nextOf } from './blocking.ts';
 import { Waiters, type Wanted } from './waiters.ts';
 
@@ -244,13 +245,4 @@ export class FollowedPlaylist {
   get #staleMsMax(): number {
     return Math.max(3 * this.#targetSeconds, this.#version.manifest.windowSeconds ?? 0) * 1000;
   }
-}
-
-/** Seconds of media by which a playlist grew, and by which it is expected to grow next. */
-function growth(before: Manifest | undefined, { newest, segmentSeconds, updateSeconds }: Manifest) {
-  const nextSeconds = segmentSeconds?.at(-1) || updateSeconds;
-  if (before === undefined) return { seconds: 0, nextSeconds };
-  const added = (newest?.mediaSequence ?? 0) - (before.newest?.mediaSequence ?? 0);
-  if (segmentSeconds === undefined || added < 1) return { seconds: updateSeconds, nextSeconds };
-  return { seconds: segmentSeconds.slice(-added).reduce((sum, each) => sum + each, 0), nextSeconds };
 }

@@ -7,6 +7,8 @@ import { type ServerData, withServerData } from './cmsd.ts';
 import { badRequest, notInTime } from './local-answers.ts';
 import { type DeliveryDirectives, readDirectives } from './delivery-directives.ts';
 import type { FollowedPlaylist } from './followed-playlist.ts';
+import { LiveEdge } from './live-edge.ts';
+import { unstoredRequest } from './mirrored-request.ts';
 import type { LiveMap } from './mapped-urls.ts';
 import { Playlists } from './playlists.ts';
 import { has, refusalOf } from './blocking.ts';
@@ -49,10 +51,12 @@ export class LiveCache implements Cache {
   readonly #clock: Clock;
   readonly #playlists: Playlists;
   readonly #viewing: Viewing | undefined;
+  readonly #edge: LiveEdge;
 
   constructor(options: LiveCacheOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#edge = new LiveEdge(options.inner, this.#clock);
     const clock = this.#clock;
     const viewing = options.viewing && new Viewing({ ...options, ...options.viewing, clock });
     this.#viewing = viewing;
@@ -64,6 +68,8 @@ export class LiveCache implements Cache {
     const { inner } = this.#options;
     if (!this.#playlists.mayBe(request.target)) {
       const answer = inner.peek(request);
+      // At the live edge it may mean "not yet".
+      if (answer?.status === 404 && this.#playlists.following) return undefined;
       return answer && this.#seen(request, answer);
     }
     const asked = this.#read(request);
@@ -89,7 +95,10 @@ export class LiveCache implements Cache {
     const asked = this.#read(request);
     if (asked === undefined) return inner.answer(request);
     if (!this.#playlists.mayBe(request.target)) {
-      const answer = await inner.answer(request);
+      const answer = await inner.answer(
+        this.#playlists.media.isKey(request.target) ? unstoredRequest(request) : request,
+      );
+      if (answer.status === 404) return (await this.#notYet(asked)) ?? answer;
       return this.#playlists.recognises(asked, answer) ? this.#answer(request) : answer;
     }
     const known = await this.#playlists.find(asked);
@@ -155,6 +164,12 @@ export class LiveCache implements Cache {
     const target = read?.target ?? request.target;
     const key = this.#options.keyOf({ target, policy });
     return { request, map, key, target, directives: read?.directives };
+  }
+
+  /** What is named by a playlist and not there yet is waited for. */
+  async #notYet({ request, key }: Asked): Promise<Answer | undefined> {
+    const expected = this.#playlists.following ? this.#playlists.expects(request.target) : undefined;
+    return expected === undefined ? undefined : this.#edge.hold(request, { key, expected });
   }
 
   /** Undefined: it has become too old, or is not followed any more. */

@@ -42,6 +42,39 @@ export function wholeRequest(request: CacheRequest, target: string): CacheReques
   return { ...mirroredRequest(request, { target, signal, ...(cacheControl && { cacheControl }) }), policy };
 }
 
+/** A viewer's request for something that was not there a moment ago, past what is stored of that. */
+export function retryRequest(request: CacheRequest, signal: AbortSignal): CacheRequest {
+  const { range } = { range: request.fields.get('range') };
+  const whole = mirroredRequest(request, { target: request.target, signal, cacheControl: 'no-cache' });
+  return range === undefined ? whole : { ...whole, fields: whole.fields.with('Range', range) };
+}
+
+/** A request for what no viewer has asked for yet. */
+export function aheadRequest(
+  like: CacheRequest,
+  { target, range, signal }: { target: string; range: string | undefined; signal: AbortSignal },
+): CacheRequest {
+  const own = ownRequest(like, { target, signal, peersForbidden: false });
+  return range === undefined ? own : { ...own, fields: own.fields.with('Range', range) };
+}
+
+/** The same request, whose answer nobody keeps. */
+export function unstoredRequest(request: CacheRequest): CacheRequest {
+  const { method, target, scheme, authority, fields, signal, peersForbidden, originForbidden } = request;
+  const policy = { ...request.policy, requestDirectives: true };
+  const flags = { ...(peersForbidden && { peersForbidden }), ...(originForbidden && { originForbidden }) };
+  return {
+    method,
+    target,
+    scheme,
+    authority,
+    fields: fields.with('Cache-Control', 'no-store'),
+    policy,
+    signal,
+    ...flags,
+  };
+}
+
 /** What is said again, or would make the answer less than the whole playlist. */
 const dropped = [
   ...['accept-encoding', 'cache-control', 'pragma', 'range', 'if-range'],

@@ -95,6 +95,11 @@ export class PlaylistLoader {
     return voice === undefined || voice.ownerOf(key) === 'self';
   }
 
+  /** The target at the edge for a URL at the origin. */
+  target(url: string): string | undefined {
+    return edgeTarget(url, this.#options.maps());
+  }
+
   parse(bytes: Buffer, { target, map }: Pick<Asked, 'target' | 'map'>): Manifest | undefined {
     const url = originUrl(target, map);
     if (url === undefined) return undefined;

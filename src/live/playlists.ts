@@ -1,3 +1,6 @@
+import { ChannelMedia } from './channel-media.ts';
+import type { Expected } from './live-edge.ts';
+import type { Manifest } from './manifest.ts';
 import type { Answer, CacheRequest } from '../cache/types.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
 import { readDirectives } from './delivery-directives.ts';
@@ -40,11 +43,13 @@ export class Playlists {
   readonly #loading = new Map<string, Promise<Found>>();
   /** Targets of playlists whose path does not tell. */
   readonly #unnamed = new Set<string>();
+  readonly media: ChannelMedia;
   #followed = 0;
 
   constructor(options: PlaylistsOptions) {
     this.#options = options;
     this.#loader = new PlaylistLoader(options);
+    this.media = new ChannelMedia({ ...options, toTarget: (url) => this.#loader.target(url) });
   }
 
   get polls(): number {
@@ -87,6 +92,16 @@ export class Playlists {
     if (manifest?.level !== 'media') return;
     const received = { ...playlist, atMs: this.#options.clock.nowMs() };
     followed.told(this.#loader.version(manifest, received, asked));
+  }
+
+  /** Whether there are live playlists, so that a 404 may mean "not yet". */
+  get following(): boolean {
+    return this.#followed > 0;
+  }
+
+  /** What a live playlist names by that target, and some origin may not have yet. */
+  expects(target: string): Expected | undefined {
+    return this.media.expects(target, this.#manifests());
   }
 
   peek({ key, request }: Asked): Known | undefined {
@@ -144,6 +159,7 @@ export class Playlists {
     const manifest = received && this.#loader.parse(received.bytes, asked);
     if (received === undefined || manifest === undefined) return this.#remember(asked, 'passed');
     const version = this.#loader.version(manifest, received, asked);
+    this.media.named(manifest);
     if (!manifest.live) {
       const read = ({ bytes }: { bytes: Buffer }) => this.#reread(asked, bytes, answer);
       return this.#remember(asked, new SettledPlaylist(version, answer, { nowMs: () => clock.nowMs(), read }));
@@ -160,6 +176,11 @@ export class Playlists {
     return undefined;
   }
 
+  *#manifests(): Generator<Manifest> {
+    for (const { known } of this.#known.values())
+      if (known !== 'passed' && known.kind === 'followed') yield known.followed.version.manifest;
+  }
+
   #follow(asked: Asked, version: PlaylistVersion): Known {
     const { map, key, request } = asked;
     const { clock } = this.#options;
@@ -170,13 +191,18 @@ export class Playlists {
       pinned: map.live.follow.includes(asked.target),
       load: (wanted) => this.#loader.next(asked, { before: followed.version, wanted }),
       owns: () => this.#loader.owns(key),
-      onVersion: (newest) => this.#tell(key, newest, true),
+      onVersion: (newest, before) => {
+        this.#tell(key, newest, true);
+        const both = { version: newest.manifest, before: before.manifest };
+        this.media.advanced(asked, { ...both, fetches: this.#loader.owns(key) });
+      },
       onCurrent: () => this.#tell(key, followed.version, false),
       onEnd: () => {
         this.#followed--;
         if (this.#known.get(key)?.known === known) this.#known.delete(key);
       },
     });
+    this.media.advanced(asked, { version: version.manifest, before: undefined, fetches: this.#loader.owns(key) });
     const varies = version.received.fields.get('vary')?.toLowerCase().includes('origin') === true;
     const known: Known = { kind: 'followed', followed, asked, origin: varies ? originOf(request) : undefined };
     return this.#remember(asked, known);

@@ -1,0 +1,100 @@
+import type { Answer, Cache, CacheRequest } from '../cache/types.ts';
+import type { Clock } from './clock.ts';
+import type { Announced, Manifest } from './manifest.ts';
+import { retryRequest } from './mirrored-request.ts';
+
+/** The newest of what a manifest names: these may be asked for before every origin has them. */
+const newestMax = 96;
+/** How long a request for something that is not there yet is held: a segment, within these. */
+const holdMsMax = 6_000;
+const holdMsMin = 1_000;
+/** Between two looks whether it is there: a share of the segment, within these. */
+const lookShare = 1 / 12;
+const lookMsMin = 100;
+const lookMsMax = 500;
+/** Resources that are waited for at once; beyond, a 404 is a 404. */
+const heldMax = 256;
+
+/** What of a followed playlist may be asked for a little early. */
+export interface Expected {
+  readonly announced: Announced;
+  readonly segmentSeconds: number;
+}
+
+/** By target at the edge: the newest things a manifest names. */
+export function expectedOf(
+  { announced, targetSeconds, updateSeconds }: Manifest,
+  toTarget: (url: string) => string | undefined,
+): ReadonlyMap<string, Expected> {
+  const expected = new Map<string, Expected>();
+  for (const each of announced.slice(-newestMax)) {
+    if (each.role === 'playlist' || each.role === 'key') continue;
+    const target = toTarget(each.url);
+    if (target !== undefined) expected.set(target, { announced: each, segmentSeconds: targetSeconds ?? updateSeconds });
+  }
+  return expected;
+}
+
+/**
+ * At the live edge a 404 means "not yet": of what a playlist names, one request looks again now and then, on behalf of
+ * all who ask for it, until it is there or a segment's time has passed.
+ */
+export class LiveEdge {
+  readonly #inner: Cache;
+  readonly #clock: Clock;
+  /** By key; resolves to whether it is there now. */
+  readonly #looking = new Map<string, Promise<boolean>>();
+
+  constructor(inner: Cache, clock: Clock) {
+    this.#inner = inner;
+    this.#clock = clock;
+  }
+
+  /** The answer to a request that got 404, once there is a better one; undefined when none came in time. */
+  async hold(
+    request: CacheRequest,
+    { key, expected }: { key: string; expected: Expected },
+  ): Promise<Answer | undefined> {
+    let looking = this.#looking.get(key);
+    if (looking === undefined) {
+      if (this.#looking.size >= heldMax) return undefined;
+      looking = this.#look(request, expected).finally(() => this.#looking.delete(key));
+      this.#looking.set(key, looking);
+    }
+    return (await looking) && !request.signal.aborted ? this.#inner.answer(request) : undefined;
+  }
+
+  async #look(request: CacheRequest, { segmentSeconds, announced }: Expected): Promise<boolean> {
+    const startMs = this.#clock.nowMs();
+    const segmentMs = segmentSeconds * 1000;
+    const endMs = startMs + Math.min(holdMsMax, Math.max(holdMsMin, segmentMs));
+    const { availableAtMs = startMs } = announced;
+    if (availableAtMs > endMs) return false;
+    const lookMs = Math.min(lookMsMax, Math.max(lookMsMin, segmentMs * lookShare));
+    for (let atMs = Math.max(availableAtMs, startMs + lookMs); atMs <= endMs; atMs = this.#clock.nowMs() + lookMs) {
+      await this.#until(atMs);
+      if (await this.#isThere(request)) return true;
+    }
+    return false;
+  }
+
+  async #isThere(request: CacheRequest): Promise<boolean> {
+    const controller = new AbortController();
+    const cancel = this.#clock.after(holdMsMax, () => controller.abort());
+    try {
+      const answer = await this.#inner.answer(retryRequest(request, controller.signal));
+      const there = answer.status === 200 || answer.status === 206;
+      // One that may not be stored is for whoever asks for it next.
+      if (answer.kind === 'passed') controller.abort();
+      return there;
+    } catch {
+      return false;
+    } finally {
+      cancel();
+    }
+  }
+
+  #until(atMs: number): Promise<void> {
+    return new Promise((resolve) => this.#clock.after(Math.max(0, atMs - this.#clock.nowMs()), resolve));
+  }
+}

@@ -1,0 +1,124 @@
+import type { RequestListener } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startEdge } from '../support/edge.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import { startOrigin } from '../support/origin.ts';
+import { ScriptedChannel } from '../support/scripted-channel.ts';
+import { until } from '../support/until.ts';
+import { view } from '../support/viewer.ts';
+
+const cleanups: (() => Promise<void>)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+/** A channel whose segments are what `media` says: text, or undefined for one that is not there. */
+async function stage(media: (name: string) => string | undefined) {
+  const channel = new ScriptedChannel();
+  const clock = new HandClock();
+  const answer: RequestListener = (request, response) => {
+    const name = request.url?.slice(1) ?? '';
+    if (name.startsWith('main.m3u8')) return channel.playlist(request, response);
+    const text = media(name);
+    if (text === undefined) response.writeHead(404).end();
+    else response.writeHead(200, { 'Cache-Control': 'max-age=3600' }).end(text);
+  };
+  const origin = await startOrigin(answer);
+  const edge = await startEdge({ origins: [origin.url], liveClock: clock, now: () => clock.nowMs() });
+  cleanups.push(
+    () => edge.close(),
+    () => origin.close(),
+  );
+  const url = `${edge.url}/main.m3u8`;
+  const poll = async () => {
+    const before = edge.live.polls;
+    while (edge.live.polls === before) {
+      clock.turnToNext(10_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  return { channel, clock, edge, origin, url, poll };
+}
+
+describe('what a playlist newly names', () => {
+  it('is fetched once, before a viewer asks', async () => {
+    const { channel, edge, origin, url, poll } = await stage((name) => name);
+    await view(url);
+    await until(() => origin.count('/seg-4.ts') === 1, 'the newest segment being fetched');
+    channel.advance();
+    await poll();
+    await until(() => origin.count('/seg-5.ts') === 1, 'the next segment being fetched');
+    for (let i = 0; i < 3; i++) expect((await view(`${edge.url}/seg-5.ts`)).body.toString()).toBe('seg-5.ts');
+    expect(origin.count('/seg-5.ts')).toBe(1);
+    expect(origin.count('/seg-0.ts')).toBe(0);
+  });
+});
+
+describe('a segment that no origin has yet', () => {
+  it('is waited for, and given to all as soon as it is there', async () => {
+    const there = new Set<string>();
+    const { clock, edge, origin, url } = await stage((name) => (there.has(name) ? name : undefined));
+    await view(url);
+    const held = Array.from({ length: 10 }, () => view(`${edge.url}/seg-4.ts`));
+    await until(() => origin.count('/seg-4.ts') >= 1, 'the first 404');
+    const asked = origin.count('/seg-4.ts');
+    await until(() => {
+      clock.turn(5);
+      return origin.count('/seg-4.ts') > asked + 1;
+    }, 'looks that find nothing');
+    there.add('seg-4.ts');
+    let left = held.length;
+    for (const each of held) void each.then(() => left--);
+    await until(() => {
+      clock.turn(1);
+      return left === 0;
+    }, 'the segment being given');
+    for (const { status, body } of await Promise.all(held))
+      expect([status, body.toString()]).toEqual([200, 'seg-4.ts']);
+    expect(origin.count('/seg-4.ts')).toBeLessThan(30);
+  });
+
+  it('stays a 404 where no playlist names it, and when it does not come in time', async () => {
+    const { clock, edge, url } = await stage(() => undefined);
+    await view(url);
+    expect((await view(`${edge.url}/seg-99.ts`)).status).toBe(404);
+    const held = view(`${edge.url}/seg-4.ts`);
+    let status = 0;
+    void held.then((viewed) => {
+      status = viewed.status;
+    });
+    await until(() => {
+      clock.turn(5);
+      return status !== 0;
+    }, 'the 404');
+    expect(status).toBe(404);
+  });
+});
+
+describe('a channel that starts anew with the same names', () => {
+  it('gives the new media under them', async () => {
+    let round = 'first';
+    const { channel, edge, url, poll } = await stage((name) => `${round} ${name}`);
+    await view(url);
+    expect((await view(`${edge.url}/seg-0.ts`)).body.toString()).toBe('first seg-0.ts');
+    for (let i = 0; i < 6; i++) channel.advance();
+    await poll();
+    round = 'second';
+    [channel.first, channel.last] = [0, 2];
+    for (let i = 0; i < 2; i++) await poll();
+    expect((await view(url)).body.toString()).toBe(channel.text());
+    expect((await view(`${edge.url}/seg-0.ts`)).body.toString()).toBe('second seg-0.ts');
+  });
+});
+
+describe('keys', () => {
+  it('are passed on for each viewer, and kept nowhere', async () => {
+    const { channel, edge, origin, url } = await stage((name) => name);
+    channel.lines = ['#EXT-X-KEY:METHOD=AES-128,URI="/secret.key?k=1"'];
+    await view(url);
+    for (let i = 0; i < 3; i++)
+      expect((await view(`${edge.url}/secret.key?k=1`)).body.toString()).toBe('secret.key?k=1');
+    expect(origin.count('/secret.key')).toBe(3);
+  });
+});
