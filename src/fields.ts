@@ -5,7 +5,8 @@ export class Fields {
   /** Flat list as node:http gives it: name, value, name, value. */
   readonly raw: readonly string[];
   #byName: Map<string, string> | undefined;
-  #isPlain: boolean | undefined;
+  /** Which of `wishes` are there; known with the index. */
+  #wishes = 0;
 
   constructor(raw: readonly string[]) {
     this.raw = raw;
@@ -26,8 +27,20 @@ export class Fields {
 
   /** Whether, as fields of a request, they want what is stored as it is: whole, without condition or directive. */
   get isPlain(): boolean {
-    this.#isPlain ??= !wishes.some((name) => this.has(name));
-    return this.#isPlain;
+    this.#index();
+    return this.#wishes === 0;
+  }
+
+  /** Whether there is a precondition (RFC 9110 section 13.1), If-Range aside. */
+  get isConditional(): boolean {
+    this.#index();
+    return (this.#wishes & conditional) !== 0;
+  }
+
+  /** Whether there are directives for caches (RFC 9111 sections 5.2.1 and 5.4). */
+  get isDirected(): boolean {
+    this.#index();
+    return (this.#wishes & directed) !== 0;
   }
 
   /** Each field line of that name on its own, for fields that must not be combined (Set-Cookie). */
@@ -55,8 +68,10 @@ export class Fields {
   #index(): Map<string, string> {
     if (this.#byName !== undefined) return this.#byName;
     const index = new Map<string, string>();
-    for (const [name, value] of this.lines()) {
-      const lower = name.toLowerCase();
+    for (let i = 0; i + 1 < this.raw.length; i += 2) {
+      const lower = (this.raw[i] as string).toLowerCase();
+      const value = this.raw[i + 1] as string;
+      this.#wishes |= wishes.get(lower) ?? 0;
       const before = index.get(lower);
       index.set(lower, before === undefined ? value : `${before}, ${value}`);
     }
@@ -65,8 +80,16 @@ export class Fields {
   }
 }
 
-/** Preconditions (RFC 9110 section 13.1), ranges (section 14) and request directives (RFC 9111 sections 5.2.1, 5.4). */
-const wishes = [
-  ...['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range'],
-  ...['cache-control', 'pragma'],
-];
+const [conditional, ranged, directed] = [1, 2, 4] as const;
+
+/** Fields by which a request wants something else than what is stored, as it is. */
+const wishes: ReadonlyMap<string, number> = new Map([
+  ['if-match', conditional],
+  ['if-none-match', conditional],
+  ['if-modified-since', conditional],
+  ['if-unmodified-since', conditional],
+  ['if-range', ranged],
+  ['range', ranged],
+  ['cache-control', directed],
+  ['pragma', directed],
+]);

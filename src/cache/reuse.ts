@@ -56,7 +56,7 @@ export function freshSeconds(
   request: Pick<ReuseRequest, 'fields' | 'policy'>,
   nowMs: number,
 ): number | undefined {
-  if (!request.fields.isPlain) {
+  if (request.fields.isDirected) {
     const { use, ttlSeconds } = judgeBy(terms, request, nowMs);
     return use === 'fresh' ? ttlSeconds : undefined;
   }
@@ -90,8 +90,7 @@ export function mayServeOnError(stored: StoredResponse, request: ReuseRequest, n
 }
 
 function wishesOf({ fields, policy }: Pick<ReuseRequest, 'fields' | 'policy'>): Directives | undefined {
-  if (fields.isPlain || !policy.requestDirectives || !(fields.has('cache-control') || fields.has('pragma')))
-    return undefined;
+  if (!policy.requestDirectives || !fields.isDirected) return undefined;
   return requestDirectives(fields);
 }
 

@@ -3,7 +3,7 @@ import type { Answer, CacheRequest, MapPolicy, Source } from '../cache/types.ts'
 import type { Fields } from '../fields.ts';
 import { cacheStatusMember } from './cache-status.ts';
 import { corsFields } from './cors.ts';
-import { ReplyFields } from './reply-fields.ts';
+import { type Part, ReplyFields } from './reply-fields.ts';
 
 export type Representation = Extract<Answer, { kind: 'representation' }>;
 
@@ -17,6 +17,8 @@ export interface Common {
   /** Kept by whoever makes them: the fields of the reply with the whole, of that length, and of 304. */
   whole: { readonly length: number | undefined; readonly fields: ReplyFields } | undefined;
   notModified: ReplyFields | undefined;
+  /** The same of the part that was asked for last. */
+  span: (Part & { readonly fields: ReplyFields }) | undefined;
 }
 
 interface Kept {
@@ -64,7 +66,14 @@ export function commonOf(
 ): Common {
   const { policy, source } = about;
   const { raw, acceptRanges } = copyFields(fields, policy, { ...about.cacheStatus, detail: source });
-  return { fields: new ReplyFields(raw), acceptRanges, source, whole: undefined, notModified: undefined };
+  return {
+    fields: new ReplyFields(raw),
+    acceptRanges,
+    source,
+    whole: undefined,
+    notModified: undefined,
+    span: undefined,
+  };
 }
 
 /** Everything end-to-end, then what the HTTP side adds. Cache-Status members of caches behind us stay before ours. */

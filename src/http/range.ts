@@ -16,11 +16,19 @@ export const rangeSpansMax = 16;
 /** Positions beyond this are as good as endless; it keeps arithmetic within safe integers. */
 const positionMax = 2 ** 52;
 
+/** What players send; everything else takes longer to read. */
+const simpleRange = /^bytes=(\d{1,15})-(\d{0,15})$/;
+
 /**
  * The specs of a Range field in bytes, or undefined when the field is to be ignored: another unit, invalid syntax,
  * or too many specs (RFC 9110 section 14.2).
  */
 export function parseRange(value: string): readonly RangeSpec[] | undefined {
+  const simple = simpleRange.exec(value);
+  if (simple !== null) {
+    const [first, last] = [Number(simple[1]), simple[2] === '' ? undefined : Number(simple[2])];
+    return last !== undefined && last < first ? undefined : [{ first, last }];
+  }
   const set = /^bytes=(.*)$/i.exec(value)?.[1];
   if (set === undefined) return undefined;
   const specs: RangeSpec[] = [];
@@ -43,6 +51,11 @@ export function satisfy(specs: readonly RangeSpec[], completeLength: number): re
   // A non-zero suffix of nothing is satisfiable, but no Content-Range could describe it.
   if (completeLength === 0)
     return specs.some((spec) => 'suffixLength' in spec && spec.suffixLength > 0) ? undefined : [];
+  const [only] = specs;
+  if (specs.length === 1 && only !== undefined) {
+    const span = toSpan(only, completeLength);
+    return span === undefined ? [] : [span];
+  }
   const spans: Span[] = [];
   for (const spec of specs) {
     const span = toSpan(spec, completeLength);

@@ -1,5 +1,12 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
 
+/** Of a representation of that length. */
+export interface Part {
+  readonly first: number;
+  readonly last: number;
+  readonly length: number;
+}
+
 /**
  * Fields of a response, flat as `Fields.raw`. What is made of them once is kept with them: many responses share the
  * fields of one stored response. Immutable as seen from outside.
@@ -15,6 +22,15 @@ export class ReplyFields {
   constructor(own: readonly string[], shared?: ReplyFields) {
     this.#own = own;
     this.#shared = shared;
+  }
+
+  /** Fields of 206 with one part, and those it has in common with others: digits need no validation. */
+  static ofSpan({ first, last, length }: Part, shared: ReplyFields): ReplyFields {
+    const [range, size] = [`bytes ${first}-${last}/${length}`, String(last - first + 1)];
+    const fields = new ReplyFields(['Content-Range', range, 'Content-Length', size], shared);
+    fields.#text = `${shared.text}Content-Range: ${range}\r\nContent-Length: ${size}\r\n`;
+    fields.#hasLength = true;
+    return fields;
   }
 
   /** These fields, then others. */

@@ -1,10 +1,10 @@
 import type { Answer, CacheRequest, Content, Source } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
 import { type Common, CommonFields, commonOf, copyFields, type Representation, sourceOf } from './common-fields.ts';
-import { layOutParts, type Part } from './multipart.ts';
+import { layOutParts, type Part as BodyPart } from './multipart.ts';
 import { evaluatePreconditions, ifRangeHolds } from './precondition.ts';
 import { parseRange, type RangeSpec, type Span, satisfy } from './range.ts';
-import { ReplyFields } from './reply-fields.ts';
+import { type Part, ReplyFields } from './reply-fields.ts';
 
 /** Content of a reply, not yet read. */
 export type ReplyBody =
@@ -12,7 +12,7 @@ export type ReplyBody =
   | { readonly kind: 'buffers'; readonly buffers: readonly Buffer[] }
   /** Bytes first .. last of the representation; to its end when `last` is undefined. */
   | { readonly kind: 'span'; readonly content: Content; readonly first: number; readonly last: number | undefined }
-  | { readonly kind: 'parts'; readonly content: Content; readonly parts: readonly Part[]; readonly tail: Buffer }
+  | { readonly kind: 'parts'; readonly content: Content; readonly parts: readonly BodyPart[]; readonly tail: Buffer }
   /** Sent as it comes; `length` when it was announced. */
   | { readonly kind: 'stream'; readonly body: AsyncIterable<Buffer>; readonly length: number | undefined };
 
@@ -40,9 +40,11 @@ export class ReplyPlanner {
       return this.planWhole(answer, request);
     if (request.fields.isPlain) return this.planWhole(answer, request);
     // RFC 9110 section 13.2.1: preconditions count only where the answer would be 200 without them.
-    const verdict = evaluatePreconditions({ request: request.fields, response: answer.fields });
-    if (verdict === 'not-modified') return this.#notModified(answer, request);
-    if (verdict === 'failed') return refuse(answer, request, { status: 412, fields: [] });
+    if (request.fields.isConditional) {
+      const verdict = evaluatePreconditions({ request: request.fields, response: answer.fields });
+      if (verdict === 'not-modified') return this.#notModified(answer, request);
+      if (verdict === 'failed') return refuse(answer, request, { status: 412, fields: [] });
+    }
     const specs = rangeOf(answer, request);
     return specs === undefined ? this.planWhole(answer, request) : this.#planRanges(answer, request, specs);
   }
@@ -96,11 +98,13 @@ export class ReplyPlanner {
 
   #planSpan(answer: Representation, request: CacheRequest, { span, length }: { span: Span; length: number }): Reply {
     const common = this.#common.of(answer, request, span.first);
-    const own = ['Content-Range', `bytes ${span.first}-${span.last}/${length}`];
-    own.push('Content-Length', String(span.last - span.first + 1));
-    if (!common.acceptRanges) own.push('Accept-Ranges', 'bytes');
-    const body: ReplyBody = { kind: 'span', content: answer.content, first: span.first, last: span.last };
-    return { status: 206, fields: new ReplyFields(own, common.fields), source: common.source, body };
+    const { first, last } = span;
+    const kept = common.span;
+    const same = kept !== undefined && kept.first === first && kept.last === last && kept.length === length;
+    const fields = same ? kept.fields : spanFields(common, { first, last, length });
+    if (!same) common.span = { first, last, length, fields };
+    const body: ReplyBody = { kind: 'span', content: answer.content, first, last };
+    return { status: 206, fields, source: common.source, body };
   }
 
   #notModified(answer: Representation, request: CacheRequest): Reply {
@@ -111,6 +115,10 @@ export class ReplyPlanner {
 }
 
 const none = { kind: 'none' } as const;
+
+function spanFields(common: Common, part: Part): ReplyFields {
+  return ReplyFields.ofSpan(part, common.acceptRanges ? common.fields : common.fields.and('Accept-Ranges', 'bytes'));
+}
 
 function wholeFields({ fields, status, content }: Representation, common: Common): ReplyFields {
   const own: string[] = [];
