@@ -6,7 +6,7 @@ import { dataBytesMax, dataFrameHead, encodeFrame, withId, writeOffset } from '.
 import type { KeptDigests } from './kept-digests.ts';
 import type { StatusMessage } from './messages.ts';
 import type { ResponseOutcome } from './responder.ts';
-import { mayGivePeers } from './shareable.ts';
+import { keyBytes, mayGivePeers } from './shareable.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from './source.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
@@ -91,7 +91,7 @@ export class Answering {
     const iterator = answer.body[Symbol.asyncIterator]();
     try {
       signal.throwIfAborted();
-      if (!mayGivePeers(answer.fields)) {
+      if (!mayGivePeers(answer.fields) || answer.completeLength === keyBytes) {
         sendStatus({ answer: 'denied' });
         return 'denied';
       }

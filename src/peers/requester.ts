@@ -11,7 +11,7 @@ import { PeerBody } from './peer-body.ts';
 import { groupOf } from './placement.ts';
 import { type AskOutcome, race, type Won } from './race.ts';
 import { firstAsked } from './range.ts';
-import { mayAskPeers, mayGivePeers } from './shareable.ts';
+import { isKeyTarget, mayAskPeers, mayGivePeers } from './shareable.ts';
 import { BodyCheck } from './verify.ts';
 import { isUseful } from './wanted.ts';
 
@@ -69,7 +69,7 @@ export class PeerSupplier implements Supplier {
   async #ask(request: SupplyRequest, asking: Asking): Promise<Supply | undefined> {
     const { signal, continuing: patient } = asking;
     const { method, target, fields, map } = request;
-    if (request.body !== undefined || !mayAskPeers(method, fields)) return undefined;
+    if (request.body !== undefined || !mayAskPeers(method, fields) || isKeyTarget(target)) return undefined;
     const key = this.#options.keyOf(request);
     const group = groupOf(key, firstAsked(fields.get('range')));
     const candidates = this.#candidates.for(group);

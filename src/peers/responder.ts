@@ -5,10 +5,10 @@ import type { FramedStream } from './framed-stream.ts';
 import { encodeFrame, withId } from './frames.ts';
 import type { KeptDigests } from './kept-digests.ts';
 import type { Member } from './member.ts';
-import { encodeStatus, parseRequest, type StatusMessage, type StatusName } from './messages.ts';
+import { encodeStatus, parseRequest, type RequestMessage, type StatusMessage, type StatusName } from './messages.ts';
 import { groupOf } from './placement.ts';
 import { firstAsked } from './range.ts';
-import { mayAskPeers } from './shareable.ts';
+import { isKeyTarget, mayAskPeers } from './shareable.ts';
 import type { PeerSource } from './source.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
@@ -54,7 +54,7 @@ export class Responder {
     if (this.#answers.has(id)) throw new PeerError('broken', `a second request ${id}`);
     const message = parseRequest(payload.subarray(4));
     const fields = new Fields(message.fields);
-    const refusal = this.#refusal(message.key, fields);
+    const refusal = this.#refusal(message, fields);
     if (refusal !== undefined) {
       this.#options.onOutcome(refusal);
       this.#status(id, { answer: refusal });
@@ -93,8 +93,9 @@ export class Responder {
     for (const answering of this.#answers.values()) answering.stop(error);
   }
 
-  #refusal(key: string, fields: Fields): StatusName | undefined {
-    if (this.#link.member.state === 'quarantined' || !mayAskPeers('GET', fields)) return 'denied';
+  #refusal({ key, target }: RequestMessage, fields: Fields): StatusName | undefined {
+    if (this.#link.member.state === 'quarantined' || !mayAskPeers('GET', fields) || isKeyTarget(target))
+      return 'denied';
     if (this.#options.isAsking(groupOf(key, firstAsked(fields.get('range'))))) return 'miss';
     if (this.#answers.size >= answersMax || this.#options.budget.waitMs > budgetWaitMsMax) return 'busy';
     return undefined;

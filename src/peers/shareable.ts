@@ -9,6 +9,14 @@ export function mayAskPeers(method: string, fields: Fields): boolean {
   return !forbids(fields.get('cache-control'));
 }
 
+/** Whether a target looks like that of a content key, which stays between the origin and one node. */
+export function isKeyTarget(target: string): boolean {
+  return /\.key$/i.test(target.split('?', 1)[0] ?? '');
+}
+
+/** The length of an AES-128 key (RFC 8216 section 5), and of no media. */
+export const keyBytes = 16;
+
 /** Whether an answer with these fields may be given to peers, or taken from them. */
 export function mayGivePeers(fields: Fields): boolean {
   return !forbids(fields.get('cache-control')) && !fields.has('set-cookie');

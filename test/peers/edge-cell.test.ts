@@ -133,6 +133,20 @@ describe('a cell of processes', () => {
     expect(await metric(node(1), 'eddy_peer_requests_total', 'direction="out"')).toBe(asked);
   });
 
+  it('never gives a content key', async () => {
+    for (const [name, length] of [
+      ['aes', 16],
+      ['other.key', 40],
+    ] as const) {
+      const path = cell.pathOf(node(0), (i) => `/${i}/${name}`);
+      routes[path] = { length, fields: cacheable, contentType: 'application/octet-stream' };
+      await view(node(0).http + path);
+      const { headers, body } = await view(node(1).http + path);
+      expect(body.length).toBe(length);
+      expect(headers['cache-status']).toMatch(/detail=origin/);
+    }
+  });
+
   it('drains in the middle of it all', async () => {
     const leaving = await cell.add();
     await cell.met();
@@ -144,5 +158,17 @@ describe('a cell of processes', () => {
     const { body } = await viewed;
     expect(body.length).toBe(segmentLength);
     assertPattern(body, resourceSeed(path), 0);
+  });
+
+  it('gives what it holds while the origin is down', async () => {
+    const path = resource(node(0), 'held');
+    await view(node(0).http + path);
+    await origin.close();
+    for (const { http } of cell.nodes) {
+      const { status, body } = await view(http + path);
+      expect(status).toBe(200);
+      assertPattern(body, resourceSeed(path), 0);
+    }
+    origin = await startOrigin(routes);
   });
 });
