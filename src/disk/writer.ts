@@ -11,8 +11,14 @@ import { applyRemovals, writeEntries } from './write-entries.ts';
 
 const generationsMax = 256;
 
-/** One piece of the largest size, or as many small ones as take no more room. */
-const batchBytes = pieceBytes + pieceHeaderBytes;
+/** The largest piece there is. */
+const recordBytesMax = pieceBytes + pieceHeaderBytes;
+/** Pieces of the largest size that are written together, if so many wait: each batch costs two turns of the loop. */
+const batchPieces = 4;
+/** While pieces wait, entries are written after so many batches of them: they cost three turns more, and collect meanwhile. */
+const batchesPerEntries = 8;
+/** A batch takes at most this share of a generation, but at least one piece. */
+const batchShareMax = 1 / 16;
 
 /**
  * The one writer of a store: whatever is queued goes to disk from here, one batch at a time, since several at once
@@ -21,8 +27,10 @@ const batchBytes = pieceBytes + pieceHeaderBytes;
 export class Writer {
   readonly #parts: StoreParts;
   readonly #onFailure: (error: unknown) => void;
-  readonly #scratch = Buffer.allocUnsafeSlow(batchBytes);
+  readonly #batchBytes: number;
+  readonly #scratch: Buffer;
   readonly #waiting = new Set<() => void>();
+  #batches = 0;
   #running = false;
   #paused = false;
   #trimmed = false;
@@ -30,6 +38,9 @@ export class Writer {
   constructor(parts: StoreParts, onFailure: (error: unknown) => void) {
     this.#parts = parts;
     this.#onFailure = onFailure;
+    const share = Math.floor(parts.settings.generationBytes * batchShareMax);
+    this.#batchBytes = Math.max(recordBytesMax, Math.min(batchPieces * recordBytesMax, share));
+    this.#scratch = Buffer.allocUnsafeSlow(this.#batchBytes);
   }
 
   /** Something was queued. */
@@ -102,7 +113,16 @@ export class Writer {
     if (this.#parts.removals.size > 0) await this.#applyRemovals();
     if (this.#parts.pieceQueue.length > 0) await this.#writePieces();
     await this.#distrust();
-    if (this.#parts.entryQueue.length > 0) await writeEntries(this.#parts, await this.#generationWithRoom());
+    if (this.#entriesAreDue()) await writeEntries(this.#parts, await this.#generationWithRoom());
+  }
+
+  #entriesAreDue(): boolean {
+    const { pieceQueue, entryQueue } = this.#parts;
+    if (entryQueue.length === 0) return false;
+    this.#batches++;
+    if (pieceQueue.length > 0 && this.#batches < batchesPerEntries) return false;
+    this.#batches = 0;
+    return true;
   }
 
   async #applyRemovals(): Promise<void> {
@@ -124,7 +144,7 @@ export class Writer {
   async #writePieces(): Promise<void> {
     const { pieceQueue, counts } = this.#parts;
     const generation = await this.#generationWithRoom();
-    const pieces = pieceQueue.take(batchBytes);
+    const pieces = pieceQueue.take(this.#batchBytes);
     if (pieces.length === 0) return;
     try {
       const sequences = await generation.append(pieces, this.#scratch);
@@ -167,7 +187,8 @@ export class Writer {
   async #generationWithRoom(): Promise<Generation> {
     const { generations, settings } = this.#parts;
     const { active } = generations;
-    const isFull = active.bytes + batchBytes > settings.generationBytes || active.sequence >= generationRecordsMax;
+    const isFull =
+      active.bytes + this.#batchBytes > settings.generationBytes || active.sequence >= generationRecordsMax;
     if (!isFull) return active;
     const before = await generations.rollOver();
     await before.seal();
@@ -198,7 +219,11 @@ export class Writer {
   /** The disk takes nothing now: what waits for it is forgotten, so that it holds no memory. */
   #giveUpQueued(): void {
     const { pieceQueue, counts } = this.#parts;
-    for (let pieces = pieceQueue.take(batchBytes); pieces.length > 0; pieces = pieceQueue.take(batchBytes)) {
+    for (
+      let pieces = pieceQueue.take(this.#batchBytes);
+      pieces.length > 0;
+      pieces = pieceQueue.take(this.#batchBytes)
+    ) {
       counts.declined += pieces.length;
       for (const piece of pieces) this.#giveUp(piece);
     }

@@ -11,6 +11,9 @@ export function tuneProcessMemory(): void {
   // V8 marks its whole heap anew for each 64 MiB of buffers that come, however many it holds and however many have gone:
   // 16 times for each GB. With this the limit grows with what is held, as it does for everything else on the heap.
   setFlagsFromString('--external-memory-accounted-in-global-limit');
+  // What has been let go of may wait for the next mark up to these shares of what is held: buffers, and the heap itself.
+  setFlagsFromString('--external-memory-max-growing-factor=1.1');
+  setFlagsFromString('--heap-growing-percent=30');
   // glibc maps, faults in and unmaps each buffer over 128 KiB, until a larger one was freed: then it reuses its heap.
   new ArrayBuffer(mallocThresholdBytes).transfer(0);
 }

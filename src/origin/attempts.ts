@@ -4,6 +4,7 @@ import { type Again, AttemptPlan, type Clock, type Step, wait } from './attempt-
 import { Exchange } from './exchange.ts';
 import type { OriginSettings } from './origin-map.ts';
 import { requestBody } from './request-body.ts';
+import type { ReadTurn } from './read-turn.ts';
 import type { ResponseHead } from './response-head.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -31,6 +32,7 @@ export interface AttemptOptions {
   readonly random: () => number;
   readonly onInformational?: ((status: number, fields: Fields) => void) | undefined;
   readonly onBytes?: ((bytes: number) => void) | undefined;
+  readonly turn?: ReadTurn | undefined;
   readonly onAttempt?: ((outcome: AttemptOutcome) => void) | undefined;
 }
 
@@ -77,10 +79,10 @@ const unavailableStatuses = new Set([502, 503, 504]);
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 function openExchange(upstream: Upstream, options: AttemptOptions): Exchange {
-  const { settings, signal, onInformational, onBytes } = options;
+  const { settings, signal, onInformational, onBytes, turn } = options;
   const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs } = settings;
   const timeouts = { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs };
-  return new Exchange({ ...timeouts, origin: upstream.origin, signal, onInformational, onBytes });
+  return new Exchange({ ...timeouts, origin: upstream.origin, signal, onInformational, onBytes, turn });
 }
 
 function send(

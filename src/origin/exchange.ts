@@ -6,6 +6,7 @@ import { Deadline } from './deadline.ts';
 import { aborted, clientGone, late, malformed, type Phase, upstreamFailure } from './failure.ts';
 import { endToEnd } from './hop-by-hop.ts';
 import { originBounds } from './origin-map.ts';
+import type { ReadTurn } from './read-turn.ts';
 import { type ResponseHead, rawFields, unusable } from './response-head.ts';
 
 export interface ExchangeRequest {
@@ -26,11 +27,8 @@ export interface ExchangeOptions {
   readonly signal: AbortSignal;
   readonly onInformational?: ((status: number, fields: Fields) => void) | undefined;
   readonly onBytes?: ((bytes: number) => void) | undefined;
-}
-
-interface Reader {
-  readonly resolve: (result: IteratorResult<Buffer, undefined>) => void;
-  readonly reject: (error: EddyError) => void;
+  /** Shared by all: a body rests when it is over. */
+  readonly turn?: ReadTurn | undefined;
 }
 
 /**
@@ -53,7 +51,8 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
   #unreadBytes = 0;
   #controller: Dispatcher.DispatchController | undefined;
   #requestBody: Readable | null = null;
-  #reader: Reader | undefined;
+  #reader: PromiseWithResolvers<IteratorResult<Buffer, undefined>> | undefined;
+  #resting = false;
   #phase: Phase | 'ended' | 'failed' = 'connect';
   #error: EddyError | undefined;
   #discarded: number | undefined;
@@ -93,9 +92,8 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
     }
     if (this.#phase === 'ended') return Promise.resolve({ done: true, value: undefined });
     if (this.#error !== undefined) return Promise.reject(this.#error);
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject };
-    });
+    this.#reader = Promise.withResolvers();
+    return this.#reader.promise;
   }
 
   /** Closes the connection unless the body has come to its end already. */
@@ -156,12 +154,13 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
       if (this.#discarded > originBounds.discardedBytesMax) void this.return();
       return;
     }
-    const reader = this.#reader;
-    if (reader !== undefined) {
-      this.#reader = undefined;
-      reader.resolve({ done: false, value: chunk });
-      return;
+    if (!this.#resting && this.#options.turn?.isOver(chunk.length, this.#goOn)) {
+      this.#resting = true;
+      controller.pause();
     }
+    const reader = this.#reader;
+    this.#reader = undefined;
+    if (reader !== undefined) return reader.resolve({ done: false, value: chunk });
     this.#unread.push(chunk);
     this.#unreadBytes += chunk.length;
     if (this.#unreadBytes >= originBounds.unreadBytesMax) controller.pause();
@@ -179,8 +178,13 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
     return this.#phase !== 'ended' && this.#phase !== 'failed';
   }
 
+  readonly #goOn = (): void => {
+    this.#resting = false;
+    if (this.#unreadBytes < originBounds.unreadBytesMax) this.#resume();
+  };
+
   #resume(): void {
-    if (!this.#controller?.paused) return;
+    if (!this.#controller?.paused || this.#resting) return;
     this.#deadline.touch();
     this.#controller.resume();
   }

@@ -9,6 +9,7 @@ import { endToEnd } from './hop-by-hop.ts';
 import { MappedOrigin } from './mapped-origin.ts';
 import type { OriginMap } from './origin-map.ts';
 import { askFollowing, type Followed, type FollowOptions } from './redirect.ts';
+import { ReadTurn } from './read-turn.ts';
 import { ResumedBody, resumablePart, resumeReplaces } from './resume.ts';
 
 /** Health of one upstream, as it is shown. */
@@ -47,6 +48,7 @@ export class OriginSupplier implements Supplier {
   readonly #options: OriginSupplierOptions;
   readonly #clock: Clock;
   readonly #random: () => number;
+  readonly #turn = new ReadTurn();
   readonly #maps: ReadonlyMap<string, MappedOrigin>;
   #closed = false;
 
@@ -122,6 +124,7 @@ export class OriginSupplier implements Supplier {
       onInformational: options.onInformational,
       onAttempt,
       onBytes,
+      turn: this.#turn,
     };
   }
 
