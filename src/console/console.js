@@ -1,3 +1,5 @@
+import { drawCell } from './cell.js';
+
 const pollMs = 1_000;
 const tablesEvery = 2;
 const historyMax = 120;
@@ -16,7 +18,7 @@ async function poll(round) {
   try {
     const status = await getJson('/api/status');
     showStatus(status);
-    if (round % tablesEvery === 0) await showTables();
+    if (round % tablesEvery === 0) await showTables(status);
   } catch (error) {
     showState(error.status === 401 ? 'token needed' : 'unreachable', false);
     if (error.status === 401) $('token-form').hidden = false;
@@ -111,12 +113,14 @@ function showRates(bytes) {
   $('chart-max').textContent = ` · top ${size(most)}/s`;
 }
 
-async function showTables() {
+async function showTables(status) {
   const [{ peers }, { streams }] = await Promise.all([getJson('/api/peers'), getJson('/api/streams')]);
+  $('cell-card').hidden = !status.cell;
+  if (status.cell) $('cell-text').textContent = drawCell($('cell'), { status, peers });
   fillTable('peers', peers, (peer) => [
     peer.peerId,
     pill(peer.state),
-    number(peer.rttMs === undefined ? '–' : `${Math.round(peer.rttMs)} ms`),
+    number(typeof peer.rttMs === 'number' ? `${peer.rttMs.toFixed(1)} ms` : '–'),
     number(size(peer.bytesIn ?? 0)),
     number(size(peer.bytesOut ?? 0)),
     number(percent(peer.hitShare ?? 0)),

@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const readyTimeoutMs = 60_000;
+const defaultReadyTimeoutMs = 60_000;
 const stopTimeoutMs = 40_000;
 
 export interface EddyOptions {
@@ -18,6 +18,8 @@ export interface EddyOptions {
   readonly program?: string;
   /** A command that runs the node, as `ip netns exec NAME` or `taskset -c 0`: it must become the node, not its parent. */
   readonly within?: readonly string[];
+  /** Default: a minute. */
+  readonly readyTimeoutMs?: number;
 }
 
 /** A node in a process of its own. */
@@ -59,7 +61,8 @@ export async function startEddy(args: readonly string[], options: EddyOptions = 
   const stdoutLines: string[] = [];
   let ready: Record<string, unknown>;
   try {
-    ready = await readyLine(child, { stdoutLines, exited });
+    const { readyTimeoutMs = defaultReadyTimeoutMs } = options;
+    ready = await readyLine(child, { stdoutLines, exited, readyTimeoutMs });
   } catch (error) {
     child.kill('SIGKILL');
     await exited;
@@ -95,7 +98,7 @@ export async function startEddy(args: readonly string[], options: EddyOptions = 
 export async function runEddy(args: readonly string[], options: EddyOptions = {}): Promise<EddyExit> {
   const child = spawnEddy(args, options);
   const [stdout, stderr] = [textOf(child.stdout), textOf(child.stderr)];
-  const timer = setTimeout(() => child.kill('SIGKILL'), readyTimeoutMs);
+  const timer = setTimeout(() => child.kill('SIGKILL'), defaultReadyTimeoutMs);
   const [code] = (await once(child, 'close')) as [number | null];
   clearTimeout(timer);
   return { code, stdout: stdout(), stderr: stderr() };
@@ -137,8 +140,9 @@ function defaultsFor(args: readonly string[], data: string | undefined): string[
 
 async function readyLine(
   child: ChildProcess,
-  { stdoutLines, exited }: { stdoutLines: string[]; exited: Promise<number | null> },
+  about: { stdoutLines: string[]; exited: Promise<number | null>; readyTimeoutMs: number },
 ): Promise<Record<string, unknown>> {
+  const { stdoutLines, exited, readyTimeoutMs } = about;
   if (child.stdout === null) throw new Error('the node has no standard output');
   const lines = createInterface({ input: child.stdout });
   return new Promise((resolve, reject) => {
