@@ -61,17 +61,17 @@ export class LiveViewer {
         const changed = await this.#reload();
         const playlist = this.#known;
         if (playlist === undefined) continue;
-        if (changed) loading = loading.then(() => this.#load(playlist));
+        if (changed) loading = loading.then(() => this.#load(playlist)).catch((error) => this.#failed(error));
         if (playlist.next !== undefined) continue;
         // Section 6.3.4: a whole target duration after a change, half of one after none.
         await sleep(changed ? playlist.targetMs : playlist.targetMs / 2, undefined, { signal });
       } catch (error) {
         if (signal.aborted) break;
-        this.#error(String(error));
+        this.#failed(error);
         await sleep(500, undefined, { signal }).catch(() => {});
       }
     }
-    await loading.catch(() => {});
+    await loading;
   }
 
   async #reload(): Promise<boolean> {
@@ -146,6 +146,11 @@ export class LiveViewer {
     if (got.doneMs < fromMs) return;
     notes.deliveryMs.push(got.doneMs - endMs);
     if (this.#offsetMs !== undefined) notes.latencyMs.push(this.#offsetMs);
+  }
+
+  /** Connections are cut at the end. */
+  #failed(error: unknown): void {
+    if (!this.#options.signal.aborted) this.#error(String(error));
   }
 
   #error(what: string): void {

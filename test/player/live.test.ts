@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, skipsBrowser } from '../support/browser.ts';
-import { type Eddy, startEddy } from '../support/eddy.ts';
+import { ProcessCell } from '../support/cell.ts';
 import { entries, type LiveOrigin, startLiveOrigin } from '../support/live/live-origin.ts';
 import { type LivePlayReport, openPlayerPages, type PlayerName, type PlayerPages } from '../support/player-page.ts';
 import { Turns } from '../support/turns.ts';
@@ -24,7 +24,10 @@ const all: readonly (readonly [PlayerName, Form])[] = [
   ['shaka', 'DASH by timeline'],
   ['shaka', 'low-latency DASH'],
 ];
-/** One of each form and more of what is delicate; EDDY_LIVE_SECONDS plays all of them that long, beside the origin. */
+/**
+ * One of each form and more of what is delicate. EDDY_LIVE_SECONDS plays all of them that long, beside the origin;
+ * EDDY_LIVE_NODES through a cell of so many nodes.
+ */
 const short: readonly (readonly [PlayerName, Form])[] = [
   ['hls.js', 'LL-HLS'],
   ['hls.js', 'LL-HLS by byte range'],
@@ -36,6 +39,7 @@ const short: readonly (readonly [PlayerName, Form])[] = [
   ['dash.js', 'low-latency DASH'],
 ];
 const longSeconds = Number(process.env['EDDY_LIVE_SECONDS'] ?? 0);
+const nodes = Number(process.env['EDDY_LIVE_NODES'] ?? 1);
 const settleMs = 2_000;
 const playersAtOnce = 2;
 
@@ -43,23 +47,26 @@ describe.skipIf(skipsBrowser())('live players', () => {
   let browser: Browser;
   let pages: PlayerPages;
   let origin: LiveOrigin;
-  let node: Eddy;
+  let cell: ProcessCell;
+  /** Of the node that is the last to join. */
+  let edge: string;
   const turns = new Turns(longSeconds > 0 ? 1 : playersAtOnce);
 
   beforeAll(async () => {
     [browser, origin] = await Promise.all([launchBrowser(), startLiveOrigin()]);
-    [pages, node] = await Promise.all([openPlayerPages(browser), startEddy(['--origin', origin.url])]);
+    [pages, cell] = await Promise.all([openPlayerPages(browser), ProcessCell.start(nodes, ['--origin', origin.url])]);
+    edge = cell.nodes.at(-1)?.http ?? '';
   });
   afterAll(async () => {
     await pages?.close();
     await browser?.close();
-    await node?.stop();
+    await cell?.close();
     await origin?.close();
   });
 
   describe('on one edge play without a fatal error and without a stall', () => {
     it.skipIf(longSeconds > 0).concurrent.each(short)('%s: %s', { timeout: 120_000 }, async (player, form) => {
-      const url = new URL(entries[form], node.http).href;
+      const url = new URL(entries[form], edge).href;
       const report = await turns.take(() => pages.playLive(player, url, { playMs: 5_000, settleMs }));
       expectSmooth(report);
     });
@@ -69,16 +76,16 @@ describe.skipIf(skipsBrowser())('live players', () => {
       { timeout: 3_600_000 },
       async (player, form) => {
         const options = { playMs: longSeconds * 1000, settleMs: Math.min(15_000, longSeconds * 250) };
-        const [direct, edge] = await turns.take(() =>
+        const [direct, through] = await turns.take(() =>
           Promise.all(
-            [origin.url, node.http].map((base) => pages.playLive(player, new URL(entries[form], base).href, options)),
+            [origin.url, edge].map((base) => pages.playLive(player, new URL(entries[form], base).href, options)),
           ),
         );
-        if (direct === undefined || edge === undefined) throw new Error('two plays have two reports');
-        const figures = { direct: summary(direct), edge: summary(edge), warnings: edge.warnings };
+        if (direct === undefined || through === undefined) throw new Error('two plays have two reports');
+        const figures = { direct: summary(direct), edge: summary(through), warnings: through.warnings };
         console.log(`${player}: ${form}`, JSON.stringify(figures));
-        expectSmooth(edge);
-        expect(mean(edge.latencyMs) - mean(direct.latencyMs)).toBeLessThan(300);
+        expectSmooth(through);
+        expect(mean(through.latencyMs) - mean(direct.latencyMs)).toBeLessThan(300);
       },
     );
   });
