@@ -35,7 +35,7 @@ export interface LivePlayReport extends Omit<PlayReport, 'responses'> {
   readonly playsAtEnd: boolean;
   /** Fragments that came. */
   readonly responses: number;
-  /** Answers with a status of 500 and more, as `status target`. */
+  /** Answers with a status of 500 and more, and requests that failed, as `status target`. */
   readonly serverErrors: readonly string[];
 }
 
@@ -85,6 +85,11 @@ export async function openPlayerPages(browser: Browser): Promise<PlayerPages> {
     playLive: (player, url, options) =>
       inPage('/live-player.html', async (page) => {
         const serverErrors: string[] = [];
+        // Without CORS fields a page is not told the status: that is a failure to it, whoever failed.
+        page.on('requestfailed', (request) => {
+          const why = request.failure()?.errorText ?? '';
+          if (!why.includes('ERR_ABORTED')) serverErrors.push(`${why} ${new URL(request.url()).pathname}`);
+        });
         page.on('response', (response) => {
           if (response.status() >= 500) serverErrors.push(`${response.status()} ${new URL(response.url()).pathname}`);
         });
