@@ -23,6 +23,8 @@ export interface Readings {
   readonly connections: number;
   readonly ready: boolean;
   readonly peers: readonly { readonly state: PeerState }[];
+  /** Live playlists that are followed now. */
+  readonly streams: readonly { readonly kind: string; readonly waiting: number }[];
   readonly upstreams: readonly { readonly map: string; readonly url: string; readonly up: boolean }[];
 }
 
@@ -45,6 +47,7 @@ export interface Metrics {
   /** Times that a peer was found to give wrong bytes. */
   readonly peerCorruptions: Tally;
   readonly evictedBytes: Tallies<'ram' | 'disk'>;
+  readonly playlistRequests: Tallies<'viewer' | 'upstream'>;
   readonly purges: Tallies<'url' | 'prefix' | 'tag' | 'all'>;
   readonly purgedResponses: Tally;
   readonly viewing: PlayerMetrics;
@@ -72,6 +75,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     peerRequests: { in: tallies(peerOutcomes), out: tallies(peerOutcomes) },
     peerCorruptions: new Tally(),
     evictedBytes: tallies(['ram', 'disk']),
+    playlistRequests: tallies(['viewer', 'upstream']),
     purges: tallies(['url', 'prefix', 'tag', 'all']),
     purgedResponses: new Tally(),
     viewing: declarePlayers(declare),
@@ -182,9 +186,25 @@ function declareState(declare: Declarer, metrics: Metrics): void {
   declare.gauge('eddy_client_connections', 'Open connections of viewers', {
     rows: reading(({ connections }) => connections),
   });
+  declare.gauge('eddy_live_playlists', 'Live playlists that are followed', {
+    labels: ['kind'],
+    rows: () => countBy(metrics.readings?.().streams ?? []),
+  });
+  declare.gauge('eddy_live_held_requests', 'Playlist requests that wait for a version to come', {
+    rows: reading(({ streams }) => streams.reduce((sum, { waiting }) => sum + waiting, 0)),
+  });
+  declare.counter('eddy_live_playlist_requests_total', 'Requests for followed playlists, of viewers and upstream', {
+    labels: ['side'],
+    rows: () => rowsOf('side', metrics.playlistRequests),
+  });
   declare.gauge('eddy_ready', '1 while /readyz answers 200', { rows: reading(({ ready }) => Number(ready)) });
   declare.gauge('eddy_origin_up', '1 while that origin is taken to be up', {
     labels: ['map', 'url'],
     rows: () => (metrics.readings?.().upstreams ?? []).map(({ map, url, up }): Row => [{ map, url }, Number(up)]),
   });
+}
+
+function countBy(streams: Readings['streams']): Row[] {
+  const count = (kind: string): Row => [{ kind }, streams.filter((each) => each.kind === kind).length];
+  return ['hls', 'll-hls', 'dash'].map(count);
 }

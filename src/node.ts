@@ -84,6 +84,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     inner: cache,
     keyOf: cacheKey,
     maps: () => liveMaps,
+    onPlaylistRequest: (side) => metrics.playlistRequests[side].add(1),
     onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
     log,
     ...(peers.plane && { voice: voiceOf(peers.plane) }),
@@ -128,8 +129,10 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     connections: viewers.connections(),
     ready: readiness().ready,
     peers: peers.plane?.peers() ?? [],
+    streams: live.streams(),
     upstreams: origin.health().map(({ map, url, state: upstream }) => ({ map, url, up: upstream === 'up' })),
   });
+  live.follow(() => policies);
   state = 'ready';
 
   return {

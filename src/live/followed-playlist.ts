@@ -1,4 +1,5 @@
 import type { Clock } from './clock.ts';
+import { Audience } from './audience.ts';
 import { Adoption, stepBetween } from './adoption.ts';
 import type { Manifest } from './manifest.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
@@ -26,8 +27,6 @@ export interface FollowOptions {
   readonly blocks: boolean;
   /** Whether this node asks the origin; another member does otherwise, and tells. */
   readonly owns: () => boolean;
-  /** Followed without viewers. */
-  readonly pinned: boolean;
   /** A newer version is there. */
   readonly onVersion: (version: PlaylistVersion, before: PlaylistVersion) => void;
   /** The version at hand was found current. */
@@ -50,6 +49,9 @@ export class FollowedPlaylist {
   #rhythm = new Rhythm();
   readonly #adoption = new Adoption();
   readonly #waiters = new Waiters<PlaylistVersion>();
+  readonly audience = new Audience();
+  /** How often it was asked for, the first time included. */
+  loads = 1;
   #version: PlaylistVersion;
   #validatedMs: number;
   #askedMs: number;
@@ -73,8 +75,9 @@ export class FollowedPlaylist {
     return this.#version;
   }
 
-  get ended(): boolean {
-    return this.#ended;
+  /** When the version was last known to be current. */
+  get validatedMs(): number {
+    return this.#validatedMs;
   }
 
   /** Whether requests for versions to come are held. */
@@ -108,21 +111,6 @@ export class FollowedPlaylist {
     return version !== undefined;
   }
 
-  /** One line of `/api/streams`. */
-  report(url: string): object {
-    const { kind, newest, windowSeconds, edgeMs } = this.#version.manifest;
-    const nowMs = this.#options.clock.nowMs();
-    return {
-      url,
-      kind,
-      viewers: this.#waiters.size,
-      edgeLagMs: edgeMs === undefined ? null : nowMs - edgeMs,
-      mediaSequence: newest?.mediaSequence ?? null,
-      windowSeconds: windowSeconds ?? null,
-      ageMs: nowMs - this.#validatedMs,
-    };
-  }
-
   /** The owner in the cell told of a version, that the one at hand is current, or that there is another to be asked for. */
   told(came: PlaylistVersion | 'current' | 'other'): void {
     if (this.#ended || this.#options.owns()) return;
@@ -153,6 +141,7 @@ export class FollowedPlaylist {
     if (this.#idle()) return this.close();
     const startedMs = this.#options.clock.nowMs();
     this.#loadedMs = startedMs;
+    this.loads++;
     this.#polling = true;
     const wanted = this.#blocksUpstream ? nextOf(this.#version.manifest) : undefined;
     const loaded = await this.#options.load(wanted);
@@ -223,7 +212,7 @@ export class FollowedPlaylist {
   }
 
   #idle(): boolean {
-    if (this.#options.pinned || this.#waiters.size > 0) return false;
+    if (this.#waiters.size > 0) return false;
     const idleMs = Math.max(idleMsMin, idleUpdates * this.#targetSeconds * 1000);
     return this.#options.clock.nowMs() - this.#askedMs > idleMs;
   }

@@ -10,6 +10,8 @@ import type { FollowedPlaylist } from './followed-playlist.ts';
 import { LiveEdge } from './live-edge.ts';
 import { unstoredRequest } from './mirrored-request.ts';
 import type { LiveMap } from './mapped-urls.ts';
+import type { StreamReport } from './stream-report.ts';
+import { Pins } from './pins.ts';
 import { Playlists } from './playlists.ts';
 import { has, refusalOf } from './blocking.ts';
 import type { Manifest } from './manifest.ts';
@@ -21,6 +23,8 @@ export interface LiveCacheOptions {
   readonly keyOf: (request: { readonly target: string; readonly policy: MapPolicy }) => string;
   readonly maps: () => readonly LiveMap[];
   readonly onServed: OnServed;
+  /** A viewer was answered from a followed playlist, or one was asked for upstream. */
+  readonly onPlaylistRequest?: (side: 'viewer' | 'upstream') => void;
   readonly log: { info(about: object, message: string): void; warn(about: object, message: string): void };
   readonly clock?: Clock;
   /** Undefined: this node is alone. */
@@ -52,6 +56,7 @@ export class LiveCache implements Cache {
   readonly #playlists: Playlists;
   readonly #viewing: Viewing | undefined;
   readonly #edge: LiveEdge;
+  #pins: Pins | undefined;
 
   constructor(options: LiveCacheOptions) {
     this.#options = options;
@@ -127,7 +132,7 @@ export class LiveCache implements Cache {
   }
 
   /** What `/api/streams` lists. */
-  streams(): readonly object[] {
+  streams(): readonly StreamReport[] {
     return this.#playlists.streams();
   }
 
@@ -141,7 +146,21 @@ export class LiveCache implements Cache {
     return this.#playlists.waiting;
   }
 
+  /** Follows what the configuration names, from now on. */
+  follow(policies: () => readonly MapPolicy[]): void {
+    const { maps } = this.#options;
+    const renditions = (request: CacheRequest): readonly string[] => {
+      const asked = this.#read(request);
+      return asked === undefined ? [] : this.#playlists.renditions(asked);
+    };
+    this.#pins?.close();
+    const answer = (request: CacheRequest) => this.answer(request);
+    this.#pins = new Pins({ maps, policies, clock: this.#clock, answer, renditions });
+    this.#pins.start();
+  }
+
   close(): void {
+    this.#pins?.close();
     this.#playlists.clear();
     this.#viewing?.close();
   }
@@ -176,7 +195,12 @@ export class LiveCache implements Cache {
   #answerFrom(followed: FollowedPlaylist, { request, directives }: Asked): Answer | undefined {
     const coding = acceptedCoding(request.fields.get('accept-encoding'));
     const delta = directives?.skip !== undefined;
-    return followed.ask()?.answer({ coding, delta }, this.#clock.nowMs());
+    const nowMs = this.#clock.nowMs();
+    if (request.peersForbidden !== true) {
+      followed.audience.asked(nowMs);
+      this.#options.onPlaylistRequest?.('viewer');
+    }
+    return followed.ask()?.answer({ coding, delta }, nowMs);
   }
 
   /** A request that wants a version which is not there yet is held (RFC 8216bis section 6.2.5.2). */

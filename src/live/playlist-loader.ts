@@ -86,6 +86,7 @@ export class PlaylistLoader {
     } finally {
       cancel();
       this.polls++;
+      this.#options.onPlaylistRequest?.('upstream');
     }
   }
 

@@ -1,45 +1,30 @@
 import { ChannelMedia } from './channel-media.ts';
 import type { Expected } from './live-edge.ts';
-import type { Manifest } from './manifest.ts';
-import type { Answer, CacheRequest } from '../cache/types.ts';
+import type { Answer } from '../cache/types.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
 import { readDirectives } from './delivery-directives.ts';
 import { FollowedPlaylist } from './followed-playlist.ts';
 import type { Asked } from './live-cache.ts';
 import { offersBlocking, PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
+import { type Known, KnownPlaylists, originOf, suits } from './known-playlists.ts';
+import { reportOf, type StreamReport } from './stream-report.ts';
 import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
 import { receive } from './receive.ts';
 import { SettledPlaylist } from './settled-playlist.ts';
 import { refusesSharing } from './sharing.ts';
 
-interface Followed {
-  readonly kind: 'followed';
-  readonly followed: FollowedPlaylist;
-  readonly asked: Asked;
-  /** The Origin field it was asked for with, where that counts. */
-  readonly origin: string | undefined;
-}
-
-/** What is known of a target that names a playlist. */
-export type Known =
-  | Followed
-  | SettledPlaylist
-  /** Not for the mirror: the inner cache answers. */
-  | 'passed';
-
 /** `handed`: the answer to the one request that it was asked for. */
 export type Found = Known | { readonly kind: 'handed'; readonly answer: Answer };
 
-const knownMax = 4_096;
+const unnamedMax = 4_096;
 const followedMax = 1_024;
-const passedMs = 30_000;
 const loadTimeoutMs = 30_000;
 
 export class Playlists {
   readonly #options: PlaylistsOptions;
   readonly #loader: PlaylistLoader;
-  readonly #known = new Map<string, { readonly known: Known; readonly untilMs: number }>();
+  readonly #known: KnownPlaylists;
   readonly #loading = new Map<string, Promise<Found>>();
   /** Targets of playlists whose path does not tell. */
   readonly #unnamed = new Set<string>();
@@ -49,6 +34,7 @@ export class Playlists {
   constructor(options: PlaylistsOptions) {
     this.#options = options;
     this.#loader = new PlaylistLoader(options);
+    this.#known = new KnownPlaylists(options.clock);
     this.media = new ChannelMedia({ ...options, toTarget: (url) => this.#loader.target(url) });
   }
 
@@ -57,10 +43,7 @@ export class Playlists {
   }
 
   get waiting(): number {
-    let waiting = 0;
-    for (const { known } of this.#known.values())
-      if (known !== 'passed' && known.kind === 'followed') waiting += known.followed.waiting;
-    return waiting;
+    return this.#known.followed().reduce((sum, { followed }) => sum + followed.waiting, 0);
   }
 
   /** Whether a target may be a playlist; asked for every request. */
@@ -72,7 +55,7 @@ export class Playlists {
   /** Whether an answer turns out to be a playlist, though its target does not say so. */
   recognises({ target }: Asked, { kind, status, fields }: Answer): boolean {
     if (kind !== 'representation' || status !== 200 || !isPlaylistType(fields.get('content-type'))) return false;
-    if (this.#unnamed.size >= knownMax) this.#unnamed.clear();
+    if (this.#unnamed.size >= unnamedMax) this.#unnamed.clear();
     this.#unnamed.add(target);
     return true;
   }
@@ -81,7 +64,7 @@ export class Playlists {
   announced(peerId: string, message: Buffer): void {
     const announcement = decodeAnnouncement(message);
     if (announcement === undefined || this.#options.voice?.ownerOf(announcement.key) !== peerId) return;
-    const known = this.#known.get(announcement.key)?.known;
+    const known = this.#known.get(announcement.key);
     if (known === undefined || known === 'passed' || known.kind !== 'followed') return;
     const { followed, asked } = known;
     const { version, playlist } = announcement;
@@ -94,6 +77,14 @@ export class Playlists {
     followed.told(this.#loader.version(manifest, received, asked));
   }
 
+  /** Targets of the media playlists that a known multivariant one names. */
+  renditions(asked: Asked): readonly string[] {
+    const known = this.peek(asked);
+    if (known === undefined || known === 'passed' || known.kind !== 'settled') return [];
+    const named = known.manifest.level === 'multivariant' ? known.manifest.announced : [];
+    return [...new Set(named.flatMap(({ role, url }) => (role === 'playlist' && this.#loader.target(url)) || []))];
+  }
+
   /** Whether there are live playlists, so that a 404 may mean "not yet". */
   get following(): boolean {
     return this.#followed > 0;
@@ -101,14 +92,16 @@ export class Playlists {
 
   /** What a live playlist names by that target, and some origin may not have yet. */
   expects(target: string): Expected | undefined {
-    return this.media.expects(target, this.#manifests());
+    return this.media.expects(
+      target,
+      this.#known.followed().map(({ followed }) => followed.version.manifest),
+    );
   }
 
   peek({ key, request }: Asked): Known | undefined {
-    const entry = this.#known.get(key);
-    if (entry === undefined || entry.untilMs <= this.#options.clock.nowMs()) return undefined;
-    const { known } = entry;
-    if (known !== 'passed' && known.kind === 'followed' && !suits(known, request)) return 'passed';
+    const known = this.#known.get(key);
+    if (known !== undefined && known !== 'passed' && known.kind === 'followed' && !suits(known, request))
+      return 'passed';
     return known;
   }
 
@@ -130,16 +123,18 @@ export class Playlists {
   }
 
   clear(): void {
-    const all = [...this.#known.values()];
+    const all = this.#known.followed();
     this.#known.clear();
-    for (const { known } of all) if (known !== 'passed' && known.kind === 'followed') known.followed.close();
+    for (const { followed } of all) followed.close();
   }
 
-  streams(): readonly object[] {
-    return [...this.#known].flatMap(([key, { known }]) => {
-      if (known === 'passed' || known.kind !== 'followed') return [];
-      return [known.followed.report(key.slice(key.indexOf(' ') + 1))];
-    });
+  streams(): readonly StreamReport[] {
+    const nowMs = this.#options.clock.nowMs();
+    return this.#known
+      .followed()
+      .map(({ followed, asked }) =>
+        reportOf(followed, { target: asked.target, nowMs, owns: this.#loader.owns(asked.key) }),
+      );
   }
 
   async #load(asked: Asked): Promise<Found> {
@@ -150,21 +145,21 @@ export class Playlists {
     const { signal } = controller;
     const answer = await this.#loader.first(asked, signal).finally(cancel);
     if (answer.kind !== 'representation' || answer.status !== 200 || refusesSharing(answer.fields)) {
-      if (answer.status === 200) this.#remember(asked, 'passed');
+      if (answer.status === 200) this.#known.set(asked.key, 'passed');
       if (request.signal.aborted) controller.abort();
       else request.signal.addEventListener('abort', () => controller.abort(), { once: true });
       return { kind: 'handed', answer };
     }
     const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
     const manifest = received && this.#loader.parse(received.bytes, asked);
-    if (received === undefined || manifest === undefined) return this.#remember(asked, 'passed');
+    if (received === undefined || manifest === undefined) return this.#known.set(asked.key, 'passed');
     const version = this.#loader.version(manifest, received, asked);
     this.media.named(manifest);
     if (!manifest.live) {
       const read = ({ bytes }: { bytes: Buffer }) => this.#reread(asked, bytes, answer);
-      return this.#remember(asked, new SettledPlaylist(version, answer, { nowMs: () => clock.nowMs(), read }));
+      return this.#known.set(asked.key, new SettledPlaylist(version, answer, { nowMs: () => clock.nowMs(), read }));
     }
-    if (this.#followed >= followedMax) return this.#remember(asked, 'passed');
+    if (this.#followed >= followedMax) return this.#known.set(asked.key, 'passed');
     return this.#follow(asked, version);
   }
 
@@ -176,11 +171,6 @@ export class Playlists {
     return undefined;
   }
 
-  *#manifests(): Generator<Manifest> {
-    for (const { known } of this.#known.values())
-      if (known !== 'passed' && known.kind === 'followed') yield known.followed.version.manifest;
-  }
-
   #follow(asked: Asked, version: PlaylistVersion): Known {
     const { map, key, request } = asked;
     const { clock } = this.#options;
@@ -188,7 +178,6 @@ export class Playlists {
     const followed = new FollowedPlaylist(version, {
       clock,
       blocks: offersBlocking(version.manifest, map),
-      pinned: map.live.follow.includes(asked.target),
       load: (wanted) => this.#loader.next(asked, { before: followed.version, wanted }),
       owns: () => this.#loader.owns(key),
       onVersion: (newest, before) => {
@@ -199,13 +188,13 @@ export class Playlists {
       onCurrent: () => this.#tell(key, followed.version, false),
       onEnd: () => {
         this.#followed--;
-        if (this.#known.get(key)?.known === known) this.#known.delete(key);
+        if (this.#known.get(key) === known) this.#known.delete(key);
       },
     });
     this.media.advanced(asked, { version: version.manifest, before: undefined, fetches: this.#loader.owns(key) });
     const varies = version.received.fields.get('vary')?.toLowerCase().includes('origin') === true;
     const known: Known = { kind: 'followed', followed, asked, origin: varies ? originOf(request) : undefined };
-    return this.#remember(asked, known);
+    return this.#known.set(asked.key, known);
   }
 
   /** Tells the cell what is new, where that is this node's part. */
@@ -216,30 +205,4 @@ export class Playlists {
     const message = encodeAnnouncement({ key, version: manifest.version, ...(playlist && { playlist }) });
     if (message !== undefined) voice.announce(message);
   }
-
-  #remember<T extends Known>({ key }: Asked, known: T): T {
-    const untilMs = known === 'passed' ? this.#options.clock.nowMs() + passedMs : Number.POSITIVE_INFINITY;
-    this.#known.delete(key);
-    this.#known.set(key, { known, untilMs });
-    if (this.#known.size > knownMax) this.#forgetOldest();
-    return known;
-  }
-
-  /** The oldest that is not followed. */
-  #forgetOldest(): void {
-    for (const [key, { known }] of this.#known) {
-      if (known !== 'passed' && known.kind === 'followed') continue;
-      this.#known.delete(key);
-      return;
-    }
-  }
-}
-
-/** Whether a playlist that was asked for on behalf of one site may answer a page of this one. */
-function suits({ origin }: { readonly origin: string | undefined }, request: CacheRequest): boolean {
-  return origin === undefined || origin === originOf(request);
-}
-
-function originOf({ fields }: CacheRequest): string {
-  return fields.get('origin') ?? '';
 }

@@ -1,6 +1,7 @@
 import type { Answer, CacheRequest } from '../cache/types.ts';
 import { acceptedCoding } from './coding.ts';
 import type { Asked } from './live-cache.ts';
+import type { Manifest } from './manifest.ts';
 import { wholeRequest } from './mirrored-request.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
 import { receive } from './receive.ts';
@@ -27,6 +28,10 @@ export class SettledPlaylist {
     this.#options = options;
     this.#version = version;
     this.#identity = identityOf(answer);
+  }
+
+  get manifest(): Manifest {
+    return this.#version.manifest;
   }
 
   request({ request, target }: Asked): CacheRequest {

@@ -1,6 +1,6 @@
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Edge, type EdgeOptions, startEdge } from '../support/edge.ts';
+import { type Edge, type EdgeOptions, startEdge, testPolicy } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { type OriginRoutes, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { ScriptedChannel } from '../support/scripted-channel.ts';
@@ -224,5 +224,25 @@ describe('other playlists', () => {
     for (let i = 0; i < 3; i++) expect((await view(`${edge.url}/index.m3u8`)).body.toString()).toBe(text(''));
     expect((await view(`${edge.url}/index.m3u8`)).headers['cache-status']).toContain('hit');
     expect(origin.count('/index.m3u8')).toBe(1);
+  });
+});
+
+describe('playlists of the configuration', () => {
+  it('are followed when nobody watches, also those that a multivariant one names', async () => {
+    const index = '#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlive/main.m3u8\n';
+    const { clock, edge, origin, channel } = await stage({
+      live: { follow: ['/index.m3u8'] },
+      routes: { '/index.m3u8': (_, response) => void response.end(index) },
+    });
+    edge.live.follow(() => [testPolicy]);
+    await until(() => edge.live.streams().length === 1, 'the channel being followed');
+    for (let i = 0; i < 15; i++) {
+      const before = edge.live.polls;
+      channel.advance();
+      clock.turn(2_500);
+      await until(() => edge.live.polls > before, 'a poll');
+    }
+    expect(edge.live.streams()).toMatchObject([{ url: path, kind: 'hls', mediaSequence: 19 }]);
+    expect(origin.count(path)).toBeGreaterThan(10);
   });
 });

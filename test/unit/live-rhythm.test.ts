@@ -6,7 +6,10 @@ function play(encoder: { segmentMs: (i: number) => number; lateMs: (i: number) =
   const roundTripMs = 10;
   const { segmentMs, lateMs, versions } = encoder;
   const appearMs: number[] = [];
-  for (let i = 0, endMs = 0; i < versions + 2; i++) appearMs.push((endMs += segmentMs(i)) + lateMs(i));
+  for (let i = 0, endMs = 0; i < versions + 2; i++) {
+    endMs += segmentMs(i);
+    appearMs.push(endMs + lateMs(i));
+  }
   const rhythm = new Rhythm();
   const lags: number[] = [];
   let [nowMs, seen, asks] = [(appearMs[0] ?? 0) + 700, 0, 0];

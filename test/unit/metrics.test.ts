@@ -64,14 +64,30 @@ describe('metrics', () => {
     expect((await samples()).has('eddy_store_bytes{tier="ram"}')).toBe(false);
     const upstreams = [{ map: 'vod', url: 'http://a.example', up: false }];
     const stores = { ram: { bytes: 1, bytesMax: 2, pieces: 3 }, disk: { bytes: 4, bytesMax: 5, pieces: 6 } };
-    metrics.readings = () => ({ stores, diskWritable: true, connections: 7, ready: true, peers: [], upstreams });
+    metrics.readings = () => ({
+      stores,
+      diskWritable: true,
+      connections: 7,
+      ready: true,
+      peers: [],
+      streams: [],
+      upstreams,
+    });
     const all = await samples();
     expect(all.get('eddy_store_bytes{tier="ram"}')).toBe(1);
     expect(all.get('eddy_store_bytes_max{tier="disk"}')).toBe(5);
     expect(all.get('eddy_store_pieces{tier="disk"}')).toBe(6);
     expect(all.get('eddy_client_connections')).toBe(7);
     expect(all.get('eddy_origin_up{map="vod",url="http://a.example"}')).toBe(0);
-    metrics.readings = () => ({ stores, diskWritable: true, connections: 7, ready: true, peers: [], upstreams: [] });
+    metrics.readings = () => ({
+      stores,
+      diskWritable: true,
+      connections: 7,
+      ready: true,
+      peers: [],
+      streams: [],
+      upstreams: [],
+    });
     expect([...(await samples()).keys()].some((name) => name.startsWith('eddy_origin_up'))).toBe(false);
   });
 });
