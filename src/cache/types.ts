@@ -33,6 +33,8 @@ export interface Tier {
   put(id: RepresentationId, first: number, bytes: Buffer): void;
   /** Forgets all pieces of that representation. */
   remove(id: RepresentationId): void;
+  /** Whether `bytes`, which `read` gave, is held by nobody else, so that its memory may be given back. Absent: never. */
+  isSole?(bytes: Buffer): boolean;
 }
 
 /** A stored response (RFC 9111 section 2) without its body: the body's pieces live in the tiers under `id`. */
@@ -167,8 +169,10 @@ export interface CacheStatus {
 export interface Content {
   /** Undefined while a body of unknown length is still arriving. */
   readonly completeLength: number | undefined;
-  /** first .. last as buffers when every byte is in RAM; undefined otherwise. Read-only. */
+  /** first .. last as buffers when every byte can be had without waiting; undefined otherwise. Read-only. */
   peek(first: number, last: number): readonly Buffer[] | undefined;
+  /** All that `peek` gave has been sent and is not looked at again. It need not be called. */
+  release?(): void;
   /** Where the byte at `first` would come from now. */
   sourceOf(first: number): Source;
   /**

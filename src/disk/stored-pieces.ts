@@ -22,6 +22,8 @@ export class StoredPieces implements Tier {
   readonly #health: Health;
   /** By place; everybody who asks for a piece that is being read gets the same bytes. */
   readonly #reads = new Map<string, Promise<Buffer | undefined>>();
+  /** Given to one reader each. */
+  readonly #sole = new WeakSet<Buffer>();
   readonly #pageCache = new PageCacheTrust();
   #failuresInRow = 0;
 
@@ -73,6 +75,10 @@ export class StoredPieces implements Tier {
     this.#writer.wake();
   }
 
+  isSole(bytes: Buffer): boolean {
+    return this.#sole.has(bytes);
+  }
+
   remove(id: RepresentationId): void {
     const { open, pieceQueue, removals } = this.#parts;
     open.close(id);
@@ -87,6 +93,7 @@ export class StoredPieces implements Tier {
     try {
       const bytes = generation.readNow(piece.sequence, piece);
       this.#onRead(generation, piece, bytes);
+      if (bytes !== undefined) this.#sole.add(bytes);
       const nowMs = performance.now();
       this.#pageCache.took(nowMs - startedMs, nowMs);
       return bytes;

@@ -17,7 +17,8 @@ import { Writer } from './writer.ts';
  * `find` answers for open representations only: those that `load` was called for, or that pieces were put to. At most
  * `openPiecesMax` pieces are known so; beyond it the longest unused representations are closed and simply miss.
  * Nothing here throws into the path of a request: what cannot be read is a miss, what cannot be written is declined,
- * and `health` says why. Buffers given by `read` are shared by all who read that piece at the time: read-only.
+ * and `health` says why. Buffers given by `read` are shared by all who read that piece at the time, but for those that
+ * `isSole` names: read-only.
  */
 export class DiskTier implements Tier, EntryStore {
   readonly name = 'disk';
@@ -57,6 +58,10 @@ export class DiskTier implements Tier, EntryStore {
 
   put(id: RepresentationId, first: number, bytes: Buffer): void {
     if (this.#closing === undefined) this.#pieces.put(id, first, bytes);
+  }
+
+  isSole(bytes: Buffer): boolean {
+    return this.#pieces.isSole(bytes);
   }
 
   remove(id: RepresentationId): void {

@@ -1,4 +1,4 @@
-import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
+import type { Answer, Cache, CacheRequest, Content, MapPolicy } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { type AccessRecord, MeteredResponder, type Outcome } from './access.ts';
@@ -46,6 +46,7 @@ export class Exchange {
     error: undefined,
   };
   #aborter: AbortController | undefined;
+  #content: Content | undefined;
   #closed = false;
 
   constructor(front: Front, head: RequestHead, responder: Responder) {
@@ -73,6 +74,8 @@ export class Exchange {
     this.#closed = true;
     this.#outcome.complete = complete;
     if (!complete) this.#aborter?.abort(goneError());
+    // HTTP/2 may still look at what it was given.
+    else if (this.#head.version.startsWith('1')) this.#content?.release?.();
     this.#front.onFinished(this.#responder.record(this.#head, this.#outcome));
   }
 
@@ -119,6 +122,7 @@ export class Exchange {
 
   #reply(answer: Answer, request: CacheRequest): Promise<void> | undefined {
     this.#outcome.cacheStatus = answer.cacheStatus;
+    if (answer.kind === 'representation') this.#content = answer.content;
     const { planner } = this.#front;
     const planned = planner.plan(answer, request);
     if (!('pending' in planned)) return this.#send(planned);
