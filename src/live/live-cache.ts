@@ -36,6 +36,8 @@ export interface LiveCacheOptions {
   };
 }
 
+type Representation = Extract<Answer, { kind: 'representation' }>;
+
 /** A request for a playlist as the mirror reads it. */
 export interface Asked {
   readonly request: CacheRequest;
@@ -88,11 +90,12 @@ export class LiveCache implements Cache {
   }
 
   async answer(request: CacheRequest): Promise<Answer> {
+    const startedMs = this.#clock.nowMs();
     const answer = await this.#answer(request);
     if (!this.#playlists.mayBe(request.target)) return this.#seen(request, answer);
     if (answer.kind === 'passed') return answer;
     // What becomes of a playlist is decided here each time; no thread may give it by itself.
-    return { ...answer, askAgain: true };
+    return { ...this.#heard(request, answer, this.#clock.nowMs() - startedMs), askAgain: true };
   }
 
   async #answer(request: CacheRequest): Promise<Answer> {
@@ -163,6 +166,15 @@ export class LiveCache implements Cache {
     this.#pins?.close();
     this.#playlists.clear();
     this.#viewing?.close();
+  }
+
+  /** A playlist for a player that speaks of itself: told how long its request was held, where it asked to be. */
+  #heard(request: CacheRequest, answer: Representation, waitedMs: number): Representation {
+    const { viewing } = this.#options;
+    if (viewing === undefined || answer.status !== 200 || this.#viewing?.heard(request) !== true) return answer;
+    const held = readDirectives(request.target)?.directives.msn !== undefined;
+    const said = { ...viewing.says(), ...(held && { heldMs: waitedMs }) };
+    return { ...answer, fields: withServerData(answer.fields, said) };
   }
 
   /** What a viewer gets that is no playlist: what will it ask for next? */

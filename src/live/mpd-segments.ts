@@ -10,6 +10,8 @@ export interface Segments {
   /** Initialization section and index, where they are named. */
   readonly before: readonly Announced[];
   readonly spans: SegmentSpans | undefined;
+  /** Each segment has an entry of its own: another one is another version of the MPD. */
+  readonly listed: boolean;
   /** Number of a segment where segments are numbered, else its time. */
   sequence(span: SegmentSpan): number;
   /** Seconds from the start of the period to the end of that segment. */
@@ -44,6 +46,7 @@ export function segmentsOf(representation: MpdRepresentation): Segments {
     representation,
     before: beforeOf(representation),
     spans,
+    listed: representation.kind === 'SegmentList' || hasTimeline(addressing),
     sequence: ({ index, time }) => (media?.includes('$Time') === true ? Number(time) : startNumber + index),
     endSeconds: ({ time, durationTicks }) => Number(time - offset + BigInt(durationTicks)) / timescale,
     durationSeconds,
@@ -58,6 +61,10 @@ export function segmentsOf(representation: MpdRepresentation): Segments {
       return spans === undefined || !Number.isFinite(time) || time < 0 ? 0 : spans.endedBy(offset + BigInt(time));
     },
   };
+}
+
+function hasTimeline(addressing: readonly MpdElement[]): boolean {
+  return addressing.some(({ children }) => children.some(({ name }) => name === 'SegmentTimeline'));
 }
 
 type Address =

@@ -18,6 +18,7 @@ const backlog = 3;
 const perRepresentationMax = 64;
 const horizonSecondsMax = 60;
 const updateSecondsUnknown = 2;
+const updateSecondsMin = 0.25;
 
 export function liveWindow(all: readonly Segments[], at: { terms: MpdTerms; nowMs: number }): Window {
   const edges = all.map((segments) => edgeOf(segments, at));
@@ -63,12 +64,15 @@ function updateSecondsOf(
   edges: readonly Edge[],
   { terms, newest }: { terms: MpdTerms; newest: Edge | undefined },
 ): number {
-  const { minimumUpdateSeconds } = terms;
-  if (minimumUpdateSeconds !== undefined && minimumUpdateSeconds > 0) return minimumUpdateSeconds;
-  const durations = edges
-    .filter((edge) => samePeriod(edge, newest))
-    .flatMap(({ segments, newest: span }) => (span === undefined ? [] : [segments.durationSeconds(span)]));
-  return durations.length === 0 ? updateSecondsUnknown : durations.reduce((least, each) => Math.min(least, each));
+  const { minimumUpdateSeconds = 0 } = terms;
+  const current = edges.filter((edge) => edge.newest !== undefined && samePeriod(edge, newest));
+  // Where segments are listed, whoever looks less often than they come learns of them late.
+  if (minimumUpdateSeconds > 0 && !current.some(({ segments }) => segments.listed)) return minimumUpdateSeconds;
+  const least = current.reduce(
+    (seconds, { segments, newest: span }) => Math.min(seconds, span ? segments.durationSeconds(span) : seconds),
+    minimumUpdateSeconds > 0 ? minimumUpdateSeconds : Number.POSITIVE_INFINITY,
+  );
+  return Number.isFinite(least) ? Math.max(updateSecondsMin, least) : updateSecondsUnknown;
 }
 
 function edgeMsOf(

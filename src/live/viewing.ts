@@ -98,6 +98,13 @@ export class Viewing {
     return data;
   }
 
+  /** A viewer asks for a manifest. Whether it says something of itself. */
+  heard(request: CacheRequest): boolean {
+    const data = speaks(request) ? clientDataOf(request) : undefined;
+    if (data !== undefined) this.#options.counts.player(data, request.target.split('?', 1)[0]);
+    return data !== undefined;
+  }
+
   close(): void {
     this.#prefetcher.close();
   }

@@ -1,7 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Edge, type EdgeOptions, startEdge } from '../support/edge.ts';
+import { HandClock } from '../support/hand-clock.ts';
 import { mpdText, period } from '../support/mpd.ts';
 import { type OriginRoutes, resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
+import { ScriptedChannel } from '../support/scripted-channel.ts';
 import { until } from '../support/until.ts';
 import { view, type Viewed } from '../support/viewer.ts';
 
@@ -130,4 +132,28 @@ describe('what a player says', () => {
     await until(() => asked().includes('high/4.m4s'));
     expect(asked()).toEqual(['low/1.m4s', 'low/2.m4s', 'high/2.m4s', 'high/3.m4s', 'high/4.m4s']);
   });
+});
+
+it('a player whose request for a playlist is held hears how long', async () => {
+  const channel = new ScriptedChannel();
+  const clock = new HandClock();
+  const origin = await startOrigin({ '/live/a.m3u8': channel.playlist });
+  const prefetch = { bytesMax: 1_000_000, requestsMax: 4 };
+  const live = { offerBlockingReload: true };
+  const edge = await startEdge({ origins: [origin.url], liveClock: clock, prefetch, live });
+  cleanups.push(
+    () => edge.close(),
+    () => origin.close(),
+  );
+  const url = `${edge.url}/live/a.m3u8`;
+  await view(url);
+  const cmcd = encodeURIComponent('ot=m,sf=h,st=l,sid="s"');
+  const held = view(`${url}?_HLS_msn=${channel.last + 1}&CMCD=${cmcd}`);
+  await until(() => edge.live.waiting === 1, 'a request that is held');
+  channel.advance();
+  clock.turnToNext(60_000);
+  const { status, headers } = await held;
+  expect([status, headers['cmsd-dynamic']]).toEqual([200, '"eddy-test"']);
+  expect(headers['cmsd-static']).toMatch(/^ht=[1-9]\d*,n="eddy-test"$/);
+  expect(edge.ahead.players).toMatchObject([{ data: { format: 'hls', streamType: 'live' }, stream: '/live/a.m3u8' }]);
 });

@@ -157,6 +157,16 @@ describe('a live MPD', () => {
     expect(zero.updateSeconds).toBe(2);
   });
 
+  test('with listed segments it is looked at once a segment, if that is more often', () => {
+    const listed = (duration: number): MpdParts => ({
+      mpd: `${live} minimumUpdatePeriod="PT4S"`,
+      periods: [period(timeline(`<S t="0" d="${duration}" r="9"/>`))],
+    });
+    expect(parse(listed(20), at(21)).updateSeconds).toBe(2);
+    expect(parse(listed(60), at(61)).updateSeconds).toBe(4);
+    expect(parse(listed(1), at(21)).updateSeconds).toBe(0.25);
+  });
+
   test('availabilityTimeOffset: segments are there before their end', () => {
     const early = numbered.replace('/>', ' availabilityTimeOffset="1.5" availabilityTimeComplete="false"/>');
     const manifest = parse({ mpd: live, periods: [period(early)] }, at(20.6));

@@ -1,0 +1,74 @@
+import { Agent } from 'node:http';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Edge, startEdge } from '../support/edge.ts';
+import { HandClock } from '../support/hand-clock.ts';
+import { contradictoryMpd } from '../support/mpd-inputs.ts';
+import { startOrigin, type TestOrigin } from '../support/origin.ts';
+import { view } from '../support/viewer.ts';
+
+const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
+const count = Number(process.env['FUZZ_COUNT'] ?? 600);
+/** A new edge now and then, so that the mirror, which follows a bounded number, takes part in every case. */
+const perEdge = 400;
+const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+let origin: TestOrigin;
+let trap: TestOrigin;
+let edge: Edge;
+let clock: HandClock;
+let current = '';
+
+beforeAll(async () => {
+  origin = await startOrigin((request, response) => {
+    const isMpd = /\.mpd(\?|$)/.test(request.url ?? '');
+    const type = isMpd ? 'application/dash+xml' : 'video/mp4';
+    response.writeHead(200, { 'Content-Type': type }).end(isMpd ? current : 'media');
+  });
+  trap = await startOrigin((_, response) => response.writeHead(200).end('trapped'));
+  await openEdge();
+});
+
+afterAll(async () => {
+  agent.destroy();
+  await edge?.close();
+  await Promise.all([origin?.close(), trap?.close()]);
+});
+
+async function openEdge(): Promise<void> {
+  await edge?.close();
+  clock = new HandClock();
+  const prefetch = { bytesMax: 1_000_000, requestsMax: 4 };
+  edge = await startEdge({ origins: [origin.url], liveClock: clock, prefetch, ramBytes: 16 * 1024 * 1024 });
+}
+
+/** What a player would ask for, of hosts that lead to the edge and of none. */
+const played = ['a/1.m4s', 'a/2.m4s', '1', '2', 'x/1', 'a/$Number$'];
+
+test(`contradictory MPDs lead nobody elsewhere, and are given as they are but for URLs: seed ${seed}`, {
+  timeout: 300_000,
+}, async () => {
+  let [rewritten, followed] = [0, 0];
+  for (let number = 0; number < count; number++) {
+    if (number % perEdge === perEdge - 1) await openEdge();
+    current = contradictoryMpd(seed + number)
+      .replaceAll('https://origin.example', origin.url)
+      .replaceAll('//other.example', `//127.0.0.1:${trap.port}`)
+      .replaceAll('http://127.0.0.1:22', trap.url);
+    const { status, body } = await view(`${edge.url}/f/${number}.mpd`, { agent });
+    expect(status).toBe(200);
+    expect(withoutValues(body.toString())).toBe(withoutValues(current));
+    // The host of the origin is in what cannot be rewritten only: what a player fills in, or what is no http URL.
+    if (body.toString() !== current) rewritten += 1;
+    if (number % 10 === 0) {
+      for (const path of played) await view(`${edge.url}/f/${path}`, { agent });
+      clock.turn(10_000);
+      followed += edge.live.streams().length;
+    }
+  }
+  expect(trap.count()).toBe(0);
+  expect(rewritten).toBeGreaterThan(count / 20);
+  expect(followed).toBeGreaterThan(0);
+});
+
+function withoutValues(text: string): string {
+  return text.replaceAll(/"[^"]*"|>[^<]*</g, '');
+}
