@@ -25,7 +25,7 @@ const isKnownRelease = process.versions.node.startsWith('26.');
 export class DirectWrites {
   readonly #socket: Socket;
   readonly #onTaken: () => void;
-  #pending = 0;
+  #pending = false;
 
   private constructor(socket: Socket, onTaken: () => void) {
     this.#socket = socket;
@@ -34,21 +34,22 @@ export class DirectWrites {
 
   /** `onTaken`: the kernel has what it did not take at once. */
   static to(socket: Socket, onTaken: () => void): DirectWrites | undefined {
-    // TLS takes nothing at once.
+    // TLS takes nothing at once, and only one write at a time, which the stream sees to.
     if (!isKnownRelease || 'encrypted' in socket || handleOf(socket) === undefined) return undefined;
     return new DirectWrites(socket, onTaken);
   }
 
   /** Whether something was written that the kernel has not taken. */
   get pending(): boolean {
-    return this.#pending > 0;
+    return this.#pending;
   }
 
   /** False: nothing can be written this way now. Destroys the socket where writing fails. */
   write(chunks: readonly Buffer[]): boolean {
     const socket = this.#socket;
     const handle = handleOf(socket);
-    if (handle === undefined || socket.writableLength > 0 || !socket.writable) return false;
+    // More behind it is for the stream, which says when it is full.
+    if (this.pending || handle === undefined || socket.writableLength > 0 || !socket.writable) return false;
     const [only] = chunks;
     if (only === undefined) return true;
     const written = chunks.length === 1 ? handle.writeBuffer(null, only) : handle.writev(null, chunks, true);
@@ -58,10 +59,10 @@ export class DirectWrites {
   }
 
   #await(dispatched: Dispatched, chunks: readonly Buffer[]): void {
-    this.#pending++;
+    this.#pending = true;
     dispatched.buffer = chunks;
     const complete = (status: number): void => {
-      this.#pending--;
+      this.#pending = false;
       if (status < 0) this.#socket.destroy();
       else this.#onTaken();
     };
