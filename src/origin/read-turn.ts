@@ -1,5 +1,5 @@
-/** What all bodies together bring in one turn of the event loop: a few milliseconds of work. */
-const turnBytesMax = 1024 * 1024;
+/** What all bodies together bring in one turn of the event loop: some 10 ms of work. */
+const turnBytesMax = 4 * 1024 * 1024;
 
 /**
  * Shares the event loop between bodies and everything else. Without it whatever the kernel has received is read before
