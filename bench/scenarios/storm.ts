@@ -45,10 +45,14 @@ export const storm: Scenario = {
     }
     const findings: Finding[] = [];
     const failures: string[] = [];
+    const said = { faults: 0, late: 0 };
     try {
       for (let minute = 1; minute <= (options.quick ? 1 : minutes); minute++) {
         findings.push(await measured(state, { phase: `minute ${minute}`, work: () => churn(state, rig.signal) }));
         bench.show('So far', findings);
+        for (const each of [...audience.faults.slice(said.faults), ...audience.late.slice(said.late).slice(0, 5)])
+          bench.say(`  ${each}`);
+        Object.assign(said, { faults: audience.faults.length, late: audience.late.length });
       }
       await cell.met();
       findings.push(await measured(state, { phase: 'after', work: () => sleep(30_000) }));
@@ -111,9 +115,14 @@ async function measured(
   return {
     ...{ phase, left: after.left - before.left, joined: after.joined - before.joined },
     amplification: rounded((after.bodyBytes - before.bodyBytes) / (after.unique - before.unique), 4),
-    ...{ answers: times.length, faults: after.faults - before.faults, late: after.late - before.late },
+    ...{ answers: times.length, late: after.late - before.late, ...kindsOf(audience.faults.slice(before.faults)) },
     firstByteP99Ms: rounded(percentile(audience.firstByteMs.slice(before.firstFrom), 0.99) ?? 0, 3),
     wholeP99Ms: rounded(percentile(times, 0.99) ?? 0, 3),
     wholeMaxMs: rounded(percentile(times, 1) ?? 0, 3),
   };
+}
+
+function kindsOf(faults: readonly string[]): Finding {
+  const of = (kind: string) => faults.filter((each) => each.startsWith(`${kind}: `)).length;
+  return { wrongBytes: of('wrong'), errorStatuses: of('status'), cutOff: of('cut') };
 }

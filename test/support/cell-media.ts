@@ -10,6 +10,12 @@ export interface CellMedia {
 /** 2 Mb/s. */
 export const cellMedia: CellMedia = { segmentMs: 2_000, segmentBytes: 500_000, fileBytes: 8_000_000 };
 
+/**
+ * What no answer may take in a test, on however busy a machine: far less than what goes on for ever, or at 20 KB/s. Whether
+ * segments come within their duration is measured by the bench.
+ */
+export const patienceMs = 10_000;
+
 export const playlistPath = '/live/index.m3u8';
 
 export function segmentPath(sequence: number): string {
