@@ -72,6 +72,13 @@ export function descendantsOf(pids: readonly number[], stats: readonly Stat[]): 
   return [...found.values()];
 }
 
+/** User and system time of each thread of a process so far, by its id. */
+export function threadSecondsOf(pid: number): ReadonlyMap<number, number> {
+  const stats = readdirSync(`/proc/${pid}/task`).map((thread) => parseStat(readProc(`${pid}/task/${thread}/stat`)));
+  const known = stats.filter((stat) => stat !== undefined);
+  return new Map(known.map(({ pid: thread, ticks }) => [thread, ticks / ticksPerSecond]));
+}
+
 /** Files that a process of ours may have open; Node raises its limit to that by itself. */
 export function openFilesMax(): number {
   return parseOpenFilesMax(readProc('self/limits'));

@@ -8,8 +8,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { allowedCores } from './proc.ts';
 
 export interface StartOptions {
-  /** Core it is pinned to, its children with it. */
-  readonly core: number;
+  /** Core or cores it is pinned to, its children with it. */
+  readonly core: number | readonly number[];
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   /** With an IPC channel. */

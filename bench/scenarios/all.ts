@@ -10,11 +10,13 @@ import { paced } from './paced.ts';
 import type { Scenario } from './scenario.ts';
 import { storm } from './storm.ts';
 import { wan } from './wan.ts';
+import { workers } from './workers.ts';
 import { writes } from './writes.ts';
 
 /** In the order in which a whole run takes them. */
 export const scenarios: readonly Scenario[] = [
   compare,
+  workers,
   disk,
   cold,
   herd,

@@ -13,6 +13,8 @@ export interface EddyOptions extends ServerOptions {
   readonly name?: string;
   readonly reference?: boolean;
   readonly workers?: number;
+  /** Default: the core for servers alone. */
+  readonly cores?: readonly number[];
 }
 
 /** Eddy, and where its admin interface is. */
@@ -32,7 +34,7 @@ export async function startEddy(options: EddyOptions): Promise<EddyServer> {
   command.push('--ram', String(ramBytes), '--disk', String(diskBytes), '--workers', String(options.workers ?? 1));
   command.push('--https', `127.0.0.1:${httpsPort}`);
   command.push('--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile);
-  const running = rig.start(command, { core: rig.serverCore });
+  const running = rig.start(command, { core: options.cores ?? rig.serverCore });
   const ready = await until(async () => readyLine(readFileSync(running.log, 'utf8')), {
     what: 'Eddy',
     timeoutMs: readyTimeoutMs,
