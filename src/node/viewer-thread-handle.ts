@@ -1,6 +1,7 @@
 import { MessageChannel, Worker } from 'node:worker_threads';
 import type { ProcessLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { BatchedPort, receiveAll } from '../workers/batched-port.ts';
 import type { Desk } from '../workers/desk.ts';
 import type { ToMain, ToThread } from '../workers/messages.ts';
 import type { Port } from '../workers/port.ts';
@@ -40,8 +41,8 @@ export class ViewerThread {
       transferList: [port1],
       name: 'viewers',
     });
-    this.#desk = options.openDesk(port2);
-    port2.on('message', (message: ToMain) => this.#desk.receive(message));
+    this.#desk = options.openDesk(new BatchedPort(port2));
+    receiveAll<ToMain>(port2, (message) => this.#desk.receive(message));
     this.#worker.on('message', (notice: Notice) => this.#heed(notice));
     this.#worker.on('error', (error) => {
       this.#error = error;

@@ -5,7 +5,9 @@ import { startViewers, type Viewers } from '../http/listener.ts';
 import { openLog } from '../log.ts';
 import { createRequestCounts } from '../metrics/requests.ts';
 import { Tally } from '../metrics/tally.ts';
+import { BatchedPort, receiveAll } from '../workers/batched-port.ts';
 import { Counterweight } from '../workers/counterweight.ts';
+import type { ToThread } from '../workers/messages.ts';
 import { RelayedCache } from '../workers/relayed-cache.ts';
 import type { Notice, Order, ThreadData } from './thread-messages.ts';
 
@@ -27,12 +29,12 @@ const lines = new Writable({
 });
 const output = openLog({ level: data.logLevel, pretty: data.pretty, destination: lines });
 const accessLines = new AccessLines();
-const cache = new RelayedCache(data.port, {
+const cache = new RelayedCache(new BatchedPort(data.port), {
   now: Date.now,
   onServed: (_source, bytes) => ramBytes.add(bytes),
   onShared: new Counterweight().add,
 });
-data.port.on('message', (message) => cache.receive(message));
+receiveAll<ToThread>(data.port, (message) => cache.receive(message));
 
 try {
   const viewers = await startViewers({

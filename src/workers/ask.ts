@@ -11,6 +11,9 @@ export interface AskOptions {
   readonly onLeft: () => void;
 }
 
+/** The main thread hears that bytes were taken when there are so many, fewer than it may have on their way. */
+const tellBytes = 64 * 1024;
+
 /**
  * One request that the main thread answers, as the thread of its viewer sees it. It ends when the viewer is gone, when
  * its one body has been read, on failure, or when nobody has read of it for a while.
@@ -87,13 +90,17 @@ export class Ask {
   ): AsyncGenerator<Buffer, void, undefined> {
     const reading = new Reading(++this.#readings);
     this.#reading = reading;
+    let untold = 0;
     this.#post({ kind: 'read', ask: this.number, read: reading.number, first, last });
     try {
       for (;;) {
         const bytes = await reading.next();
         if (bytes === undefined) return onEnd?.(reading.completeLength);
         yield bytes;
-        this.#post({ kind: 'taken', ask: this.number, read: reading.number, bytes: bytes.length });
+        untold += bytes.length;
+        if (untold < tellBytes) continue;
+        this.#post({ kind: 'taken', ask: this.number, read: reading.number, bytes: untold });
+        untold = 0;
       }
     } finally {
       if (!reading.ended) this.#post({ kind: 'stop', ask: this.number, read: reading.number });

@@ -1,5 +1,5 @@
 /** So much is set against as much shared memory. Beyond what malloc would ever serve from memory that was in use. */
-const weightBytes = 64 * 1024 * 1024;
+const weightBytes = 40 * 1024 * 1024;
 const weightsMax = 16;
 
 /**

@@ -64,7 +64,7 @@ export class Serving {
         return false;
       }
       this.#answer = answer;
-      if (answer.kind === 'representation' && answer.askAgain !== true) this.#loan = lending.loan(answer.content);
+      if (mayLend(answer)) this.#loan = lending.loan(answer.content);
       if (this.#loan !== undefined) book.lend(this.#loan);
       book.post({ kind: 'answered', ask, head: headOf(answer, request, this.#loan) });
       return true;
@@ -156,6 +156,11 @@ export class Serving {
       ...(this.#content && { body: this.#content }),
     };
   }
+}
+
+/** What is asked for once is not lent: that would be for nothing, and cost shared memory. */
+function mayLend(answer: Answer): answer is Representation {
+  return answer.kind === 'representation' && answer.cacheStatus.hit && answer.askAgain !== true;
 }
 
 function headOf(answer: Answer, request: CacheRequest, loan: Loan | undefined): AnswerHead {

@@ -17,8 +17,10 @@ import type { PrefetchLimits } from '../../src/live/viewing.ts';
 import type { Clock } from '../../src/live/clock.ts';
 import { type LiveSettings, liveDefaults } from '../../src/live/mapped-urls.ts';
 import { RamTier } from '../../src/ram/tier.ts';
+import { BatchedPort, receiveAll } from '../../src/workers/batched-port.ts';
 import { Desk } from '../../src/workers/desk.ts';
 import { Lender } from '../../src/workers/lender.ts';
+import type { ToMain, ToThread } from '../../src/workers/messages.ts';
 import { RelayedCache } from '../../src/workers/relayed-cache.ts';
 
 export const testPolicy: MapPolicy = {
@@ -123,10 +125,16 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   });
   const relays = Array.from({ length: options.relays ?? Number(process.env['EDGE_RELAYS'] ?? 0) }, () => {
     const { port1, port2 } = new MessageChannel();
-    const relay = new RelayedCache(port1, { now, onServed, onShared: () => {} });
-    const desk = new Desk(port2, { cache: live, lending: cache, ram, lender, policies: () => [policy] });
-    port1.on('message', (message) => relay.receive(message));
-    port2.on('message', (message) => desk.receive(message));
+    const relay = new RelayedCache(new BatchedPort(port1), { now, onServed, onShared: () => {} });
+    const desk = new Desk(new BatchedPort(port2), {
+      cache: live,
+      lending: cache,
+      ram,
+      lender,
+      policies: () => [policy],
+    });
+    receiveAll<ToThread>(port1, (message) => relay.receive(message));
+    receiveAll<ToMain>(port2, (message) => desk.receive(message));
     const close = () => {
       desk.close();
       port1.close();
