@@ -32,7 +32,8 @@ export function ownRequest(
   const fields = origin === undefined ? Fields.empty : new Fields(['Origin', origin]);
   const { method, target, scheme, authority, policy, signal } = request;
   const { peersForbidden } = options;
-  return mirroredRequest({ method, target, scheme, authority, fields, policy, signal, peersForbidden }, options);
+  const own = { method, target, scheme, authority, fields, policy, signal, peersForbidden };
+  return { ...mirroredRequest(own, options), ahead: true };
 }
 
 /** The request of a viewer for the whole of a settled playlist in no coding: its own directives count. */

@@ -82,6 +82,23 @@ describe('a live MPD', () => {
     expect(brotliDecompressSync(second.body).toString()).toBe(made.text.replaceAll(made.origin.url, ''));
   });
 
+  it('counts as given when a viewer gets it, not when the mirror reads it', async () => {
+    const made = await stage();
+    const of = (number: number): string =>
+      mpdText({ mpd: dynamic(`minimumUpdatePeriod="PT2S" id="${number}"`), periods: [period(numbered)] });
+    made.text = of(0);
+    await view(made.url);
+    const total = (): number => made.edge.served.origin + made.edge.served.ram;
+    const before = total();
+    for (let number = 1; number < 4; number++) {
+      made.text = of(number);
+      await made.poll();
+    }
+    expect(total()).toBe(before);
+    const { body } = await view(made.url);
+    expect([body.toString(), total() - before]).toEqual([of(3), body.length]);
+  });
+
   it('that becomes static is VOD, and is asked for no more often than it says', async () => {
     const made = await stage();
     made.text = mpdText({ mpd: dynamic('minimumUpdatePeriod="PT2S"'), periods: [period(numbered)] });
