@@ -25,6 +25,8 @@ export interface FollowOptions {
   readonly load: (wanted: Wanted | undefined) => Promise<Loaded>;
   /** The edge offers blocking reload by itself. */
   readonly blocks: boolean;
+  /** Whether the origin is to be asked for versions to come. */
+  readonly waitsUpstream: (manifest: Manifest) => boolean;
   /** Whether this node asks the origin; another member does otherwise, and tells. */
   readonly owns: () => boolean;
   /** A newer version is there. */
@@ -67,7 +69,7 @@ export class FollowedPlaylist {
     this.#options = options;
     this.#version = first;
     this.#validatedMs = this.#askedMs = this.#loadedMs = options.clock.nowMs();
-    this.#blocked = first.manifest.canBlockReload === true;
+    this.#blocked = options.waitsUpstream(first.manifest);
     this.#schedule(this.#rhythm.changed(this.#load(this.#validatedMs), growth(undefined, first.manifest)));
   }
 
@@ -203,7 +205,8 @@ export class FollowedPlaylist {
   }
 
   get #blocksUpstream(): boolean {
-    return this.#version.manifest.canBlockReload === true && this.#blockingFailures === 0 && this.#options.owns();
+    const { owns, waitsUpstream } = this.#options;
+    return this.#blockingFailures === 0 && owns() && waitsUpstream(this.#version.manifest);
   }
 
   #schedule(rhythmMs: number): void {

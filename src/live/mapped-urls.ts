@@ -6,6 +6,8 @@ export interface LiveMap {
   /** URLs of the upstreams; their path is the base that the rest of a target is put after. */
   readonly origins: readonly string[];
   readonly live: LiveSettings;
+  /** How long an origin may take for the first byte. Default: 10 s. */
+  readonly timeouts?: { readonly firstByteMs: number };
 }
 
 export interface LiveSettings {

@@ -56,7 +56,9 @@ export class PlaylistLoader {
   ): Promise<Loaded> {
     const { inner, clock } = this.#options;
     const controller = new AbortController();
-    const cancel = clock.after(loadTimeoutMs, () => controller.abort());
+    // An origin that holds a request while its encoder stands still is not to be taken for one that is down.
+    const timeoutMs = wanted === undefined ? loadTimeoutMs : holdMsMax(asked.map);
+    const cancel = clock.after(timeoutMs, () => controller.abort());
     const { signal } = controller;
     try {
       // A version that is waited for is asked for once, and worth nothing to the cache.
@@ -138,4 +140,13 @@ export function offersBlocking(
 
 function withBlockingReload(bytes: Buffer): Buffer {
   return Buffer.from(offeringBlockingReload(bytes.toString('latin1')), 'latin1');
+}
+
+/** Whether to wait for the next version at the origin: only where it comes well before the origin counts as too slow. */
+export function waitsUpstream({ canBlockReload, updateSeconds }: Manifest, map: LiveMap): boolean {
+  return canBlockReload === true && updateSeconds * 1_500 < holdMsMax(map);
+}
+
+function holdMsMax({ timeouts }: LiveMap): number {
+  return Math.min(loadTimeoutMs, 0.8 * (timeouts?.firstByteMs ?? 10_000));
 }

@@ -5,7 +5,7 @@ import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
 import { readDirectives } from './delivery-directives.ts';
 import { FollowedPlaylist } from './followed-playlist.ts';
 import type { Asked } from './live-cache.ts';
-import { offersBlocking, PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
+import { offersBlocking, waitsUpstream, PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
 import { type Known, KnownPlaylists, originOf, suits } from './known-playlists.ts';
 import { reportOf, type StreamReport } from './stream-report.ts';
 import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
@@ -179,6 +179,7 @@ export class Playlists {
       clock,
       blocks: offersBlocking(version.manifest, map),
       load: (wanted) => this.#loader.next(asked, { before: followed.version, wanted }),
+      waitsUpstream: (manifest) => waitsUpstream(manifest, map),
       owns: () => this.#loader.owns(key),
       onVersion: (newest, before) => {
         this.#tell(key, newest, true);
