@@ -16,6 +16,7 @@ const viewersEach = 8;
 /** A megabyte each four seconds: 2 Mb/s. */
 const stepMs = 4_000;
 const startMs = 30_000;
+const readyTimeoutMs = 180_000;
 
 interface Watched {
   readonly urls: readonly string[];
@@ -101,7 +102,8 @@ async function measure(
 }
 
 async function eddyCell(origin: CellOrigin, size: number): Promise<Watched> {
-  const cell = await ProcessCell.start(size, ['--origin', origin.url, '--log-level', 'warn']);
+  const args = ['--origin', origin.url, '--log-level', 'warn'];
+  const cell = await ProcessCell.start(size, args, { readyTimeoutMs });
   const urls = cell.nodes.map(({ http }) => http.replace(/\/$/, ''));
   return { urls, pids: cell.nodes.map(({ process }) => process.pid ?? 0), stop: () => cell.close() };
 }
