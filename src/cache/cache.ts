@@ -267,7 +267,7 @@ export class VideoCache implements Cache {
   ): Promise<Answer | undefined> {
     if (asked.leader) return this.#conclude(outcome, asked);
     const { key, request } = asked;
-    const { onServed } = this.#options;
+    const onServed = this.#countFor(request);
     const status: CacheStatus = { ...asked.status, collapsed: true };
     if (outcome.kind === 'shared') return sharedAnswer(outcome, status, { method: request.method, onServed });
     if (outcome.kind === 'freshened') return this.#fromStored(outcome.representation, request, status);
@@ -283,7 +283,7 @@ export class VideoCache implements Cache {
 
   /** What a fetch made for this very request means for it. */
   async #conclude(outcome: Outcome, { key, request, status }: Asked): Promise<Answer | undefined> {
-    const { onServed } = this.#options;
+    const onServed = this.#countFor(request);
     const name = sharedName(key, request);
     switch (outcome.kind) {
       case 'shared':
@@ -323,7 +323,12 @@ export class VideoCache implements Cache {
     );
     if (method === 'HEAD' && supply.status === 200) await this.#headFreshens(request, supply);
     for (const target of invalidates(request, supply)) await this.#invalidate(cacheKey({ target, policy }), target);
-    return passedAnswer(supply, { hit: false, fwd, fwdStatus: supply.status }, this.#options.onServed);
+    return passedAnswer(supply, { hit: false, fwd, fwdStatus: supply.status }, this.#countFor(request));
+  }
+
+  /** Where bytes for that request count; what is fetched ahead of viewers is given to nobody. */
+  #countFor({ ahead }: CacheRequest): VideoCacheOptions['onServed'] {
+    return ahead === true ? () => {} : this.#options.onServed;
   }
 
   /** What HEAD says of a stored response counts for it too (RFC 9111 section 4.3.5). */

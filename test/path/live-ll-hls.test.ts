@@ -82,6 +82,21 @@ describe('blocking reload of a low-latency channel', () => {
     expect(channel.lowLatency.refusals).toEqual([]);
   });
 
+  it('counts as given when a viewer gets it, not when the mirror reads it', async () => {
+    const { edge, advance, clock, url, originClock } = await stage();
+    await text(url);
+    const total = (): number => edge.served.origin + edge.served.ram;
+    const before = total();
+    for (let round = 0; round < 3; round++) {
+      const { polls } = edge.live;
+      clock.turn(1);
+      await until(() => originClock.waiting === 1, 'the mirror waiting for the next part');
+      advance();
+      await until(() => edge.live.polls > polls, 'a poll');
+    }
+    expect(total()).toBe(before);
+  });
+
   it('is answered at once for what is there', async () => {
     const { url, asked } = await stage();
     const { msn, part } = nextOf(await text(url));
