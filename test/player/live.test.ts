@@ -67,7 +67,7 @@ describe.skipIf(skipsBrowser())('live players', () => {
   describe('on one edge play without a fatal error and without a stall', () => {
     it.skipIf(longSeconds > 0).concurrent.each(short)('%s: %s', { timeout: 120_000 }, async (player, form) => {
       const url = new URL(entries[form], edge).href;
-      const report = await turns.take(() => pages.playLive(player, url, { playMs: 5_000, settleMs }));
+      const report = await turns.take(() => pages.playLive(player, url, { playMs: 4_000, settleMs }));
       expectSmooth(report);
     });
 
