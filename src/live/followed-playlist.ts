@@ -40,6 +40,8 @@ export interface FollowOptions {
 /** How long a playlist is followed after the last viewer asked, in target durations and at least. */
 const idleUpdates = 5;
 const idleMsMin = 10_000;
+/** How soon a version that was not believed is looked at again. */
+const unsureMsMax = 1_000;
 /** A member that does not own a playlist asks the owner no more often than that while it is told what is new. */
 const keepaliveMsMin = 3_000;
 /** How long the owner may be silent beyond the time of the next version, before a member asks for itself. */
@@ -176,7 +178,9 @@ export class FollowedPlaylist {
   #take(came: PlaylistVersion, startedMs: number): void {
     const load = this.#load(startedMs);
     if (!this.#adopts(came.manifest, load.nowMs)) {
-      this.#schedule(this.#rhythm.unchanged(load));
+      // Numbers that it has not got are no good to wait for there; what it means is to be known soon.
+      this.#blockingFailures = 1;
+      this.#schedule(Math.min(unsureMsMax, this.#rhythm.unchanged(load)));
       return;
     }
     this.#validatedMs = load.nowMs;

@@ -147,6 +147,23 @@ describe('a plain HLS channel', () => {
     expect((await view(url)).status).toBe(500);
   });
 
+  it('does not go back with an origin that lags by three segments, and goes on once that has caught up', async () => {
+    const { channel, url, poll } = await stage();
+    channel.advance(20);
+    await view(url);
+    const newest = channel.text();
+    channel.last -= 3;
+    channel.first -= 3;
+    for (let i = 0; i < 3; i++) {
+      await poll();
+      expect((await view(url)).body.toString()).toBe(newest);
+      channel.advance();
+    }
+    channel.advance();
+    await poll();
+    expect((await view(url)).body.toString()).toBe(channel.text());
+  });
+
   it('starts anew after a restart that was seen twice', async () => {
     const { channel, url, poll } = await stage();
     channel.advance(50);
