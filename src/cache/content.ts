@@ -42,6 +42,11 @@ export class RepresentationContent implements Content {
     return this.#representation.completeLength;
   }
 
+  get fetchedHere(): boolean {
+    const { fetched, givers } = this.#representation;
+    return fetched && givers.size === 0;
+  }
+
   get representation(): Representation {
     return this.#representation;
   }

@@ -28,6 +28,8 @@ export class Representation {
   readonly ungiven = new Ungiven();
   /** Ids of the peers that gave of it, as far as is known: not from before a restart. */
   readonly givers = new Set<string>();
+  /** Set when it was stored from what a supplier brought, and not loaded from before a restart. */
+  fetched = false;
   /** Set once an origin answered a range with the whole: gaps then cost a fetch of everything. */
   rangesIgnored = false;
   #stored: StoredResponse;

@@ -144,6 +144,7 @@ export class ResponseFetch {
     if (same !== undefined) this.#entries.update(same, { ...stored, id: same.id });
     const representation =
       same ?? new Representation(stored, { key, target: originTarget(request.target, request.policy) });
+    if (same === undefined) representation.fetched = true;
     const replaces = (old: StoredResponse): boolean => matches(old, request.fields);
     this.#entries.add(representation, replaces);
     const last = part?.last ?? (stored.completeLength === undefined ? undefined : stored.completeLength - 1);

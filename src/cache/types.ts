@@ -173,6 +173,8 @@ export interface Content {
   peek(first: number, last: number): readonly Buffer[] | undefined;
   /** All that `peek` gave has been sent and is not looked at again. It need not be called. */
   release?(): void;
+  /** Whether all that is stored of it came from the origin to this node since it started: nobody else gave of it. */
+  readonly fetchedHere?: boolean;
   /** Where the byte at `first` would come from now. */
   sourceOf(first: number): Source;
   /**

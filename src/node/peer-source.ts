@@ -1,5 +1,5 @@
 import { cacheKey } from '../cache/key.ts';
-import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
+import type { Answer, Cache, CacheRequest, Content, MapPolicy } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../http/precondition.ts';
@@ -75,7 +75,7 @@ function whole({ content, status, fields }: Stored, signal: AbortSignal): PeerAn
     fields: completeLength === undefined ? fields : fields.with('Content-Length', completeLength),
     completeLength,
     body: completeLength === 0 ? nothing() : content.read(0, last, signal),
-    buffersAreKept: true,
+    ...aboutBytes(content, last === undefined ? undefined : { first: 0, last }),
   };
 }
 
@@ -88,7 +88,16 @@ function part({ content, fields }: Stored, { first, last }: Span, signal: AbortS
       .with('Content-Range', `bytes ${first}-${last}/${completeLength}`),
     completeLength,
     body: content.read(first, last, signal),
+    ...aboutBytes(content, { first, last }),
+  };
+}
+
+function aboutBytes(content: Content, span: Span | undefined) {
+  const { fetchedHere } = content;
+  return {
     buffersAreKept: true,
+    ...(fetchedHere !== undefined && { fetchedHere }),
+    ...(span !== undefined && { peek: () => content.peek(span.first, span.last) }),
   };
 }
 

@@ -4,9 +4,12 @@ import { PeerError, reasonOf } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
 import { dataBytesMax, dataFrameHead, encodeFrame, withId, writeOffset } from './frames.ts';
 import type { KeptDigests } from './kept-digests.ts';
+import type { Described, Manifests } from './manifests.ts';
 import type { StatusMessage } from './messages.ts';
+import { contentRange } from './range.ts';
 import type { ResponseOutcome } from './responder.ts';
 import { keyBytes, mayGivePeers } from './shareable.ts';
+import { SliceDigests } from './slices.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from './source.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
@@ -15,6 +18,7 @@ export interface AnsweringOptions {
   readonly source: PeerSource;
   readonly budget: UploadBudget;
   readonly digests: KeptDigests;
+  readonly manifests: Manifests;
   readonly bulk: () => Promise<FramedStream>;
   readonly send: (frame: Buffer) => void;
   /** False when it cannot be sent: fields that the other side would not take. */
@@ -98,28 +102,50 @@ export class Answering {
       const { status, completeLength = null } = answer;
       const outcome = this.#announced ? 'pending' : 'have';
       this.#announced = true;
-      if (answer.manifest !== undefined && answer.manifest.length <= dataBytesMax)
-        this.#options.send(encodeFrame('manifest', withId(this.#options.id, answer.manifest)));
+      const described = this.#described(answer);
+      const manifest = answer.manifest ?? this.#signedByOthers(answer, described);
+      if (manifest !== undefined && manifest.length <= dataBytesMax)
+        this.#options.send(encodeFrame('manifest', withId(this.#options.id, manifest)));
       const fields = answer.fields.without(hopByHop).raw;
       if (!sendStatus({ answer: 'have', head: { status, fields, completeLength } })) {
         sendStatus({ answer: 'miss' });
         return 'miss';
       }
-      await this.#sendBody(iterator, answer.buffersAreKept === true);
-      await this.#sendEnd(answer);
+      const own = described !== undefined && answer.fetchedHere === true && answer.buffersAreKept === true;
+      const slices = own ? new SliceDigests(described.first, { ...described, kept: this.#options.digests }) : undefined;
+      await this.#sendBody(iterator, { kept: answer.buffersAreKept === true, slices });
+      const signed = slices && described && this.#options.manifests.sign(described, slices);
+      await this.#sendEnd(await (answer.signed?.() ?? signed));
       return outcome;
     } finally {
       void iterator.return?.()?.catch(() => {});
     }
   }
 
-  async #sendBody(iterator: AsyncIterator<Buffer>, kept: boolean): Promise<void> {
+  /** Undefined where nothing could be said of the bytes by slices. */
+  #described({ status, fields, completeLength }: PeerAnswer): Described | undefined {
+    if (completeLength === undefined || (status !== 200 && status !== 206)) return undefined;
+    const first = status === 206 ? contentRange(fields.get('content-range'))?.first : 0;
+    return first === undefined ? undefined : { key: this.#request.key, fields, first, completeLength };
+  }
+
+  #signedByOthers({ fetchedHere, peek }: PeerAnswer, described: Described | undefined): Buffer | undefined {
+    if (fetchedHere !== false || described === undefined || peek === undefined) return undefined;
+    const { manifests, digests } = this.#options;
+    return manifests.of(described, peek, digests);
+  }
+
+  async #sendBody(
+    iterator: AsyncIterator<Buffer>,
+    { kept, slices }: { kept: boolean; slices: SliceDigests | undefined },
+  ): Promise<void> {
     const bulk = await this.#options.bulk();
     for (;;) {
       this.#idle = true;
       const { done, value } = await this.#unlessStopped(iterator.next());
       this.#idle = false;
       if (done) return;
+      slices?.push(value);
       for (let at = 0; at < value.length; at += dataBytesMax)
         await this.#sendData(bulk, value.subarray(at, at + dataBytesMax), kept);
     }
@@ -142,10 +168,9 @@ export class Answering {
     this.#options.onBytes(bytes.length);
   }
 
-  async #sendEnd(answer: PeerAnswer): Promise<void> {
+  async #sendEnd(manifest: Buffer | undefined): Promise<void> {
     const { id } = this.#options;
     const bulk = await this.#options.bulk();
-    const manifest = await answer.signed?.();
     const end = encodeFrame('end', withId(id, offset(this.#position)));
     if (manifest === undefined || manifest.length > dataBytesMax) return bulk.write(() => [end]);
     return bulk.write(() => [encodeFrame('manifest', withId(id, manifest)), end]);

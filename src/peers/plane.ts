@@ -7,6 +7,7 @@ import type { Identity } from './identity.ts';
 import { KeptDigests } from './kept-digests.ts';
 import type { PeerReport } from './member.ts';
 import type { Manifest } from './manifest.ts';
+import { Manifests } from './manifests.ts';
 import { Mesh } from './mesh.ts';
 import { groupOf } from './placement.ts';
 import type { AskOutcome } from './race.ts';
@@ -43,7 +44,7 @@ export interface PeerPlaneOptions {
   readonly onCorrupt: (peerId: string, reason: string) => void;
   /** A member announced something: at most 16 KiB, and fifty a second of each member. `message` is the receiver's. */
   readonly onAnnounced?: (peerId: string, topic: string, message: Buffer) => void;
-  /** What a peer signed of a representation it fetched; its signature is good. To be given on with the bytes. */
+  /** What a peer signed of a representation it fetched; its signature is good. It is given on with the bytes. */
   readonly onManifest?: (manifest: Manifest, encoded: Buffer) => void;
 }
 
@@ -74,6 +75,7 @@ export class PeerPlane {
       bytesPerSecond: options.uploadBytesPerSecond ?? (() => Number.POSITIVE_INFINITY),
       nowMs: Date.now,
     });
+    const manifests = new Manifests(privateKey);
     let supplier: PeerSupplier | undefined;
     const mesh = await Mesh.start({
       peerId,
@@ -89,6 +91,7 @@ export class PeerPlane {
         source: options.source,
         budget,
         digests: new KeptDigests(),
+        manifests,
         isAsking: (group) => supplier?.isAsking(group) ?? false,
         onBytes: (bytes) => options.onBytes('out', bytes),
         onOutcome: (outcome) => options.onOutcome('in', outcome),
@@ -108,7 +111,10 @@ export class PeerPlane {
       onBytes: (bytes) => options.onBytes('in', bytes),
       onCorrupt,
       origin: options.origin,
-      onManifest: options.onManifest,
+      onManifest: (manifest, encoded) => {
+        manifests.keep(manifest, encoded);
+        options.onManifest?.(manifest, encoded);
+      },
       audit: audit(options, {
         onCorrupt,
         nodes: () => 1 + mesh.members.all().filter(({ state }) => state === 'up').length,

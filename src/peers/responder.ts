@@ -4,6 +4,7 @@ import { PeerError, type PeerFailure } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
 import { encodeFrame, withId } from './frames.ts';
 import type { KeptDigests } from './kept-digests.ts';
+import type { Manifests } from './manifests.ts';
 import type { Member } from './member.ts';
 import { encodeStatus, parseRequest, type RequestMessage, type StatusMessage, type StatusName } from './messages.ts';
 import { groupOf } from './placement.ts';
@@ -19,6 +20,7 @@ export interface ResponderOptions {
   readonly source: PeerSource;
   readonly budget: UploadBudget;
   readonly digests: KeptDigests;
+  readonly manifests: Manifests;
   /** Whether this node is asking a peer for that group itself: then two nodes would wait for each other. */
   readonly isAsking: (group: string) => boolean;
   readonly onBytes: (bytes: number) => void;

@@ -25,6 +25,10 @@ export interface PeerAnswer {
   readonly manifest?: Buffer;
   /** Asked for when the body is through: what this node signs, if it fetched it. */
   readonly signed?: () => Promise<Buffer | undefined>;
+  /** Whether this node fetched all it has of it from the origin, and may say so by its signature. */
+  readonly fetchedHere?: boolean;
+  /** The bytes of the body when all of them are in memory: what others signed of them is compared and sent along. */
+  readonly peek?: () => readonly Buffer[] | undefined;
   /** Whether the memory of the buffers is never written to again: then what is hashed once is remembered. */
   readonly buffersAreKept?: boolean;
 }

@@ -11,6 +11,7 @@ import { seededRandom } from '../support/random.ts';
 import { startHost } from '../../src/peers/host.ts';
 import { passingIdentity } from '../../src/peers/identity.ts';
 import { encodeManifest, signManifest, sliceBytes } from '../../src/peers/manifest.ts';
+import type { PeerAnswer } from '../../src/peers/source.ts';
 import { answerOf, bytesOf, get, PushedBody, streamed, TestCell, type TestNode } from '../support/peers.ts';
 import { patternBytes } from '../support/pattern.ts';
 
@@ -342,6 +343,39 @@ describe('what a peer cannot give', () => {
     expect(a.corrupt).toEqual([b.plane.peerId]);
   });
 
+  it('is signed by the node that fetched it, and given on with that by others', async () => {
+    const nodes = await cell.of(3);
+    const [a, b, c] = nodes;
+    if (a === undefined || b === undefined || c === undefined) throw new Error('no nodes');
+    const bytes = Buffer.from(patternBytes('manifest', 0, 2 * sliceBytes + 1_000));
+    const pieces = [0, 1, 2].map((i) => bytes.subarray(i * sliceBytes, (i + 1) * sliceBytes));
+    const give = (given: readonly Buffer[], fetchedHere: boolean): PeerAnswer => ({
+      ...streamed(listed(given), { 'content-length': String(bytes.length) }),
+      ...{ completeLength: bytes.length, buffersAreKept: true, fetchedHere, peek: () => given },
+    });
+    // b fetched it and gives it to c and a, who keep what b signed of it.
+    b.source.answer = async () => give(pieces, true);
+    const request = cell.requestFor(1, 2, 0);
+    for (const { plane } of [c, a])
+      expect((await bytesOf(await plane.supplier.supply(request, { signal: never }))).equals(bytes)).toBe(true);
+    b.source.answer = async () => undefined;
+    c.source.answer = async () => give(pieces, false);
+    // What b signed reaches a by c: only so it has been checked before a byte of it was given.
+    let given = 0;
+    const supply = await a.plane.supplier.supply(request, { signal: never });
+    for await (const part of supply?.body ?? []) {
+      given += part.length;
+      expect(given === bytes.length || given % sliceBytes === 0).toBe(true);
+    }
+    expect(given).toBe(bytes.length);
+    // Bytes that b did not sign go without it: nobody is accused for what another signed.
+    const other = [pieces[0] ?? bytes, Buffer.alloc(sliceBytes, 1), pieces[2] ?? bytes];
+    c.source.answer = async () => give(other, false);
+    const unsigned = await bytesOf(await a.plane.supplier.supply(request, { signal: never }));
+    expect(unsigned.equals(Buffer.concat(other))).toBe(true);
+    expect(a.corrupt).toEqual([]);
+  });
+
   it('is given up when it comes too slowly', async () => {
     const [a] = await cell.of(1);
     const slow = await cell.start({ uploadBytesPerSecond: () => 20_000 });
@@ -423,3 +457,7 @@ describe('peers are never asked', () => {
     expect(performance.now() - startMs).toBeLessThan(1_000);
   });
 });
+
+async function* listed(buffers: readonly Buffer[]): AsyncGenerator<Buffer> {
+  yield* buffers;
+}

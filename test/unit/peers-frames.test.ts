@@ -21,6 +21,7 @@ import { passingIdentity } from '../../src/peers/identity.ts';
 import { decodeManifest, encodeManifest, manifestFault, signManifest } from '../../src/peers/manifest.ts';
 import { digestBytes, PeerDigest } from '../../src/peers/digest.ts';
 import { KeptDigests } from '../../src/peers/kept-digests.ts';
+import { Manifests } from '../../src/peers/manifests.ts';
 import { Member } from '../../src/peers/member.ts';
 import { Responder } from '../../src/peers/responder.ts';
 import { UploadBudget } from '../../src/peers/upload-budget.ts';
@@ -146,6 +147,7 @@ describe('10,000 random inputs', () => {
         },
         budget: new UploadBudget({ bytesPerSecond: () => Number.POSITIVE_INFINITY, nowMs: Date.now }),
         digests: new KeptDigests(),
+        manifests: new Manifests(privateKey),
         isAsking: () => false,
         onBytes: () => {},
         onOutcome: () => {},
