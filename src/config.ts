@@ -53,7 +53,9 @@ export const configSchema = z.strictObject({
     .default([])
     .describe('Peers to connect to at the start; any one member of the cell is enough. mDNS finds those on the LAN.'),
   peering: peeringSchema.prefault({}),
-  workers: integer(1, 256).optional().describe('HTTP threads. Default: as many as there are cores.'),
+  workers: integer(1, 256)
+    .optional()
+    .describe('HTTP threads; with 1 the main thread serves viewers too. Default: one less than cores, 1 on two cores.'),
   logLevel: z
     .enum(logLevels, { error: `one of ${logLevels.join(', ')}` })
     .default('info')

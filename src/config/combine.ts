@@ -50,7 +50,7 @@ export function combine(
       cell,
       peerListen,
       peers: peer,
-      workers: values.workers ?? Math.max(1, checks.cores),
+      workers: values.workers ?? workersFor(checks.cores),
       logLevel,
       accessLog: accessLog ?? true,
       maps,
@@ -58,6 +58,11 @@ export function combine(
       limits,
     },
   };
+}
+
+/** One core is left to what is not HTTP; with two, one thread does all with less CPU (docs/decisions/workers.md). */
+function workersFor(cores: number): number {
+  return cores < 3 ? 1 : cores - 1;
 }
 
 interface Context {

@@ -47,6 +47,7 @@ export class RelayedCache implements Cache {
 
   peek(request: CacheRequest): Answer | undefined {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
+    if (hasPlayerReport(request)) return undefined;
     const variants = this.#borrowed.variants(cacheKey(request));
     const representation = variants && select(variants, request.fields);
     if (representation === undefined) return undefined;
@@ -103,6 +104,15 @@ export class RelayedCache implements Cache {
         return this.#asks.receive(message);
     }
   }
+}
+
+const cmcdField = /^cmcd-/i;
+
+/** What a player says of itself (CTA-5004) is heeded by the main thread; the bytes are lent all the same. */
+function hasPlayerReport({ target, fields: { raw } }: CacheRequest): boolean {
+  if (target.includes('?') && target.includes('CMCD=')) return true;
+  for (let i = 0; i < raw.length; i += 2) if (cmcdField.test(raw[i] as string)) return true;
+  return false;
 }
 
 /** Whether every byte that the request wants is lent. */

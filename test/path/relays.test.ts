@@ -129,6 +129,19 @@ test('variants, private answers and short lives stay what they are', async () =>
   });
 });
 
+test('what players say of themselves reaches the cache, while the bytes are those that were lent', async () => {
+  await start({ '/a.ts': { length: 1000 } });
+  for (const _ of [1, 2, 3]) await by(0, '/a.ts');
+  const asked = vi.spyOn(edge.cache, 'answer');
+  await by(0, '/a.ts');
+  expect(asked).toHaveBeenCalledTimes(0);
+  await by(0, '/a.ts?CMCD=bl%3D1200');
+  const { body } = await by(0, '/a.ts', { headers: { 'cmcd-request': 'bl=1200' } });
+  expect(asked).toHaveBeenCalledTimes(2);
+  expect(body.equals(resourceBytes('/a.ts', { first: 0, length: 1000 }))).toBe(true);
+  expect(edge.served).toMatchObject({ origin: 1000, ram: 5000 });
+});
+
 test('an answer that wants to be asked for again is', async () => {
   await start({ '/a.ts': { length: 1000 } });
   const { cache } = edge;

@@ -19,7 +19,7 @@ describe('without anything given', () => {
       cell: undefined,
       peerListen: ['/ip4/0.0.0.0/tcp/4001'],
       peers: [],
-      workers: 4,
+      workers: 3,
       logLevel: 'info',
       accessLog: true,
       maps: [],
