@@ -51,12 +51,14 @@ export function errorCode(error: unknown): ErrorCode {
 }
 
 /** The answer to a request that failed before anything was sent. */
-export function errorReply(error: unknown, method: string): Reply {
+export function errorReply(error: unknown, method: string, { crossOrigin = false } = {}): Reply {
   const code = errorCode(error);
   const status = statusOf[code];
   const downstream = error instanceof EddyError && error.side === 'downstream';
   const text = downstream ? error.message : (textOf[code] ?? 'something went wrong here');
   const fields = ['Cache-Status', `eddy${forwarded(error, method)}`];
+  // It says nothing of the content; without this a player takes it for a lost connection, and gives up.
+  if (crossOrigin) fields.push('Access-Control-Allow-Origin', '*');
   if (status === 503) fields.push('Retry-After', String(retryAfterSeconds));
   return textReply(status, text, { fields, close: downstream || code === 'draining' });
 }

@@ -142,7 +142,7 @@ export class Exchange {
       this.#front.log.error({ err: error, target: this.#head.target }, 'answering a request failed');
     }
     if (this.#responder.started) this.#responder.destroy(asError(error));
-    else this.#sendInstead(errorReply(error, this.#head.method));
+    else this.#sendInstead(errorReply(error, this.#head.method, { crossOrigin: this.#head.fields.has('origin') }));
   }
 
   #sendInstead(reply: Reply): void {

@@ -7,7 +7,7 @@ import { type ServerData, withServerData } from './cmsd.ts';
 import { badRequest, notInTime } from './local-answers.ts';
 import { type DeliveryDirectives, readDirectives } from './delivery-directives.ts';
 import type { FollowedPlaylist } from './followed-playlist.ts';
-import { LiveEdge } from './live-edge.ts';
+import { LiveEdge, mayComeYet } from './live-edge.ts';
 import { unstoredRequest } from './mirrored-request.ts';
 import type { LiveMap } from './mapped-urls.ts';
 import type { StreamReport } from './stream-report.ts';
@@ -76,7 +76,7 @@ export class LiveCache implements Cache {
     if (!this.#playlists.mayBe(request.target)) {
       const answer = inner.peek(request);
       // At the live edge it may mean "not yet".
-      if (answer?.status === 404 && this.#playlists.following) return undefined;
+      if (answer !== undefined && mayComeYet(answer) && this.#playlists.following) return undefined;
       return answer && this.#seen(request, answer);
     }
     const asked = this.#read(request);
@@ -103,10 +103,7 @@ export class LiveCache implements Cache {
     const asked = this.#read(request);
     if (asked === undefined) return inner.answer(request);
     if (!this.#playlists.mayBe(request.target)) {
-      const answer = await inner.answer(
-        this.#playlists.media.isKey(request.target) ? unstoredRequest(request) : request,
-      );
-      if (answer.status === 404) return (await this.#notYet(asked)) ?? answer;
+      const answer = await this.#media(asked);
       return this.#playlists.recognises(asked, answer) ? this.#answer(request) : answer;
     }
     const known = await this.#playlists.find(asked);
@@ -197,10 +194,11 @@ export class LiveCache implements Cache {
     return { request, map, key, target, directives: read?.directives };
   }
 
-  /** What is named by a playlist and not there yet is waited for. */
-  async #notYet({ request, key }: Asked): Promise<Answer | undefined> {
-    const expected = this.#playlists.following ? this.#playlists.expects(request.target) : undefined;
-    return expected === undefined ? undefined : this.#edge.hold(request, { key, expected });
+  /** What is no playlist. */
+  #media({ request, key }: Asked): Promise<Answer> {
+    const { media, following } = this.#playlists;
+    const expects = () => (following ? this.#playlists.expects(request.target) : undefined);
+    return this.#edge.answer(media.isKey(request.target) ? unstoredRequest(request) : request, { key, expects });
   }
 
   /** Undefined: it has become too old, or is not followed any more. */

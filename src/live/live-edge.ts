@@ -1,12 +1,14 @@
 import type { Answer, Cache, CacheRequest } from '../cache/types.ts';
+import { EddyError } from '../errors.ts';
 import type { Clock } from './clock.ts';
 import type { Announced, Manifest } from './manifest.ts';
 import { retryRequest } from './mirrored-request.ts';
 
 /** The newest of what a manifest names: these may be asked for before every origin has them. */
 const newestMax = 96;
-/** How long a request for something that is not there yet is held: a segment, within these. */
-const holdMsMax = 6_000;
+/** How long a request for something that is not to be had yet is held: so many segments, within these. */
+const holdSegments = 3;
+const holdMsMax = 12_000;
 const holdMsMin = 1_000;
 /** Between two looks whether it is there: a share of the segment, within these. */
 const lookShare = 1 / 12;
@@ -36,8 +38,8 @@ export function expectedOf(
 }
 
 /**
- * At the live edge a 404 means "not yet": of what a playlist names, one request looks again now and then, on behalf of
- * all who ask for it, until it is there or a segment's time has passed.
+ * At the live edge a 404 means "not yet", and an error that the next try may go well: of what a playlist names, one request
+ * looks again now and then, on behalf of all who ask for it, until it is there or three segments' time has passed.
  */
 export class LiveEdge {
   readonly #inner: Cache;
@@ -50,7 +52,21 @@ export class LiveEdge {
     this.#clock = clock;
   }
 
-  /** The answer to a request that got 404, once there is a better one; undefined when none came in time. */
+  /** The inner cache's answer; for what a playlist names and is not to be had just now, a later one. Throws EddyError. */
+  async answer(
+    request: CacheRequest,
+    { key, expects }: { key: string; expects: () => Expected | undefined },
+  ): Promise<Answer> {
+    const answer = await this.#inner.answer(request).catch((error: unknown) => failureOf(error));
+    const failed = answer instanceof EddyError;
+    const expected = failed || mayComeYet(answer) ? expects() : undefined;
+    const later = expected && (await this.hold(request, { key, expected }));
+    if (failed && later === undefined) throw answer;
+    if (!failed && later !== undefined && answer.kind === 'passed') letGo(answer.body);
+    return later ?? (answer as Answer);
+  }
+
+  /** The answer to a request that failed, once there is a better one; undefined when none came in time. */
   async hold(
     request: CacheRequest,
     { key, expected }: { key: string; expected: Expected },
@@ -67,7 +83,7 @@ export class LiveEdge {
   async #look(request: CacheRequest, { segmentSeconds, announced }: Expected): Promise<boolean> {
     const startMs = this.#clock.nowMs();
     const segmentMs = segmentSeconds * 1000;
-    const endMs = startMs + Math.min(holdMsMax, Math.max(holdMsMin, segmentMs));
+    const endMs = startMs + Math.min(holdMsMax, Math.max(holdMsMin, holdSegments * segmentMs));
     const { availableAtMs = startMs } = announced;
     if (availableAtMs > endMs) return false;
     const lookMs = Math.min(lookMsMax, Math.max(lookMsMin, segmentMs * lookShare));
@@ -97,4 +113,21 @@ export class LiveEdge {
   #until(atMs: number): Promise<void> {
     return new Promise((resolve) => this.#clock.after(Math.max(0, atMs - this.#clock.nowMs()), resolve));
   }
+}
+
+/** At the live edge a 404 means "not yet", and the next try may do better than a 5xx. */
+export function mayComeYet({ status }: Answer): boolean {
+  return status === 404 || status >= 500;
+}
+
+/** A failure of the origin's or a peer's side; any other is thrown on. */
+function failureOf(error: unknown): EddyError {
+  if (error instanceof EddyError && (error.side === 'upstream' || error.side === 'peer')) return error;
+  throw error;
+}
+
+function letGo(body: AsyncIterable<Buffer>): void {
+  void body[Symbol.asyncIterator]()
+    .return?.()
+    .catch(() => {});
 }

@@ -18,7 +18,7 @@ function textAnswer(status: number, text: string, fields: readonly string[]): An
     status,
     fields: new Fields([
       ...['Content-Type', 'text/plain; charset=utf-8', 'Cache-Control', 'no-store'],
-      ...['Content-Length', String(bytes.length), ...fields],
+      ...['Content-Length', String(bytes.length), 'Access-Control-Allow-Origin', '*', ...fields],
     ]),
     cacheStatus: { hit: false },
     body: once(bytes),

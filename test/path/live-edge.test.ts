@@ -1,4 +1,4 @@
-import type { RequestListener } from 'node:http';
+import type { RequestListener, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startEdge } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';
@@ -14,12 +14,16 @@ afterEach(async () => {
 });
 
 /** A channel whose segments are what `media` says: text, or undefined for one that is not there. */
-async function stage(media: (name: string) => string | undefined) {
+async function stage(
+  media: (name: string) => string | undefined,
+  { fault }: { fault?: (name: string, response: ServerResponse) => boolean } = {},
+) {
   const channel = new ScriptedChannel();
   const clock = new HandClock();
   const answer: RequestListener = (request, response) => {
     const name = request.url?.slice(1) ?? '';
     if (name.startsWith('main.m3u8')) return channel.playlist(request, response);
+    if (fault?.(name, response) === true) return;
     const text = media(name);
     if (text === undefined) response.writeHead(404).end();
     else response.writeHead(200, { 'Cache-Control': 'max-age=3600' }).end(text);
@@ -120,5 +124,43 @@ describe('keys', () => {
     for (let i = 0; i < 3; i++)
       expect((await view(`${edge.url}/secret.key?k=1`)).body.toString()).toBe('secret.key?k=1');
     expect(origin.count('/secret.key')).toBe(3);
+  });
+});
+
+describe('an origin that fails now and then', () => {
+  it.each([
+    ['an error', 500],
+    ['a connection cut', 0],
+    ['no such thing', 404],
+  ])('is asked again for what a playlist names: %s', async (_, status) => {
+    let failures = 2;
+    const { clock, edge, origin, url } = await stage((name) => name, {
+      fault: (name, response) => {
+        if (name !== 'seg-3.ts' || failures-- <= 0) return false;
+        if (status === 0) response.destroy();
+        else response.writeHead(status).end();
+        return true;
+      },
+    });
+    await view(url);
+    let seen = 0;
+    const viewing = view(`${edge.url}/seg-3.ts`).then((viewed) => {
+      seen = viewed.status;
+    });
+    await until(() => {
+      clock.turn(5);
+      return seen !== 0;
+    }, 'the segment');
+    await viewing;
+    expect(seen).toBe(200);
+    expect(origin.count('/seg-3.ts')).toBeGreaterThan(1);
+  });
+
+  it('is not told to pages of other sites as a lost connection', async () => {
+    const { edge, origin } = await stage(() => undefined);
+    await origin.close();
+    cleanups.pop();
+    const { status, headers } = await view(`${edge.url}/anything.ts`, { headers: { Origin: 'https://a.example' } });
+    expect([status, headers['access-control-allow-origin']]).toEqual([502, '*']);
   });
 });
