@@ -42,8 +42,8 @@ export class Players {
     while (!this.#stop.signal.aborted) {
       const playlist = (await this.#get(url, playlistPath))?.toString() ?? '';
       const segments = [...playlist.matchAll(/^seg-\d+\.ts$/gm)].map(([name]) => name);
-      // Who has just come begins with the newest.
-      const news = last === '' ? segments.slice(-1) : segments.slice(segments.indexOf(last) + 1);
+      // Who has just come begins three segments before the end (RFC 8216 section 6.3.3).
+      const news = last === '' ? segments.slice(-3) : segments.slice(segments.indexOf(last) + 1);
       for (const name of news) {
         await this.#get(url, `/live/${name}`);
         last = name;

@@ -19,6 +19,8 @@ export interface AudienceOptions<Node extends Seat> {
 
 const fileStepBytes = 1_000_000;
 const retryMs = 100;
+/** Players begin three segments before the end (RFC 8216 section 6.3.3), and nodes fetch those ahead of them. */
+const startSegments = 3;
 
 /** Viewers who watch all the time, check every byte, and move to another node when theirs is gone. */
 export class Audience<Node extends Seat> {
@@ -89,7 +91,11 @@ export class Audience<Node extends Seat> {
       const playlist = await viewer.fetch(playlistPath);
       const newest = playlist === undefined ? undefined : newestIn(playlist.text);
       if (newest !== undefined)
-        for (let sequence = Math.max(newest - 3, (last ?? newest - 1) + 1); sequence <= newest; sequence++) {
+        for (
+          let sequence = Math.max(newest - 3, (last ?? newest - startSegments) + 1);
+          sequence <= newest;
+          sequence++
+        ) {
           last = sequence;
           await viewer.fetch(segmentPath(sequence));
         }
