@@ -12,6 +12,8 @@ const creditsMax = 2;
 const creditPerVersion = 0.04;
 /** What is known of the time of appearance is widened by that with each version: clocks drift, encoders do not tick. */
 const driftMs = 4;
+/** How long after its media have ended a version is looked for first, where the channel's clock tells when that was. */
+const hintedMs = 150;
 /** How slowly it is forgotten that a version took longer than expected. */
 const slackKept = 0.95;
 /** How long after the latest expected moment the first of several asks is made. */
@@ -20,6 +22,13 @@ const marginMs = 15;
 export interface Load {
   readonly startedMs: number;
   readonly nowMs: number;
+}
+
+/** Seconds of media. `edgeMs`: when the newest ended, epoch milliseconds by the channel's own clock. */
+export interface Growth {
+  readonly seconds: number;
+  readonly nextSeconds: number;
+  readonly edgeMs?: number | undefined;
 }
 
 /**
@@ -42,15 +51,18 @@ export class Rhythm {
   #lates = 0;
   #unchangedMs = Number.NEGATIVE_INFINITY;
   #failed = 0;
+  #hinted = false;
 
   /** A new version came: `seconds` of media were added, and so many are expected next. Milliseconds to wait. */
-  changed({ startedMs, nowMs }: Load, { seconds, nextSeconds }: { seconds: number; nextSeconds: number }): number {
+  changed({ startedMs, nowMs }: Load, { seconds, nextSeconds, edgeMs }: Growth): number {
+    const first = this.#stepMs === 0;
     const addedMs = seconds * 1000;
     if (this.#stepMs > 0 && addedMs < 1.9 * this.#stepMs)
       this.#slackMs = Math.min(this.#stepMs / 4, Math.max(addedMs - this.#stepMs, this.#slackMs * slackKept));
     this.#positionMs += addedMs;
     this.#stepMs = nextSeconds * 1000;
     this.#learn(startedMs, nowMs);
+    if (first) this.#hint(edgeMs, nowMs);
     this.#unchanged = 0;
     this.#unchangedMs = Number.NEGATIVE_INFINITY;
     this.#failed = 0;
@@ -92,11 +104,22 @@ export class Rhythm {
     if (this.#earliest > this.#latest) this.#earliest = earliest;
   }
 
+  /** By the channel's own clock its newest media ended then: it appeared no earlier, and most often soon after. */
+  #hint(edgeMs: number | undefined, nowMs: number): void {
+    if (edgeMs === undefined || edgeMs > nowMs || nowMs - edgeMs > 2 * this.#stepMs) return;
+    this.#earliest = Math.max(this.#earliest, edgeMs - this.#positionMs);
+    this.#hinted = true;
+  }
+
   #until(nowMs: number): number {
     const next = this.#positionMs + this.#stepMs;
     const exact = Math.max(widthMsMin, this.#stepMs * widthShare, this.#slackMs);
     const tries = this.#latest - this.#earliest > exact && this.#credits >= 1;
-    const at = tries ? this.#earliest + (this.#latest - this.#earliest) * tryShare : this.#latest + marginMs;
+    const width = this.#latest - this.#earliest;
+    const at = tries
+      ? this.#earliest + (this.#hinted ? Math.min(hintedMs, width) : width * tryShare)
+      : this.#latest + marginMs;
+    this.#hinted = false;
     return bounded(next + at + this.#slackMs - nowMs);
   }
 }

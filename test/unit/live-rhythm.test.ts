@@ -47,6 +47,16 @@ describe('the rhythm of asking for a playlist', () => {
     expect(meanLagMs).toBeLessThan(lagMsMax);
   });
 
+  it('finds it at once where the channel has a clock, in one try that may fail', () => {
+    const rhythm = new Rhythm();
+    const [edgeMs, nowMs] = [1_000_000, 1_000_900];
+    const delay = rhythm.changed({ startedMs: nowMs, nowMs }, { seconds: 0, nextSeconds: 2, edgeMs });
+    expect(nowMs + delay).toBe(edgeMs + 2_000 + 150);
+    const [asked, found] = [nowMs + delay, nowMs + delay + 10];
+    const next = rhythm.changed({ startedMs: asked, nowMs: found }, { seconds: 2, nextSeconds: 2 });
+    expect(found + next - (edgeMs + 4_000)).toBeLessThan(200);
+  });
+
   it('is gentle with a playlist that stands still', () => {
     const rhythm = new Rhythm();
     let nowMs = 1_000_000;
