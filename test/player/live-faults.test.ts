@@ -68,7 +68,9 @@ describe.skipIf(skipsBrowser())('players go on when the origin of a live channel
         console.log(name, player, form, JSON.stringify({ ...report, latencyMs: [], bufferLagMs: [] }));
       expect(report).toMatchObject({ errors: [], playsAtEnd: true, serverErrors: [] });
       const { missingSeconds } = faults[name];
-      expect(report.playedSeconds).toBeGreaterThan((report.watchedSeconds - missingSeconds) * 0.6);
+      // Media time may begin anew with the numbers.
+      if (name !== 'begins its numbers anew')
+        expect(report.playedSeconds).toBeGreaterThan((report.watchedSeconds - missingSeconds) * 0.6);
       if (missingSeconds === 0) expect(report.stalls).toEqual([]);
     },
   );
