@@ -1,0 +1,94 @@
+import { VideoCache } from '../cache/cache.ts';
+import { cacheKey } from '../cache/key.ts';
+import type { Source } from '../cache/types.ts';
+import type { Config } from '../config.ts';
+import type { CellVoice } from '../live/cell-voice.ts';
+import { LiveCache } from '../live/live-cache.ts';
+import type { Log } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { RamTier } from '../ram/tier.ts';
+import type { Lender } from '../workers/lender.ts';
+import { type Disk, openDisk } from './disk.ts';
+import type { NodeMaps } from './maps.ts';
+import { openPeers, type Peers } from './peers.ts';
+import { ReplaceableOrigin } from './replaceable-origin.ts';
+import { createLender } from './viewers.ts';
+import { viewingOf } from './viewing.ts';
+
+/** Where bytes are and come from, in the order they are looked for: ram, disk, peers, origin; `live` stands before all. */
+export interface Caches {
+  readonly live: LiveCache;
+  readonly cache: VideoCache;
+  readonly ram: RamTier;
+  readonly disk: Disk;
+  readonly peers: Peers;
+  readonly origin: ReplaceableOrigin;
+  /** Undefined when viewers are served in this thread. */
+  readonly lender: Lender | undefined;
+}
+
+interface Surroundings {
+  readonly maps: NodeMaps;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly ready: () => boolean;
+}
+
+/** What the live mirror says to the cell is under this topic. */
+const liveTopic = 'live';
+
+/** Rejects when it cannot listen for peers. */
+export async function openCaches(config: Config, around: Surroundings): Promise<Caches> {
+  const { maps, metrics, log } = around;
+  const policies = () => maps.policies;
+  const onServed = (source: Source, bytes: number): void => metrics.servedBytes[source].add(bytes);
+  const entriesMax = entriesMaxFor(config.ramBytesMax);
+  const lender = createLender(config, { entriesMax });
+  const ram = new RamTier({
+    bytesMax: config.ramBytesMax,
+    onEvicted: (bytes) => metrics.evictedBytes.ram.add(bytes),
+    ...(lender && { onDropped: lender.dropped }),
+  });
+  const disk = await openDisk(config, { log, metrics });
+  const origin = new ReplaceableOrigin(maps.maps, { log, metrics });
+  // Peers ask the caches, and the caches ask peers: what follows is there before anybody is connected.
+  const later: { cache?: VideoCache; live?: LiveCache } = {};
+  const peers = await openPeers(config, {
+    ...{ log, metrics, policies, origin },
+    tiers: disk.tier === undefined ? [ram] : [ram, disk.tier],
+    store: disk.tier,
+    purgeGivenBy: (peerId) => later.cache?.purgeGivenBy(peerId) ?? 0,
+    onAnnounced: (peerId, topic, message) => {
+      if (topic === liveTopic) later.live?.announced(peerId, message);
+    },
+  });
+  const cache = new VideoCache({
+    ...{ ram, policies, entriesMax, onServed },
+    disk: disk.tier && { tier: disk.tier, entries: disk.tier },
+    suppliers: peers.plane === undefined ? [origin] : [peers.plane.supplier, origin],
+    now: Date.now,
+    onKept: (piece) => peers.held?.kept(piece),
+    onBackgroundError: (error) => log.warn({ reason: String(error) }, 'a validation in the background failed'),
+    ...(lender && { onChanged: lender.changed }),
+  });
+  const live = new LiveCache({
+    ...{ inner: cache, keyOf: cacheKey, onServed, log },
+    maps: () => maps.maps,
+    onPlaylistRequest: (side) => metrics.playlistRequests[side].add(1),
+    ...(peers.plane && { voice: voiceOf(peers.plane) }),
+    viewing: viewingOf(config, { metrics, peerId: peers.peerId, ready: around.ready }),
+  });
+  later.cache = cache;
+  later.live = live;
+  peers.source.cache = live;
+  return { live, cache, ram, disk, peers, origin, lender };
+}
+
+function voiceOf(plane: NonNullable<Peers['plane']>): CellVoice {
+  return { ownerOf: (key) => plane.ownerOf(key), announce: (message) => plane.announce(liveTopic, message) };
+}
+
+/** Metadata may take about an eighth of what the pieces may, within bounds. */
+function entriesMaxFor(ramBytesMax: number): number {
+  return Math.min(100_000, Math.max(4_096, Math.floor(ramBytesMax / 16_384)));
+}
