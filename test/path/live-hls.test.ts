@@ -62,7 +62,8 @@ describe('a plain HLS channel', () => {
     const { headers } = await view(url);
     expect(headers['cache-status']).toBe('eddy; hit; detail=ram');
     expect(headers['cache-control']).toBe('max-age=1');
-    expect(headers.age).toBe('0');
+    // Date has seconds only: one may have begun since.
+    expect(Number(headers.age)).toBeLessThanOrEqual(1);
     expect(headers.etag).toBe('"v0-4-0-false"');
     expect((await view(url, { headers: { 'If-None-Match': '"v0-4-0-false"' } })).status).toBe(304);
   });
