@@ -1,4 +1,5 @@
 import { EddyError } from '../errors.ts';
+import { discard } from './discard.ts';
 import { asEddyError, Flight } from './flight.ts';
 import { type Gap, gapEnd, gapRequest, isRestOf, partOf } from './gap.ts';
 import { Holding } from './held-pieces.ts';
@@ -223,10 +224,4 @@ async function ask(supplier: Supplier, request: SupplyRequest, options: FillOpti
     if (supplier.name !== 'peer' || options.signal.aborted) throw error;
     return undefined;
   }
-}
-
-/** Lets go of a body nobody will read. */
-export function discard(supply: Supply): void {
-  const iterator = supply.body[Symbol.asyncIterator]();
-  void iterator.return?.().catch(() => {});
 }

@@ -1,4 +1,5 @@
-import type { Answer, Cache, CacheRequest } from '../cache/types.ts';
+import type { Cache, CacheRequest } from '../cache/types.ts';
+import { letGo } from './let-go.ts';
 
 /**
  * Brings into the cache what a request wants of it, and gives it to nobody. `onBytes` hears of each chunk that had to come
@@ -21,11 +22,6 @@ export async function fetchAhead(
   } catch {
     return 'failed';
   }
-}
-
-/** What may not be stored is of no use before it is asked for. */
-async function letGo({ body }: Extract<Answer, { kind: 'passed' }>): Promise<void> {
-  await body[Symbol.asyncIterator]().return?.();
 }
 
 function rangeOf(

@@ -18,11 +18,8 @@ export interface MediaFacts {
   readonly partTargetSeconds: number | undefined;
   /** Media sequence number of the first segment. */
   readonly firstSequence: number;
-  /** Segments that are complete. */
-  readonly segments: number;
   /** Parts of the segment after those. */
   readonly openParts: number;
-  readonly discontinuitySequence: number;
   readonly canBlockReload: boolean;
   readonly canSkipUntilSeconds: number | undefined;
   /** Seconds of these parts. */
@@ -134,17 +131,16 @@ function factsOf(playlist: types.MediaPlaylist): MediaFacts {
     targetSeconds: playlist.targetDuration,
     partTargetSeconds: partTargetDuration !== undefined && partTargetDuration > 0 ? partTargetDuration : undefined,
     firstSequence: playlist.mediaSequenceBase ?? 0,
-    segments: complete.length,
     openParts: open.filter(({ hint }) => !hint).length,
     openSeconds: sum(open.filter(({ hint }) => !hint).map(({ duration }) => duration ?? 0)),
-    discontinuitySequence: playlist.discontinuitySequenceBase ?? 0,
     canBlockReload: control?.canBlockReload === true,
     canSkipUntilSeconds: skip !== undefined && skip > 0 ? skip : undefined,
     durations: complete.map(({ duration }) => (duration > 0 ? duration : 0)),
   };
 }
 
-function newestOf({ firstSequence, segments, openParts }: MediaFacts): Manifest['newest'] {
+function newestOf({ firstSequence, durations, openParts }: MediaFacts): Manifest['newest'] {
+  const segments = durations.length;
   if (openParts > 0) return { mediaSequence: firstSequence + segments, part: openParts - 1 };
   return segments === 0 ? undefined : { mediaSequence: firstSequence + segments - 1 };
 }

@@ -1,6 +1,7 @@
 import type { Answer, Cache, CacheRequest } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
 import type { Clock } from './clock.ts';
+import { letGo } from './let-go.ts';
 import type { Announced, Manifest } from './manifest.ts';
 import { retryRequest } from './mirrored-request.ts';
 
@@ -62,7 +63,7 @@ export class LiveEdge {
     const expected = failed || mayComeYet(answer) ? expects() : undefined;
     const later = expected && (await this.hold(request, { key, expected }));
     if (failed && later === undefined) throw answer;
-    if (!failed && later !== undefined && answer.kind === 'passed') letGo(answer.body);
+    if (!failed && later !== undefined && answer.kind === 'passed') void letGo(answer).catch(() => {});
     return later ?? (answer as Answer);
   }
 
@@ -124,10 +125,4 @@ export function mayComeYet({ status }: Answer): boolean {
 function failureOf(error: unknown): EddyError {
   if (error instanceof EddyError && (error.side === 'upstream' || error.side === 'peer')) return error;
   throw error;
-}
-
-function letGo(body: AsyncIterable<Buffer>): void {
-  void body[Symbol.asyncIterator]()
-    .return?.()
-    .catch(() => {});
 }

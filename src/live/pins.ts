@@ -1,6 +1,7 @@
 import type { Answer, CacheRequest, MapPolicy } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
 import type { Clock } from './clock.ts';
+import { letGo } from './let-go.ts';
 import type { LiveMap } from './mapped-urls.ts';
 
 export interface PinsOptions {
@@ -58,7 +59,7 @@ function requestFor(target: string, policy: MapPolicy): CacheRequest {
 async function settle(answering: Promise<Answer>): Promise<void> {
   try {
     const answer = await answering;
-    if (answer.kind === 'passed') await answer.body[Symbol.asyncIterator]().return?.();
+    if (answer.kind === 'passed') await letGo(answer);
   } catch {
     // It is asked for again.
   }

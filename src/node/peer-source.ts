@@ -1,3 +1,4 @@
+import { discard } from '../cache/discard.ts';
 import { cacheKey } from '../cache/key.ts';
 import type { Answer, Cache, CacheRequest, Content, MapPolicy } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
@@ -33,9 +34,7 @@ export class CachePeerSource implements PeerSource {
     const answer = this.cache.peek(request) ?? (await this.#answer(this.cache, request));
     if (answer === undefined) return heldOnly ? undefined : 'denied';
     if (answer.kind === 'representation') return answerOf(answer, fields, signal);
-    void answer.body[Symbol.asyncIterator]()
-      .return?.()
-      .catch(() => {});
+    discard(answer);
     // An error may have another end elsewhere; anything else is for one alone.
     return answer.status >= 500 ? undefined : 'denied';
   }

@@ -1,3 +1,4 @@
+import { discard } from '../cache/discard.ts';
 import type { Loan } from '../cache/loan.ts';
 import type { Answer, Cache, CacheRequest, MapPolicy, Source } from '../cache/types.ts';
 import { wantedOf, within } from '../cache/wanted.ts';
@@ -193,7 +194,5 @@ function wakened(reading: Reading): Promise<void> {
 
 /** A passed body that nobody reads must be let go of. */
 function letGo(answer: Answer): void {
-  if (answer.kind !== 'passed') return;
-  const iterator = answer.body[Symbol.asyncIterator]();
-  void Promise.resolve(iterator.return?.()).catch(() => {});
+  if (answer.kind === 'passed') discard(answer);
 }
