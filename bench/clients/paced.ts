@@ -6,7 +6,8 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { percentile } from '../statistics.ts';
 import { clientOptions } from './client.ts';
-import { ResponseReader } from './response-reader.ts';
+import { openDiscard } from './discard.ts';
+import { type Progress, ResponseReader } from './response-reader.ts';
 
 export interface PacedOptions {
   readonly url: string;
@@ -56,7 +57,9 @@ class PacedViewers {
   readonly #options: PacedOptions;
   readonly #bytesPerMs: number;
   readonly #segmentMs: number;
-  readonly #buffer = Buffer.allocUnsafe(128 * 1024);
+  /** Bodies are taken in turns without being read, where that can be had: only heads come to the buffer. */
+  readonly #discard = openDiscard();
+  readonly #buffer = Buffer.allocUnsafe(this.#discard === undefined ? 128 * 1024 : 1024);
   readonly #viewers: Viewer[] = [];
   readonly #timesMs: number[] = [];
   readonly #errors: string[] = [];
@@ -111,8 +114,20 @@ class PacedViewers {
     const played = (nowMs - viewer.startsMs) * this.#bytesPerMs;
     if (played - viewer.bytes > this.#options.segmentBytes) viewer.stalled = true;
     if (!viewer.paused || viewer.bytes > played) return;
+    if (viewer.reader.left > 0 && this.#takeUnread(viewer, nowMs)) return;
     viewer.paused = false;
     viewer.socket.resume();
+  }
+
+  /** Takes what came and is due. False: reading has to tell what comes next. */
+  #takeUnread(viewer: Viewer, nowMs: number): boolean {
+    const { left } = viewer.reader;
+    if (this.#discard === undefined || left === 0) return false;
+    const due = Math.ceil((nowMs + turnMs - viewer.startsMs) * this.#bytesPerMs) - viewer.bytes;
+    const taken = this.#discard(viewer.socket, Math.max(1, Math.min(left, due)));
+    if (taken > 0) this.#progress(viewer, viewer.reader.skip(taken), nowMs);
+    // None: the connection is at its end.
+    return taken !== 0;
   }
 
   #ask(viewer: Viewer, nowMs: number): void {
@@ -149,18 +164,21 @@ class PacedViewers {
   /** Whether to go on reading: not beyond what will have been played at the next turn. */
   #read(viewer: Viewer, chunk: Buffer): boolean {
     const nowMs = performance.now();
-    const { segmentBytes } = this.#options;
-    const progress = viewer.reader.take(chunk);
-    viewer.bytes = viewer.segments * segmentBytes + progress.bodyBytes;
-    if (progress.complete) {
-      if (progress.status !== 200 || progress.bodyBytes !== segmentBytes) this.#fail(`status ${progress.status}`);
-      this.#timesMs.push(nowMs - viewer.requestedMs);
-      this.#bodyBytes += progress.bodyBytes;
-      viewer.segments++;
-      this.#ask(viewer, nowMs);
-    }
-    viewer.paused = viewer.bytes > (nowMs + turnMs - viewer.startsMs) * this.#bytesPerMs;
+    this.#progress(viewer, viewer.reader.take(chunk), nowMs);
+    if (this.#takeUnread(viewer, nowMs)) viewer.paused = true;
+    else viewer.paused = viewer.bytes > (nowMs + turnMs - viewer.startsMs) * this.#bytesPerMs;
     return !viewer.paused;
+  }
+
+  #progress(viewer: Viewer, progress: Progress, nowMs: number): void {
+    const { segmentBytes } = this.#options;
+    viewer.bytes = viewer.segments * segmentBytes + progress.bodyBytes;
+    if (!progress.complete) return;
+    if (progress.status !== 200 || progress.bodyBytes !== segmentBytes) this.#fail(`status ${progress.status}`);
+    this.#timesMs.push(nowMs - viewer.requestedMs);
+    this.#bodyBytes += progress.bodyBytes;
+    viewer.segments++;
+    this.#ask(viewer, nowMs);
   }
 
   #fail(error: string): void {

@@ -21,8 +21,21 @@ export class ResponseReader {
 
   /** Takes the bytes that came; the buffer may be used again afterwards. Throws when they are no such response. */
   take(chunk: Buffer): Progress {
-    if (this.#status !== 0) this.#bodyBytes += chunk.length;
-    else this.#takeHead(chunk);
+    if (this.#status === 0) {
+      this.#takeHead(chunk);
+      return this.skip(0);
+    }
+    return this.skip(chunk.length);
+  }
+
+  /** Bytes of the body that are to come; 0 before the end of the header section is here. */
+  get left(): number {
+    return this.#status === 0 ? 0 : this.#length - this.#bodyBytes;
+  }
+
+  /** So many bytes of the body came another way. */
+  skip(bytes: number): Progress {
+    this.#bodyBytes += bytes;
     if (this.#bodyBytes > this.#length) throw new Error(`${this.#bodyBytes} bytes of a body of ${this.#length}`);
     const complete = this.#status !== 0 && this.#bodyBytes === this.#length;
     return { status: this.#status, bodyBytes: this.#bodyBytes, complete };

@@ -10,6 +10,8 @@ interface Dispatched {
 
 /** The part of a socket's handle that is used here. A number is the outcome, 0 for success: nothing is left to do. */
 interface Handle {
+  /** Below 0 once it is closed. */
+  readonly fd: number;
   writeBuffer(request: null, bytes: Buffer): number | Dispatched;
   writev(request: null, chunks: readonly Buffer[], allBuffers: true): number | Dispatched;
 }
@@ -44,12 +46,23 @@ export class DirectWrites {
     return this.#pending;
   }
 
+  /** Whether something can be written this way now. */
+  get ready(): boolean {
+    const socket = this.#socket;
+    // More behind it is for the stream, which says when it is full.
+    return !this.#pending && socket.writableLength === 0 && socket.writable && handleOf(socket) !== undefined;
+  }
+
+  /** The kernel's name of the socket, to be used at once; below 0 when it is closed. */
+  get fd(): number {
+    return handleOf(this.#socket)?.fd ?? -1;
+  }
+
   /** False: nothing can be written this way now. Destroys the socket where writing fails. */
   write(chunks: readonly Buffer[]): boolean {
     const socket = this.#socket;
     const handle = handleOf(socket);
-    // More behind it is for the stream, which says when it is full.
-    if (this.pending || handle === undefined || socket.writableLength > 0 || !socket.writable) return false;
+    if (handle === undefined || !this.ready) return false;
     const [only] = chunks;
     if (only === undefined) return true;
     const written = chunks.length === 1 ? handle.writeBuffer(null, only) : handle.writev(null, chunks, true);

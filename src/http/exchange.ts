@@ -6,6 +6,7 @@ import { preflightReply } from './cors.ts';
 import { errorCode, errorReply } from './error-status.ts';
 import { textReply } from './local-reply.ts';
 import { Glance } from './glance.ts';
+import { viewerGone } from './gone.ts';
 import type { RequestHead, Responder } from './message.ts';
 import { forwardedFields, localReply } from './options-method.ts';
 import { settlePending } from './pending-span.ts';
@@ -73,7 +74,7 @@ export class Exchange {
     if (this.#closed) return;
     this.#closed = true;
     this.#outcome.complete = complete;
-    if (!complete) this.#aborter?.abort(goneError());
+    if (!complete) this.#aborter?.abort(viewerGone());
     // HTTP/2 may still look at what it was given.
     else if (this.#head.version.startsWith('1')) this.#content?.release?.();
     this.#front.onFinished(this.#responder.record(this.#head, this.#outcome));
@@ -157,7 +158,7 @@ export class Exchange {
   readonly #lazySignal = (): AbortSignal => {
     if (this.#aborter === undefined) {
       this.#aborter = new AbortController();
-      if (this.#closed) this.#aborter.abort(goneError());
+      if (this.#closed) this.#aborter.abort(viewerGone());
     }
     return this.#aborter.signal;
   };
@@ -172,10 +173,6 @@ export class Exchange {
       this.#front.log.warn({ err: error, status }, 'an interim response could not be passed on');
     }
   }
-}
-
-function goneError(): EddyError {
-  return new EddyError('client-gone', 'the viewer closed the connection', { side: 'downstream' });
 }
 
 function asError(error: unknown): Error {

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { EddyError } from '../errors.ts';
+import { viewerGone } from './gone.ts';
 import type { Responder } from './message.ts';
 import type { ReplyFields } from './reply-fields.ts';
 
@@ -106,7 +106,7 @@ export function drained(stream: {
     };
     const onClose = () => {
       settle();
-      reject(new EddyError('client-gone', 'the viewer closed the connection', { side: 'downstream' }));
+      reject(viewerGone());
     };
     if (stream.destroyed) return onClose();
     stream.on('drain', onDrain);

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import { Exchange, type Front } from './exchange.ts';
 import { LeanReader, type LeanRequest } from './lean-request.ts';
 import { type HeadTails, LeanResponder } from './lean-responder.ts';
-import { takenOf } from './direct-writes.ts';
+import type { Sendfile } from './file-writes.ts';
 import type { ViewerLimits } from './limits.ts';
 
 /** What all connections share. */
@@ -15,6 +15,7 @@ export interface LeanOptions {
   readonly tails: HeadTails;
   /** Milliseconds; up to a second more than the clock says, never less. */
   readonly coarseNow: () => number;
+  readonly sendfile: Sendfile | undefined;
 }
 
 /** node:http gives a viewer this much longer than it announces, so that fewer requests meet a closing connection. */
@@ -47,11 +48,11 @@ export class LeanConnection {
   #stallsAtMs = 0;
 
   constructor(socket: Socket, options: LeanOptions) {
-    const { limits, draining, coarseNow, tails } = options;
+    const { limits, draining, coarseNow, tails, sendfile } = options;
     this.#socket = socket;
     this.#options = options;
     this.#reader = new LeanReader(limits);
-    this.#responder = new LeanResponder(socket, { tails, draining, onSent: () => this.#onSent() });
+    this.#responder = new LeanResponder(socket, { tails, draining, sendfile, onSent: () => this.#onSent() });
     this.#remote = socket.remoteAddress ?? '';
     this.#restsUntilMs = coarseNow() + limits.headTimeoutMs;
     socket.on('end', this.#onEnd);
@@ -70,7 +71,7 @@ export class LeanConnection {
   }
 
   #stalls(nowMs: number): boolean {
-    const taken = takenOf(this.#socket);
+    const taken = this.#responder.taken;
     const moves = taken !== this.#taken || !this.#responder.waits;
     if (moves) this.#stallsAtMs = nowMs + this.#options.limits.stallTimeoutMs;
     this.#taken = taken;

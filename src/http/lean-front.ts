@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import type { Front } from './exchange.ts';
 import { LeanConnection, type LeanOptions } from './lean-connection.ts';
 import { headTails } from './lean-responder.ts';
+import type { Sendfile } from './file-writes.ts';
 import type { ViewerLimits } from './limits.ts';
 import { SharedReads } from './shared-reads.ts';
 
@@ -17,6 +18,8 @@ export interface LeanFrontOptions {
   readonly onAccepted: (socket: Socket) => void;
   /** Takes over a connection whose requests are no longer plain. */
   readonly toHttp: (socket: Socket) => void;
+  /** For content that is in a file as well. */
+  readonly sendfile?: Sendfile | undefined;
 }
 
 /** Puts the front before a server that has no TLS. */
@@ -46,12 +49,13 @@ export class LeanFront {
   #nowMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ front, limits, draining, scheme, onAccepted, toHttp }: LeanFrontOptions) {
+  constructor({ front, limits, draining, scheme, onAccepted, toHttp, sendfile }: LeanFrontOptions) {
     this.#toHttp = toHttp;
     this.#onAccepted = onAccepted;
     this.#intervalMs = sweepIntervalMs(limits);
     const coarseNow = () => this.#nowMs + this.#intervalMs;
-    this.#options = { front, limits, scheme, draining, coarseNow, tails: headTails(limits.keepAliveTimeoutMs) };
+    const tails = headTails(limits.keepAliveTimeoutMs);
+    this.#options = { front, limits, scheme, draining, coarseNow, tails, sendfile };
   }
 
   /** Ends the connections that wait for a request. */

@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { DirectWrites } from './direct-writes.ts';
+import { DirectWrites, takenOf } from './direct-writes.ts';
+import { FileWrites, type Sendfile } from './file-writes.ts';
 import { drained } from './http1-responder.ts';
 import type { Responder } from './message.ts';
 import type { ReplyFields } from './reply-fields.ts';
@@ -40,10 +41,14 @@ export interface LeanResponderOptions {
   readonly draining: () => boolean;
   /** Every byte of a response was handed to the kernel, or to TLS. */
   readonly onSent: () => void;
+  /** For content that is in a file as well. */
+  readonly sendfile?: Sendfile | undefined;
 }
 
 /** Answers up to this size leave past the stream; the socket's buffer takes them whole unless the viewer is slow. */
 const directBytesMax = 72 * 1024;
+/** From this size on content leaves without a copy, if it can. */
+const fileBytesMin = 128 * 1024;
 
 /**
  * A Responder on a socket, used for one response after the other. Head and first content leave in one write; a head
@@ -53,6 +58,7 @@ export class LeanResponder implements Responder {
   readonly #socket: Socket;
   readonly #options: LeanResponderOptions;
   readonly #direct: DirectWrites | undefined;
+  readonly #files: FileWrites | undefined;
   /** The final head, not written yet. */
   #head: ReplyFields | undefined;
   #start = '';
@@ -68,6 +74,8 @@ export class LeanResponder implements Responder {
     this.#socket = socket;
     this.#options = options;
     this.#direct = DirectWrites.to(socket, this.#onTaken);
+    const { sendfile } = options;
+    this.#files = sendfile && FileWrites.to(socket, sendfile, this.#onTaken);
   }
 
   /** Whether the connection is to end after this response. */
@@ -82,11 +90,17 @@ export class LeanResponder implements Responder {
 
   /** Whether something was written that the viewer has yet to make room for. */
   get waits(): boolean {
-    return this.#socket.writableLength > 0 || this.#direct?.pending === true;
+    return this.#socket.writableLength > 0 || this.#direct?.pending === true || this.#files?.done !== undefined;
+  }
+
+  /** Grows while the viewer takes what was written. */
+  get taken(): number {
+    return takenOf(this.#socket) + (this.#files?.bytesSent ?? 0);
   }
 
   /** The next response, once the one before was sent. `close`: the viewer wants the connection to end after it. */
   begin({ toHead, close }: { toHead: boolean; close: boolean }): void {
+    this.#files?.nextTurn();
     this.#toHead = toHead;
     this.#held = true;
     this.#begun = false;
@@ -119,6 +133,7 @@ export class LeanResponder implements Responder {
     if (!this.#chunked) parts.push(...buffers);
     // A chunk of no bytes would be the end.
     else if (bytes > 0) parts.push(Buffer.from(`${bytes.toString(16)}\r\n`), ...buffers, lineEnd);
+    if (bytes >= fileBytesMin && !this.#chunked && this.#files?.write(parts) === true) return this.#files.done;
     if (bytes > directBytesMax || this.#direct?.write(parts) !== true) this.#writeStream(parts);
     return socket.destroyed || socket.writableNeedDrain ? drained(socket) : undefined;
   }

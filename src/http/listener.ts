@@ -9,6 +9,7 @@ import type { AccessRecord } from './access.ts';
 import { type CertificateFiles, loadCertificate, watchCertificate } from './certificate.ts';
 import { Connections } from './connections.ts';
 import type { Front, ViewerLog } from './exchange.ts';
+import { type FileBacking, openSendfile } from './file-writes.ts';
 import { createHttp1Server } from './http1-server.ts';
 import { createHttp2Server } from './http2-server.ts';
 import { LeanFront, leanFrontOf } from './lean-front.ts';
@@ -33,6 +34,8 @@ export interface ViewersOptions {
   readonly limits?: Partial<ViewerLimits>;
   /** Others may listen on the same addresses, each getting a share of the connections. */
   readonly reusePort?: boolean;
+  /** Memory of content that is in a file as well, from which viewers without TLS are sent it. */
+  readonly backing?: FileBacking | undefined;
   /** False: every connection is read by node:http from its first byte. Default true. */
   readonly lean?: boolean;
   readonly log: ViewerLog;
@@ -84,8 +87,9 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     shareByAlpn(server, { http2, toHttp1: isLean ? (socket) => front.accept(socket) : toHttp1 });
   }
   const lean = isLean ? plain : [];
+  const sendfile = options.backing && openSendfile(options.backing);
   for (const { server } of lean) {
-    connections.addLeanFront(leanFrontOf(server, { ...http1, onAccepted: connections.track }));
+    connections.addLeanFront(leanFrontOf(server, { ...http1, sendfile, onAccepted: connections.track }));
   }
 
   const bound = [...plain, ...secure.servers];

@@ -6,7 +6,8 @@ import type { CellVoice } from '../live/cell-voice.ts';
 import { LiveCache } from '../live/live-cache.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { RamTier } from '../ram/tier.ts';
+import { Arena } from '../ram/arena.ts';
+import { type RamArena, RamTier } from '../ram/tier.ts';
 import type { Lender } from '../workers/lender.ts';
 import { type Disk, openDisk } from './disk.ts';
 import type { NodeMaps } from './maps.ts';
@@ -20,6 +21,8 @@ export interface Caches {
   readonly live: LiveCache;
   readonly cache: VideoCache;
   readonly ram: RamTier;
+  /** Where the kernel sends pieces from without a copy; undefined when it cannot, or nobody would be sent them. */
+  readonly arena: RamArena | undefined;
   readonly disk: Disk;
   readonly peers: Peers;
   readonly origin: ReplaceableOrigin;
@@ -44,7 +47,10 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
   const onServed = (source: Source, bytes: number): void => metrics.servedBytes[source].add(bytes);
   const entriesMax = entriesMaxFor(config.ramBytesMax);
   const lender = createLender(config, { entriesMax });
+  const sendsPlain = lender === undefined && config.listen.length > 0;
+  const arena: RamArena | undefined = sendsPlain ? Arena.open(config.ramBytesMax) : undefined;
   const ram = new RamTier({
+    arena,
     bytesMax: config.ramBytesMax,
     onEvicted: (bytes) => metrics.evictedBytes.ram.add(bytes),
     ...(lender && { onDropped: lender.dropped }),
@@ -81,7 +87,7 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
   later.cache = cache;
   later.live = live;
   peers.source.cache = live;
-  return { live, cache, ram, disk, peers, origin, lender };
+  return { live, cache, ram, arena, disk, peers, origin, lender };
 }
 
 function voiceOf(plane: NonNullable<Peers['plane']>): CellVoice {

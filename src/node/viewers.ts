@@ -2,6 +2,7 @@ import type { Cache, MapPolicy } from '../cache/types.ts';
 import type { VideoCache } from '../cache/cache.ts';
 import type { Config } from '../config.ts';
 import { AccessLines } from '../http/access-line.ts';
+import type { FileBacking } from '../http/file-writes.ts';
 import { startViewers } from '../http/listener.ts';
 import type { ProcessLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -32,6 +33,8 @@ export interface NodeViewersOptions {
   readonly cache: Cache;
   readonly store: VideoCache;
   readonly ram: RamTier;
+  /** Memory of pieces of `ram` that is in a file as well. */
+  readonly backing: FileBacking | undefined;
   /** Undefined: viewers are served in this thread. */
   readonly lender: Lender | undefined;
   /** At any time. */
@@ -58,13 +61,14 @@ export function openViewers(options: NodeViewersOptions): Promise<NodeViewers> {
   });
 }
 
-async function openHere({ config, cache, policies, log, metrics }: NodeViewersOptions): Promise<NodeViewers> {
+async function openHere({ config, cache, backing, policies, log, metrics }: NodeViewersOptions): Promise<NodeViewers> {
   const accessLines = new AccessLines();
   const viewers = await startViewers({
     listen: config.listen,
     tlsListen: config.https,
     ...(config.tls && { tls: config.tls }),
     cache,
+    backing,
     policies: policies(),
     limits: config.limits,
     log,

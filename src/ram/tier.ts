@@ -1,5 +1,6 @@
 import { type PieceSpan, pieceBytes, type RepresentationId, type Tier } from '../cache/types.ts';
 import { Admission, type Segment } from './admission.ts';
+import type { Arena, Extent } from './arena.ts';
 import { PieceList } from './piece-list.ts';
 import { hashOf } from './sketch.ts';
 
@@ -7,6 +8,8 @@ import { hashOf } from './sketch.ts';
 const pieceOverheadBytes = 512;
 /** A buffer that pins more than this many times its own length is copied. */
 const pinnedRatioMax = 1.125;
+/** Shorter pieces are sent as fast by copying. */
+const admittedBytesMin = 128 * 1024;
 
 export interface RamTierOptions {
   /** Budget of memory held, in bytes; 0 turns the tier off. */
@@ -15,7 +18,12 @@ export interface RamTierOptions {
   readonly onEvicted?: (bytes: number) => void;
   /** Told of each piece that is no longer kept, whatever the reason. */
   readonly onDropped?: (id: RepresentationId, first: number) => void;
+  /** Where large pieces move when they are read again, as far as it has room. Of no use together with `share`. */
+  readonly arena?: RamArena | undefined;
 }
+
+/** An arena for the pieces of one tier. */
+export type RamArena = Arena<Piece>;
 
 export interface RamTierStats {
   /** Memory held: the pieces and what it takes to keep them. Never above `bytesMax`. */
@@ -35,11 +43,14 @@ export class RamTier implements Tier {
   readonly #onEvicted: ((bytes: number) => void) | undefined;
   readonly #onDropped: ((id: RepresentationId, first: number) => void) | undefined;
 
-  constructor({ bytesMax, onEvicted, onDropped }: RamTierOptions) {
+  readonly #arena: RamArena | undefined;
+
+  constructor({ bytesMax, onEvicted, onDropped, arena }: RamTierOptions) {
     if (!Number.isSafeInteger(bytesMax) || bytesMax < 0)
       throw new RangeError(`bytesMax is ${bytesMax}: must be a whole number of bytes, 0 or more`);
     this.#onEvicted = onEvicted;
     this.#onDropped = onDropped;
+    this.#arena = arena;
     if (bytesMax > 0) this.#admission = new Admission(bytesMax, (piece) => this.#evicted(piece));
   }
 
@@ -58,6 +69,7 @@ export class RamTier implements Tier {
     const piece = this.#lists.get(id)?.get(first);
     if (piece === undefined) return undefined;
     this.#admission?.touch(piece);
+    if (piece.length >= admittedBytesMin && piece.extent === undefined) this.#admit(piece);
     return piece.bytes;
   }
 
@@ -72,7 +84,7 @@ export class RamTier implements Tier {
     if (list.size === 1) this.#lists.set(id, list);
     for (const each of replaced) {
       admission.delete(each);
-      this.#onDropped?.(id, each.first);
+      this.#dropped(each);
     }
     admission.add(piece);
   }
@@ -96,8 +108,13 @@ export class RamTier implements Tier {
     this.#lists.delete(id);
     for (const piece of list) {
       this.#admission?.delete(piece);
-      this.#onDropped?.(id, piece.first);
+      this.#dropped(piece);
     }
+  }
+
+  #admit(piece: Piece): void {
+    if (piece.wasRead) this.#arena?.admit(piece);
+    piece.wasRead = true;
   }
 
   #evicted(piece: Piece): void {
@@ -105,6 +122,11 @@ export class RamTier implements Tier {
     list?.delete(piece);
     if (list?.size === 0) this.#lists.delete(piece.id);
     this.#onEvicted?.(piece.length);
+    this.#dropped(piece);
+  }
+
+  #dropped(piece: Piece): void {
+    this.#arena?.leave(piece);
     this.#onDropped?.(piece.id, piece.first);
   }
 }
@@ -118,6 +140,8 @@ class Piece {
   readonly hash: number;
   segment: Segment<Piece> | undefined;
   usedAt = 0;
+  wasRead = false;
+  extent: Extent<Piece> | undefined;
 
   constructor(id: RepresentationId, first: number, bytes: Buffer) {
     this.id = id;
@@ -127,6 +151,7 @@ class Piece {
     this.cost = costOf(bytes);
     this.hash = hashOf(id, first);
     this.segment = undefined;
+    this.extent = undefined;
   }
 }
 

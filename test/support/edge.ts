@@ -16,7 +16,8 @@ import type { Outcome } from '../../src/live/prefetch.ts';
 import type { PrefetchLimits } from '../../src/live/viewing.ts';
 import type { Clock } from '../../src/live/clock.ts';
 import { type LiveSettings, liveDefaults } from '../../src/live/mapped-urls.ts';
-import { RamTier } from '../../src/ram/tier.ts';
+import { Arena } from '../../src/ram/arena.ts';
+import { type RamArena, RamTier } from '../../src/ram/tier.ts';
 import { BatchedPort, receiveAll } from '../../src/workers/batched-port.ts';
 import { Desk } from '../../src/workers/desk.ts';
 import { Lender } from '../../src/workers/lender.ts';
@@ -100,7 +101,9 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   };
   const ahead: Ahead = { requests: {}, bytes: { useful: 0, wasted: 0 }, players: [] };
   const lender = new Lender({ keysMax: 1000, onShared: () => {} });
-  const ram = new RamTier({ bytesMax: ramBytes, onDropped: lender.dropped });
+  const relayed = options.relays ?? Number(process.env['EDGE_RELAYS'] ?? 0);
+  const arena: RamArena | undefined = relayed > 0 ? undefined : Arena.open(ramBytes);
+  const ram = new RamTier({ bytesMax: ramBytes, onDropped: lender.dropped, arena });
   const cache = new VideoCache({
     ram,
     disk: disk && { tier: disk, entries: disk },
@@ -123,7 +126,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     ...(options.voice && { voice: options.voice }),
     ...(options.prefetch && { viewing: viewingOf(options.prefetch, ahead) }),
   });
-  const relays = Array.from({ length: options.relays ?? Number(process.env['EDGE_RELAYS'] ?? 0) }, () => {
+  const relays = Array.from({ length: relayed }, () => {
     const { port1, port2 } = new MessageChannel();
     const relay = new RelayedCache(new BatchedPort(port1), { now, onServed, onShared: () => {} });
     const desk = new Desk(new BatchedPort(port2), {
@@ -147,6 +150,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       startViewers({
         listen: [{ host: '127.0.0.1', port: 0 }],
         cache: each,
+        backing: arena,
         policies: [policy],
         limits: { connectionsMax: 4096 },
         log: quiet,

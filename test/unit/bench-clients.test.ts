@@ -21,6 +21,16 @@ describe('the response reader', () => {
     expect(reader.take(empty)).toEqual({ status: 503, bodyBytes: 0, complete: true });
   });
 
+  it('counts what came another way', () => {
+    const reader = new ResponseReader();
+    expect(reader.left).toBe(0);
+    reader.take(response.subarray(0, -7));
+    expect(reader.left).toBe(7);
+    expect(reader.skip(6).complete).toBe(false);
+    expect(reader.skip(1)).toEqual({ status: 200, bodyBytes: 10, complete: true });
+    expect(reader.left).toBe(0);
+  });
+
   it('does not keep the buffer it is given', () => {
     const reader = new ResponseReader();
     const chunk = Buffer.from('HTTP/1.1 200 OK\r\n');
