@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { isKnownRelease } from './known-release.ts';
 
 /** Until it is completed, the write needs its bytes. */
 interface Dispatched {
@@ -16,28 +17,27 @@ interface Handle {
   writev(request: null, chunks: readonly Buffer[], allBuffers: true): number | Dispatched;
 }
 
-/** Other releases may take other arguments, and end the process over wrong ones. */
-const isKnownRelease = process.versions.node.startsWith('26.');
-
 /**
- * Writes to a TCP socket past its stream, which takes as long for a small answer as all the rest of a hit. Only for when
- * nothing waits in the stream; what the stream gets meanwhile comes behind. The handle is private to node: where it is
- * not as expected there are no direct writes.
+ * Writes to a socket past its stream, which takes as long for a small answer as all the rest of a hit. Only for when
+ * nothing waits in the stream; what the stream gets meanwhile comes behind, once `hold` was called before it. The handle
+ * is private to node: where it is not as expected there are no direct writes.
  */
 export class DirectWrites {
   readonly #socket: Socket;
   readonly #onTaken: () => void;
+  readonly #encrypted: boolean;
   #pending = false;
+  #holding = false;
 
   private constructor(socket: Socket, onTaken: () => void) {
     this.#socket = socket;
     this.#onTaken = onTaken;
+    this.#encrypted = 'encrypted' in socket;
   }
 
   /** `onTaken`: the kernel has what it did not take at once. */
   static to(socket: Socket, onTaken: () => void): DirectWrites | undefined {
-    // TLS takes nothing at once, and only one write at a time, which the stream sees to.
-    if (!isKnownRelease || 'encrypted' in socket || handleOf(socket) === undefined) return undefined;
+    if (!isKnownRelease || handleOf(socket) === undefined) return undefined;
     return new DirectWrites(socket, onTaken);
   }
 
@@ -56,6 +56,13 @@ export class DirectWrites {
   /** The kernel's name of the socket, to be used at once; below 0 when it is closed. */
   get fd(): number {
     return handleOf(this.#socket)?.fd ?? -1;
+  }
+
+  /** Before something is given to the stream: TLS takes one write at a time, and a second one would end the process. */
+  hold(): void {
+    if (!this.#pending || !this.#encrypted || this.#holding) return;
+    this.#holding = true;
+    this.#socket.cork();
   }
 
   /** False: nothing can be written this way now. Destroys the socket where writing fails. */
@@ -77,10 +84,18 @@ export class DirectWrites {
     const complete = (status: number): void => {
       this.#pending = false;
       if (status < 0) this.#socket.destroy();
-      else this.#onTaken();
+      else this.#taken();
     };
     dispatched.oncomplete = complete;
     if (typeof dispatched.writeStatus === 'number') queueMicrotask(() => complete(dispatched.writeStatus ?? 0));
+  }
+
+  #taken(): void {
+    if (this.#holding) {
+      this.#holding = false;
+      this.#socket.uncork();
+    }
+    this.#onTaken();
   }
 }
 

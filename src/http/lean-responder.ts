@@ -112,6 +112,7 @@ export class LeanResponder implements Responder {
   head(status: number, fields: ReplyFields): void {
     const start = status === 200 ? ok : (statusLines.get(status) ?? `HTTP/1.1 ${status} unknown\r\n`);
     if (status < 200) {
+      this.#direct?.hold();
       this.#socket.write(fields.message(start, '\r\n'), 'latin1');
       return;
     }
@@ -175,6 +176,7 @@ export class LeanResponder implements Responder {
   #writeStream(parts: readonly Buffer[]): void {
     const socket = this.#socket;
     const last = parts.length - 1;
+    this.#direct?.hold();
     socket.cork();
     for (let i = 0; i < last; i++) socket.write(parts[i] as Buffer);
     if (last >= 0) socket.write(parts[last] as Buffer, this.#onTaken);

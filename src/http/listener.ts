@@ -6,6 +6,7 @@ import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import type { Cache, MapPolicy } from '../cache/types.ts';
 import type { AccessRecord } from './access.ts';
+import { acceptTogether } from './accepts.ts';
 import { type CertificateFiles, loadCertificate, watchCertificate } from './certificate.ts';
 import { Connections } from './connections.ts';
 import type { Front, ViewerLog } from './exchange.ts';
@@ -184,6 +185,7 @@ async function listen(
 ): Promise<void> {
   server.listen({ host, port, backlog: backlogMax, reusePort });
   await once(server, 'listening');
+  acceptTogether(server);
 }
 
 function urlOf(scheme: string, server: NetServer, { host }: ListenAddress): string {
