@@ -85,6 +85,10 @@ export class LeanResponder implements Responder {
     return this.#socket.writableLength > 0 || this.#direct?.pending === true;
   }
 
+  get taken(): boolean {
+    return !this.waits;
+  }
+
   /** The next response, once the one before was sent. `close`: the viewer wants the connection to end after it. */
   begin({ toHead, close }: { toHead: boolean; close: boolean }): void {
     this.#toHead = toHead;
