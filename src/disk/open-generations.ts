@@ -10,6 +10,7 @@ import {
 } from './index-records.ts';
 import { type LevelSizes, openLevel, reasonOf, troubleOf } from './level.ts';
 import type { DiskSettings } from './options.ts';
+import type { TableFiles } from './table-files.ts';
 import { directoryBytes, dropDirectory, finishDropping, openOrMend } from './recovery.ts';
 
 const openAtOnce = 4;
@@ -19,6 +20,7 @@ export interface GenerationsOptions {
   readonly directory: string;
   readonly settings: DiskSettings;
   readonly marks: CrashMarks;
+  readonly files: TableFiles;
 }
 
 export interface FoundGenerations {
@@ -85,17 +87,18 @@ export async function openGeneration(
       log,
     });
     if (suspect) marks.clear(slot);
-    return level && new Generation({ number, directory, level, marks, state });
+    return level && new Generation({ number, directory, level, marks, state, files: options.files });
   } finally {
     marks.leave(slot);
   }
 }
 
 export async function createGeneration(number: number, options: GenerationsOptions): Promise<Generation> {
+  const { marks, files } = options;
   const directory = generationPath(options.directory, number);
   try {
     const level = await openLevel(directory, { ...levelSizes(options.settings), create: true });
-    return new Generation({ number, directory, level, marks: options.marks, state: empty });
+    return new Generation({ number, directory, level, marks, state: empty, files });
   } catch (error) {
     options.settings.log.warn({ directory, reason: reasonOf(error) }, 'a generation cannot be started');
     await dropDirectory(directory);

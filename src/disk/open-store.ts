@@ -14,11 +14,15 @@ import type { DiskSettings } from './options.ts';
 import { PieceIndex } from './piece-index.ts';
 import { PieceQueue } from './piece-queue.ts';
 import { asideBytes, exists, makeDirectory, removeTree } from './recovery.ts';
+import { ResidentReads } from './resident-reads.ts';
 import type { StoreParts } from './store-parts.ts';
+import { TableFiles } from './table-files.ts';
 
 /** The file `FORMAT` in the directory. Another one means another layout. */
 const format = 'eddy disk tier, format 1\n';
 const queuePiecesMax = 65_536;
+/** Open at once, unless more are being read. */
+const tableFilesMax = 512;
 
 export interface OpenedStore {
   readonly parts: StoreParts;
@@ -36,7 +40,8 @@ export async function openStore(directory: string, settings: DiskSettings): Prom
   try {
     await checkFormat(store, settings);
     marks = new CrashMarks(join(store, 'marks'));
-    const options = { directory: store, settings, marks };
+    const files = new TableFiles(tableFilesMax, ResidentReads.on(join(store, 'FORMAT')));
+    const options = { directory: store, settings, marks, files };
     const { index, lost } = await withRoom(store, settings, () => IndexDatabase.open(options));
     if (lost) await removeGenerations(store);
     const generations = await openFilled(options, index);

@@ -49,8 +49,8 @@ export class StoredPieces implements Tier {
     generation.reads.count(span.sequence);
     const nowMs = performance.now();
     const piece = { id, first, ...span };
-    if (generation.reads.isResident(span.sequence, nowMs) && this.#pageCache.holds(nowMs))
-      return this.#readNow(generation, piece, nowMs);
+    const now = this.#readNow(generation, piece, nowMs);
+    if (now !== 'later') return now;
     const place = `${span.generation}/${span.sequence}`;
     const underWay = this.#reads.get(place);
     if (underWay !== undefined) return underWay;
@@ -89,9 +89,12 @@ export class StoredPieces implements Tier {
   }
 
   /** What is in memory already is read at once. */
-  #readNow(generation: Generation, piece: IndexedPiece, startedMs: number): Buffer | undefined {
+  #readNow(generation: Generation, piece: IndexedPiece, startedMs: number): Buffer | undefined | 'later' {
     try {
-      const bytes = generation.readNow(piece.sequence, piece);
+      const isLikelyResident =
+        generation.reads.isResident(piece.sequence, startedMs) && this.#pageCache.holds(startedMs);
+      const bytes = generation.readNow(piece.sequence, piece, isLikelyResident);
+      if (bytes === 'later') return bytes;
       this.#onRead(generation, piece, bytes);
       if (bytes !== undefined) this.#sole.add(bytes);
       const nowMs = performance.now();

@@ -1,5 +1,6 @@
 import { pieceBytes } from '../cache/types.ts';
 import type { Generation } from './generation.ts';
+import { IdleFlush } from './idle-flush.ts';
 import { levelDeadlineMs, withDeadline } from './level.ts';
 import { generationRecordsMax } from './options.ts';
 import { pieceHeaderBytes } from './piece-record.ts';
@@ -34,6 +35,7 @@ export class Writer {
   #running = false;
   #paused = false;
   #trimmed = false;
+  readonly #flush = new IdleFlush(() => this.wake());
 
   constructor(parts: StoreParts, onFailure: (error: unknown) => void) {
     this.#parts = parts;
@@ -60,6 +62,7 @@ export class Writer {
 
   async pause(): Promise<void> {
     this.#paused = true;
+    this.#flush.cancel();
     await this.idle();
   }
 
@@ -91,14 +94,14 @@ export class Writer {
     } finally {
       this.#running = false;
       this.#notify();
+      if (!this.#paused) this.#flush.rest(this.#parts.generations.active.unflushedBytes);
     }
   }
 
   #hasWork(): boolean {
     const { pieceQueue, entryQueue, removals } = this.#parts;
-    return (
-      !this.#trimmed || pieceQueue.length > 0 || entryQueue.length > 0 || removals.size > 0 || entryQueue.distrusted
-    );
+    if (!this.#trimmed || this.#flush.due) return true;
+    return pieceQueue.length > 0 || entryQueue.length > 0 || removals.size > 0 || entryQueue.distrusted;
   }
 
   /** Removals go first: a piece that was offered before its removal is not in the queue any more. */
@@ -111,7 +114,10 @@ export class Writer {
       this.#trimmed = true;
     }
     if (this.#parts.removals.size > 0) await this.#applyRemovals();
-    if (this.#parts.pieceQueue.length > 0) await this.#writePieces();
+    const { pieceQueue, generations } = this.#parts;
+    if (pieceQueue.length > 0) await this.#writePieces();
+    else if (this.#flush.due) await generations.active.seal();
+    this.#flush.cancel();
     await this.#distrust();
     if (this.#entriesAreDue()) await writeEntries(this.#parts, await this.#generationWithRoom());
   }

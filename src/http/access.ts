@@ -66,6 +66,10 @@ export class MeteredResponder implements Responder {
     return this.#status !== 0;
   }
 
+  get taken(): boolean {
+    return this.#inner.taken === true;
+  }
+
   head(status: number, fields: ReplyFields): void {
     this.#inner.head(status, fields);
     if (status < 200) return;

@@ -98,6 +98,10 @@ export class LeanResponder implements Responder {
     return takenOf(this.#socket) + (this.#files?.bytesSent ?? 0);
   }
 
+  get taken(): boolean {
+    return !this.waits;
+  }
+
   /** The next response, once the one before was sent. `close`: the viewer wants the connection to end after it. */
   begin({ toHead, close }: { toHead: boolean; close: boolean }): void {
     this.#files?.nextTurn();

@@ -35,6 +35,8 @@ export interface Responder {
    * it rejects when the viewer is gone.
    */
   write(buffers: readonly Buffer[]): Promise<void> | undefined;
+  /** Whether the kernel or TLS has all that was written, so that nobody looks at it any more. Absent: it is not known. */
+  readonly taken?: boolean;
   end(): void;
   /** Ends so that the viewer sees an incomplete message: connection closed, or RST_STREAM. */
   destroy(error: Error): void;

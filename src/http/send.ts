@@ -85,6 +85,7 @@ class ContentSender {
       if (buffers === undefined) return this.#readRest(content, first, last);
       const drained = this.#write(buffers);
       if (drained !== undefined) await drained;
+      if (this.#responder.taken === true) content.release?.();
     }
   }
 
