@@ -17,6 +17,11 @@ export function stepBetween(known: Manifest, came: Manifest): Step {
   return overlaps(known, came) ? 'behind' : 'restart';
 }
 
+/** Whether viewers would be taken back by it. */
+export function goesBack(step: Step): boolean {
+  return step === 'restart' || step === 'behind';
+}
+
 /** A restart is believed when it was seen this often in a row. */
 const restartSightings = 2;
 

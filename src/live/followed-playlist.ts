@@ -1,23 +1,14 @@
 import type { Clock } from './clock.ts';
 import { Audience } from './audience.ts';
-import { Adoption, stepBetween } from './adoption.ts';
+import { Adoption, goesBack, stepBetween } from './adoption.ts';
 import type { Manifest } from './manifest.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
+import type { CameVersion, Loaded } from './loaded.ts';
 import type { Received } from './receive.ts';
 import { Rhythm } from './rhythm.ts';
 import { growth } from './growth.ts';
 import { has, nextOf } from './blocking.ts';
 import { Waiters, type Wanted } from './waiters.ts';
-
-/** What asking the origin for a playlist brought. */
-export type Loaded =
-  | { readonly kind: 'version'; readonly version: PlaylistVersion }
-  /** The version at hand is current. */
-  | { readonly kind: 'same'; readonly received: Received }
-  /** No origin gave it, or not whole: for a while what is known goes on. */
-  | { readonly kind: 'failed' }
-  /** It must not be shared any more, or is no playlist any more. */
-  | { readonly kind: 'gone' };
 
 export interface FollowOptions {
   readonly clock: Clock;
@@ -60,6 +51,8 @@ export class FollowedPlaylist {
   #validatedMs: number;
   #askedMs: number;
   #restartedMs: number | undefined;
+  /** When the newest media were first seen. */
+  #newestMs: number;
   #blockingFailures = 0;
   #blocked = false;
   #polling = false;
@@ -70,7 +63,7 @@ export class FollowedPlaylist {
   constructor(first: PlaylistVersion, options: FollowOptions) {
     this.#options = options;
     this.#version = first;
-    this.#validatedMs = this.#askedMs = this.#loadedMs = options.clock.nowMs();
+    this.#validatedMs = this.#askedMs = this.#loadedMs = this.#newestMs = options.clock.nowMs();
     this.#blocked = options.waitsUpstream(first.manifest);
     this.#schedule(this.#rhythm.changed(this.#load(this.#validatedMs), growth(undefined, first.manifest)));
   }
@@ -116,14 +109,15 @@ export class FollowedPlaylist {
   }
 
   /** The owner in the cell told of a version, that the one at hand is current, or that there is another to be asked for. */
-  told(came: PlaylistVersion | 'current' | 'other'): void {
+  told(came: Loaded | 'other'): void {
     if (this.#ended || this.#options.owns()) return;
     const nowMs = this.#options.clock.nowMs();
-    if (came === 'current') this.#validatedMs = nowMs;
-    else if (came !== 'other' && this.#adopts(came.manifest, nowMs)) {
+    if (came !== 'other' && came.kind === 'same') this.#validatedMs = nowMs;
+    const version = came !== 'other' && came.kind === 'version' ? this.#believed(came, nowMs) : undefined;
+    if (version !== undefined) {
       this.#validatedMs = nowMs;
-      this.#adopt(came);
-      if (!came.manifest.live) return this.close();
+      this.#adopt(version);
+      if (!version.manifest.live) return this.close();
     }
     if (this.#polling) return;
     this.#cancel?.();
@@ -159,7 +153,7 @@ export class FollowedPlaylist {
     if (loaded.kind === 'gone') this.close();
     else if (loaded.kind === 'failed') this.#failed();
     else if (loaded.kind === 'same') this.#freshen(loaded.received, startedMs);
-    else this.#take(loaded.version, startedMs);
+    else this.#take(loaded, startedMs);
   }
 
   #failed(): void {
@@ -175,9 +169,10 @@ export class FollowedPlaylist {
     this.#schedule(this.#rhythm.unchanged(load));
   }
 
-  #take(came: PlaylistVersion, startedMs: number): void {
+  #take(loaded: CameVersion, startedMs: number): void {
     const load = this.#load(startedMs);
-    if (!this.#adopts(came.manifest, load.nowMs)) {
+    const came = this.#believed(loaded, load.nowMs);
+    if (came === undefined) {
       // Numbers that it has not got are no good to wait for there; what it means is to be known soon.
       this.#blockingFailures = 1;
       this.#schedule(Math.min(unsureMsMax, this.#rhythm.unchanged(load)));
@@ -189,8 +184,17 @@ export class FollowedPlaylist {
     this.#adopt(came);
     if (!came.manifest.live) return this.close();
     if (step === 'changed') return this.#schedule(this.#rhythm.unchanged(load));
-    if (step !== 'newer') this.#rhythm = new Rhythm();
-    this.#schedule(this.#rhythm.changed(load, growth(step === 'newer' ? before : undefined, came.manifest)));
+    const goesOn = step === 'newer' && came === loaded.version;
+    if (!goesOn) this.#rhythm = new Rhythm();
+    this.#schedule(this.#rhythm.changed(load, growth(goesOn ? before : undefined, came.manifest)));
+  }
+
+  /** What viewers are to get of a version that came: it, or what it is to those who have the one before; or nothing. */
+  #believed({ version, anew }: CameVersion, nowMs: number): PlaylistVersion | undefined {
+    const { manifest: known } = this.#version;
+    if (!this.#adoption.adopts(version.manifest, { known, nowMs, behindMsMax: this.#staleMsMax })) return undefined;
+    const step = stepBetween(known, version.manifest);
+    return anew === undefined || !goesBack(step) ? version : anew(nowMs - this.#newestMs);
   }
 
   #adopt(version: PlaylistVersion): void {
@@ -198,14 +202,11 @@ export class FollowedPlaylist {
     this.#version = version;
     // Whoever waits for numbers of before a restart gets what there is now.
     const step = stepBetween(before.manifest, version.manifest);
-    const restarted = step === 'restart' || step === 'behind';
+    const restarted = goesBack(step);
     if (restarted) this.#restartedMs = this.#options.clock.nowMs();
+    if (step === 'newer') this.#newestMs = this.#options.clock.nowMs();
     this.#waiters.release(version, (wanted) => restarted || has(version.manifest, wanted));
     this.#options.onVersion(version, before);
-  }
-
-  #adopts(came: Manifest, nowMs: number): boolean {
-    return this.#adoption.adopts(came, { known: this.#version.manifest, nowMs, behindMsMax: this.#staleMsMax });
   }
 
   get #blocksUpstream(): boolean {

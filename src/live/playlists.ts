@@ -1,4 +1,5 @@
 import { ChannelMedia } from './channel-media.ts';
+import { offsetIn } from './continuation.ts';
 import type { Expected } from './live-edge.ts';
 import type { Answer } from '../cache/types.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
@@ -33,7 +34,12 @@ export class Playlists {
 
   constructor(options: PlaylistsOptions) {
     this.#options = options;
-    this.#loader = new PlaylistLoader(options);
+    const offsetOf = (target: string, { request: { policy } }: Asked): number => {
+      const known = this.#known.get(options.keyOf({ target, policy }));
+      const followed = known !== undefined && known !== 'passed' && known.kind === 'followed' && known.followed;
+      return followed ? offsetIn(followed.version.received.bytes) : 0;
+    };
+    this.#loader = new PlaylistLoader({ ...options, offsetOf });
     this.#known = new KnownPlaylists(options.clock);
     this.media = new ChannelMedia({ ...options, toTarget: (url) => this.#loader.target(url) });
   }
@@ -68,13 +74,14 @@ export class Playlists {
     if (known === undefined || known === 'passed' || known.kind !== 'followed') return;
     const { followed, asked } = known;
     const { version, playlist } = announcement;
-    if (version === followed.version.manifest.version) return followed.told('current');
+    const atMs = this.#options.clock.nowMs();
+    const { received } = followed.version;
+    if (version === followed.version.manifest.version)
+      return followed.told({ kind: 'same', received: { ...received, atMs } });
     if (playlist === undefined) return followed.told('other');
     if (refusesSharing(playlist.fields)) return;
-    const manifest = this.#loader.parse(playlist.bytes, asked);
-    if (manifest?.level !== 'media') return;
-    const received = { ...playlist, atMs: this.#options.clock.nowMs() };
-    followed.told(this.#loader.version(manifest, received, asked));
+    const came = this.#loader.read({ ...playlist, atMs }, { asked, before: followed.version });
+    if (came.kind !== 'failed') followed.told(came);
   }
 
   /** Targets of the media playlists that a known multivariant one names. */
