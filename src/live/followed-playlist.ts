@@ -6,6 +6,7 @@ import type { PlaylistVersion } from './playlist-version.ts';
 import type { CameVersion, Loaded } from './loaded.ts';
 import type { Received } from './receive.ts';
 import { Rhythm } from './rhythm.ts';
+import { Beat } from './beat.ts';
 import { growth } from './growth.ts';
 import { has, nextOf } from './blocking.ts';
 import { Waiters, type Wanted } from './waiters.ts';
@@ -51,8 +52,7 @@ export class FollowedPlaylist {
   #validatedMs: number;
   #askedMs: number;
   #restartedMs: number | undefined;
-  /** When the newest media were first seen. */
-  #newestMs: number;
+  readonly #beat: Beat;
   #blockingFailures = 0;
   #blocked = false;
   #polling = false;
@@ -63,7 +63,8 @@ export class FollowedPlaylist {
   constructor(first: PlaylistVersion, options: FollowOptions) {
     this.#options = options;
     this.#version = first;
-    this.#validatedMs = this.#askedMs = this.#loadedMs = this.#newestMs = options.clock.nowMs();
+    this.#validatedMs = this.#askedMs = this.#loadedMs = options.clock.nowMs();
+    this.#beat = new Beat(this.#askedMs);
     this.#blocked = options.waitsUpstream(first.manifest);
     this.#schedule(this.#rhythm.changed(this.#load(this.#validatedMs), growth(undefined, first.manifest)));
   }
@@ -99,11 +100,16 @@ export class FollowedPlaylist {
     return this.#ended || nowMs - this.#validatedMs > this.#staleMsMax ? undefined : this.#version;
   }
 
-  /** Waits until a version has what is wanted; false when it does not come in time. */
-  async holds(wanted: Wanted, signal: AbortSignal): Promise<boolean> {
+  /** For how many milliseconds a request for the newest version is better held; 0: answer now. */
+  get worthHoldingMs(): number {
+    return this.#beat.worthHoldingMs(this.#version.manifest, this.#options.clock.nowMs());
+  }
+
+  /** Waits until a version has what is wanted, for three target durations; false when it does not come in time. */
+  async holds(wanted: Wanted, { signal, forMs }: { signal: AbortSignal; forMs?: number }): Promise<boolean> {
     if (has(this.#version.manifest, wanted)) return true;
     const { clock } = this.#options;
-    const deadlineMs = 3 * this.#targetSeconds * 1000;
+    const deadlineMs = forMs ?? 3 * this.#targetSeconds * 1000;
     const version = await this.#waiters.wait(wanted, { signal, expired: (run) => clock.after(deadlineMs, run) });
     return version !== undefined;
   }
@@ -124,7 +130,7 @@ export class FollowedPlaylist {
     // Now and then the owner is asked, so that it knows that somebody still watches here.
     const quietMs =
       came === 'other' ? 0 : this.#loadedMs + Math.max(keepaliveMsMin, 2_000 * this.#targetSeconds) - nowMs;
-    this.#schedule(Math.min(Math.max(0, quietMs), silenceMs(this.#updateSeconds)));
+    this.#schedule(Math.min(Math.max(0, quietMs), silenceMs(this.#version.manifest.updateSeconds)));
   }
 
   close(): void {
@@ -194,7 +200,7 @@ export class FollowedPlaylist {
     const { manifest: known } = this.#version;
     if (!this.#adoption.adopts(version.manifest, { known, nowMs, behindMsMax: this.#staleMsMax })) return undefined;
     const step = stepBetween(known, version.manifest);
-    return anew === undefined || !goesBack(step) ? version : anew(nowMs - this.#newestMs);
+    return anew === undefined || !goesBack(step) ? version : anew(nowMs - this.#beat.newestMs);
   }
 
   #adopt(version: PlaylistVersion): void {
@@ -203,8 +209,9 @@ export class FollowedPlaylist {
     // Whoever waits for numbers of before a restart gets what there is now.
     const step = stepBetween(before.manifest, version.manifest);
     const restarted = goesBack(step);
-    if (restarted) this.#restartedMs = this.#options.clock.nowMs();
-    if (step === 'newer') this.#newestMs = this.#options.clock.nowMs();
+    const nowMs = this.#options.clock.nowMs();
+    if (restarted) this.#restartedMs = nowMs;
+    if (step === 'newer') this.#beat.came(version.manifest, { before: before.manifest, nowMs });
     this.#waiters.release(version, (wanted) => restarted || has(version.manifest, wanted));
     this.#options.onVersion(version, before);
   }
@@ -227,10 +234,6 @@ export class FollowedPlaylist {
 
   #load(startedMs: number): { startedMs: number; nowMs: number } {
     return { startedMs, nowMs: this.#options.clock.nowMs() };
-  }
-
-  get #updateSeconds(): number {
-    return this.#version.manifest.updateSeconds;
   }
 
   get #targetSeconds(): number {

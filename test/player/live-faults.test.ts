@@ -36,14 +36,14 @@ const players: readonly (readonly [PlayerName, Form])[] = [
   ['dash.js', 'DASH by timeline'],
 ];
 const all = (Object.keys(faults) as FaultName[]).flatMap((fault) => players.map((each) => [fault, ...each] as const));
-/** What a suite has time for; EDDY_LIVE_SECONDS plays everything that long. */
+/** What a suite has time for; EDDY_LIVE_SECONDS plays everything that long, EDDY_LIVE_AT_ONCE so many at once. */
 const short: typeof all = [
   ['answers 404, 500, nothing or half a playlist now and then', 'hls.js', 'HLS in fMP4'],
   ['answers 404, 500, nothing or half a playlist now and then', 'shaka', 'HLS in MPEG-TS'],
 ];
 const longSeconds = Number(process.env['EDDY_LIVE_SECONDS'] ?? 0);
 const strikeAfterMs = 5_000;
-const playersAtOnce = 2;
+const playersAtOnce = Number(process.env['EDDY_LIVE_AT_ONCE'] ?? 2);
 
 describe.skipIf(skipsBrowser())('players go on when the origin of a live channel', () => {
   let browser: Browser;

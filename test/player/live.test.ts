@@ -26,7 +26,7 @@ const all: readonly (readonly [PlayerName, Form])[] = [
 ];
 /**
  * One of each form and more of what is delicate. EDDY_LIVE_SECONDS plays all of them that long, beside the origin;
- * EDDY_LIVE_NODES through a cell of so many nodes.
+ * EDDY_LIVE_NODES through a cell of so many nodes, EDDY_LIVE_AT_ONCE so many at once.
  */
 const short: readonly (readonly [PlayerName, Form])[] = [
   ['hls.js', 'LL-HLS'],
@@ -41,7 +41,7 @@ const short: readonly (readonly [PlayerName, Form])[] = [
 const longSeconds = Number(process.env['EDDY_LIVE_SECONDS'] ?? 0);
 const nodes = Number(process.env['EDDY_LIVE_NODES'] ?? 1);
 const settleMs = 2_000;
-const playersAtOnce = 2;
+const playersAtOnce = Number(process.env['EDDY_LIVE_AT_ONCE'] ?? 2);
 
 describe.skipIf(skipsBrowser())('live players', () => {
   let browser: Browser;
@@ -50,7 +50,7 @@ describe.skipIf(skipsBrowser())('live players', () => {
   let cell: ProcessCell;
   /** Of the node that is the last to join. */
   let edge: string;
-  const turns = new Turns(longSeconds > 0 ? 1 : playersAtOnce);
+  const turns = new Turns(playersAtOnce);
 
   beforeAll(async () => {
     [browser, origin] = await Promise.all([launchBrowser(), startLiveOrigin()]);
