@@ -1,33 +1,13 @@
-import type { Clock } from './clock.ts';
 import { Audience } from './audience.ts';
 import { Adoption, goesBack, stepBetween } from './adoption.ts';
-import type { Manifest } from './manifest.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
-import type { CameVersion, Loaded } from './loaded.ts';
+import type { CameVersion, FollowOptions, Loaded } from './follow-options.ts';
 import type { Received } from './receive.ts';
 import { Rhythm } from './rhythm.ts';
 import { Beat } from './beat.ts';
 import { growth } from './growth.ts';
 import { has, nextOf } from './blocking.ts';
 import { Waiters, type Wanted } from './waiters.ts';
-
-export interface FollowOptions {
-  readonly clock: Clock;
-  /** Asks the origin. Never rejects. `wanted`: block until the playlist has that. */
-  readonly load: (wanted: Wanted | undefined) => Promise<Loaded>;
-  /** The edge offers blocking reload by itself. */
-  readonly blocks: boolean;
-  /** Whether the origin is to be asked for versions to come. */
-  readonly waitsUpstream: (manifest: Manifest) => boolean;
-  /** Whether this node asks the origin; another member does otherwise, and tells. */
-  readonly owns: () => boolean;
-  /** A newer version is there. */
-  readonly onVersion: (version: PlaylistVersion, before: PlaylistVersion) => void;
-  /** The version at hand was found current. */
-  readonly onCurrent: () => void;
-  /** It is not followed any more. Once. */
-  readonly onEnd: () => void;
-}
 
 /** How long a playlist is followed after the last viewer asked, in target durations and at least. */
 const idleUpdates = 5;
@@ -76,6 +56,11 @@ export class FollowedPlaylist {
   /** When the version was last known to be current. */
   get validatedMs(): number {
     return this.#validatedMs;
+  }
+
+  /** When the newest media were first seen. */
+  get newestMs(): number {
+    return this.#beat.newestMs;
   }
 
   /** Whether requests for versions to come are held. */

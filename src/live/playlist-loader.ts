@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import type { Answer } from '../cache/types.ts';
 import type { Clock } from './clock.ts';
 import { blockingTarget } from './delivery-directives.ts';
-import type { Loaded } from './loaded.ts';
+import type { Loaded } from './follow-options.ts';
 import { continued, offsetIn, restarted } from './continuation.ts';
 import { isHls, parseHls } from './hls.ts';
 import { offeringBlockingReload } from './hls-delta.ts';

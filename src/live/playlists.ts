@@ -11,7 +11,9 @@ import { type Known, KnownPlaylists, originOf, suits } from './known-playlists.t
 import { reportOf, type StreamReport } from './stream-report.ts';
 import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
-import { receive } from './receive.ts';
+import { LastVersions } from './last-versions.ts';
+import { stepBetween } from './adoption.ts';
+import { type Received, receive } from './receive.ts';
 import { SettledPlaylist } from './settled-playlist.ts';
 import { refusesSharing } from './sharing.ts';
 
@@ -30,6 +32,7 @@ export class Playlists {
   /** Targets of playlists whose path does not tell. */
   readonly #unnamed = new Set<string>();
   readonly media: ChannelMedia;
+  readonly #last = new LastVersions();
   #followed = 0;
 
   constructor(options: PlaylistsOptions) {
@@ -160,14 +163,26 @@ export class Playlists {
     const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
     const manifest = received && this.#loader.parse(received.bytes, asked);
     if (received === undefined || manifest === undefined) return this.#known.set(asked.key, 'passed');
-    const version = this.#loader.version(manifest, received, asked);
-    this.media.named(manifest);
+    const version = this.#afterLast(received, asked) ?? this.#loader.version(manifest, received, asked);
+    this.media.named(version.manifest);
     if (!manifest.live) {
       const read = ({ bytes }: { bytes: Buffer }) => this.#reread(asked, bytes, answer);
       return this.#known.set(asked.key, new SettledPlaylist(version, answer, { nowMs: () => clock.nowMs(), read }));
     }
     if (this.#followed >= followedMax) return this.#known.set(asked.key, 'passed');
     return this.#follow(asked, version);
+  }
+
+  /** What came, to viewers who had the last version while it was followed before; undefined: there was none. */
+  #afterLast(received: Received, asked: Asked): PlaylistVersion | undefined {
+    const last = this.#last.take(asked.key);
+    if (last === undefined) return undefined;
+    const { version: before, newestMs } = last;
+    const came = this.#loader.read(received, { asked, before });
+    if (came.kind === 'same') return before;
+    if (came.kind !== 'version') return undefined;
+    const restarted = stepBetween(before.manifest, came.version.manifest) === 'restart';
+    return (restarted && came.anew?.(this.#options.clock.nowMs() - newestMs)) || came.version;
   }
 
   #reread(asked: Asked, bytes: Buffer, { fields }: Answer): PlaylistVersion | undefined {
@@ -196,6 +211,7 @@ export class Playlists {
       onCurrent: () => this.#tell(key, followed.version, false),
       onEnd: () => {
         this.#followed--;
+        if (followed.version.manifest.live) this.#last.keep(key, followed);
         if (this.#known.get(key) === known) this.#known.delete(key);
       },
     });

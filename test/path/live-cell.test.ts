@@ -98,6 +98,28 @@ describe('a member of a cell', () => {
     expect(await late).toBe(newest);
   });
 
+  it('goes on counting with the owner after a restart, and as the owner did once it is the owner itself', async () => {
+    const { channel, owner, member, state } = await cell();
+    channel.advance(20);
+    await text(owner);
+    await text(member);
+    [channel.first, channel.last] = [0, 0];
+    for (let i = 0; i < 2; i++) {
+      const before = owner.edge.live.polls;
+      owner.clock.turnToNext(10_000);
+      await until(() => owner.edge.live.polls > before, 'the owner asking');
+    }
+    expect(await text(owner)).toContain('\n#EXT-X-DISCONTINUITY\n#EXTINF:2.000,\nseg-0.ts?_eddy_epoch=25\n');
+    expect(await text(member)).toBe(await text(owner));
+    expect(member.origin.count(path)).toBe(1);
+    state.owner = 'member';
+    channel.advance();
+    const held = text(member, '?_HLS_msn=26');
+    await until(() => member.edge.live.waiting === 1, 'a viewer being held');
+    member.clock.turn(4_000);
+    expect(await held).toMatch(/#EXT-X-MEDIA-SEQUENCE:22\n[\s\S]*seg-24.ts\n[\s\S]*seg-1.ts\?_eddy_epoch=25\n$/);
+  });
+
   it('asks for itself when the owner is silent', async () => {
     const { channel, owner, member, state } = await cell();
     await text(owner);

@@ -185,6 +185,23 @@ describe('a plain HLS channel', () => {
   });
 });
 
+describe('a plain HLS channel that nobody watched for a while', () => {
+  it('goes on counting where its origin began anew meanwhile', async () => {
+    const { channel, clock, edge, url } = await stage();
+    channel.advance(50);
+    await view(url);
+    await until(() => {
+      clock.turnToNext(60_000);
+      return edge.live.streams().length === 0;
+    }, 'the channel not being followed');
+    clock.turn(60_000);
+    [channel.first, channel.last] = [0, 3];
+    expect((await view(url)).body.toString()).toMatch(
+      /#EXT-X-MEDIA-SEQUENCE:55\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n[\s\S]*#EXT-X-DISCONTINUITY\n.*\nseg-0\.ts\?_eddy_epoch=55\n/,
+    );
+  });
+});
+
 describe('what is not to be mirrored', () => {
   it('is passed on for each request: no-store, private, cookies, Authorization', async () => {
     for (const fields of [{ 'Cache-Control': 'no-store' }, { 'Cache-Control': 'private' }, { 'Set-Cookie': 'a=1' }]) {
