@@ -28,8 +28,8 @@ export interface FollowOptions {
   readonly clock: Clock;
   /** Asks the origin. Never rejects. `wanted`: block until the playlist has that. */
   readonly load: (wanted: Wanted | undefined) => Promise<Loaded>;
-  /** The edge offers blocking reload by itself. */
-  readonly blocks: boolean;
+  /** Whether the edge offers blocking reload by itself. */
+  readonly blocks: (manifest: Manifest) => boolean;
   /** Whether the origin is to be asked for versions to come. */
   readonly waitsUpstream: (manifest: Manifest) => boolean;
   /** Whether this node asks the origin; another member does otherwise, and tells. */

@@ -65,7 +65,8 @@ export class FollowedPlaylist {
 
   /** Whether requests for versions to come are held. */
   get blocks(): boolean {
-    return this.#options.blocks || this.#version.manifest.canBlockReload === true;
+    const { manifest } = this.#version;
+    return this.#options.blocks(manifest) || manifest.canBlockReload === true;
   }
 
   /** Whether the numbers began anew a short time ago. */

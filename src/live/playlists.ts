@@ -199,7 +199,7 @@ export class Playlists {
     this.#followed++;
     const followed = new FollowedPlaylist(version, {
       clock,
-      blocks: offersBlocking(version.manifest, map),
+      blocks: (manifest) => offersBlocking(manifest, map),
       load: (wanted) => this.#loader.next(asked, { before: followed.version, wanted }),
       waitsUpstream: (manifest) => waitsUpstream(manifest, map),
       owns: () => this.#loader.owns(key),
