@@ -80,7 +80,7 @@ describe.skipIf(skipsBrowser())('live players', () => {
       async (player, form) => {
         const options = { playMs: longSeconds * 1000, settleMs: Math.min(15_000, longSeconds * 250) };
         const [direct, through] = await turns.take(async () => {
-          await new Promise((resolve) => setTimeout(resolve, started++ * apartMs));
+          await new Promise((resolve) => setTimeout(resolve, (started++ % playersAtOnce) * apartMs));
           return Promise.all(
             [origin.url, edge].map((base) => pages.playLive(player, new URL(entries[form], base).href, options)),
           );
