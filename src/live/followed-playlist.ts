@@ -12,6 +12,8 @@ import { Waiters, type Wanted } from './waiters.ts';
 /** How long a playlist is followed after the last viewer asked, in target durations and at least. */
 const idleUpdates = 5;
 const idleMsMin = 10_000;
+/** Players take a playlist that came with nothing new better than none, and wait for 10 s and more. */
+const offeredHoldMsMax = 8_000;
 /** How soon a version that was not believed is looked at again. */
 const unsureMsMax = 1_000;
 /** A member that does not own a playlist asks the owner no more often than that while it is told what is new. */
@@ -36,6 +38,7 @@ export class FollowedPlaylist {
   #blockingFailures = 0;
   #blocked = false;
   #polling = false;
+  #failing = false;
   #loadedMs: number;
   #cancel: (() => void) | undefined;
   #ended = false;
@@ -91,13 +94,18 @@ export class FollowedPlaylist {
     return this.#beat.worthHoldingMs(this.#version.manifest, this.#options.clock.nowMs());
   }
 
-  /** Waits until a version has what is wanted, for three target durations; false when it does not come in time. */
+  /**
+   * Waits until a version has what is wanted. False when it does not come in time, though its origin answers and offers to
+   * hold such requests: an origin that fails is no reason to refuse what is known.
+   */
   async holds(wanted: Wanted, { signal, forMs }: { signal: AbortSignal; forMs?: number }): Promise<boolean> {
     if (has(this.#version.manifest, wanted)) return true;
     const { clock } = this.#options;
-    const deadlineMs = forMs ?? 3 * this.#targetSeconds * 1000;
+    const offered = this.#options.blocks(this.#version.manifest);
+    const standardMs = 3 * this.#targetSeconds * 1000;
+    const deadlineMs = forMs ?? (offered ? Math.min(offeredHoldMsMax, standardMs) : standardMs);
     const version = await this.#waiters.wait(wanted, { signal, expired: (run) => clock.after(deadlineMs, run) });
-    return version !== undefined;
+    return version !== undefined || offered || this.#failing;
   }
 
   /** The owner in the cell told of a version, that the one at hand is current, or that there is another to be asked for. */
@@ -142,6 +150,7 @@ export class FollowedPlaylist {
       loaded.kind === 'version' && stepBetween(this.#version.manifest, loaded.version.manifest) === 'newer';
     this.#blockingFailures = wanted === undefined || waited ? 0 : this.#blockingFailures + 1;
     this.#blocked = wanted !== undefined && waited;
+    this.#failing = false;
     if (loaded.kind === 'gone') this.close();
     else if (loaded.kind === 'failed') this.#failed();
     else if (loaded.kind === 'same') this.#freshen(loaded.received, startedMs);
@@ -149,6 +158,7 @@ export class FollowedPlaylist {
   }
 
   #failed(): void {
+    this.#failing = true;
     if (this.#options.clock.nowMs() - this.#validatedMs > this.#staleMsMax) this.close();
     else this.#schedule(this.#rhythm.failed());
   }

@@ -59,6 +59,9 @@ describe.skipIf(skipsBrowser())('live players', () => {
     [browser, origin] = await Promise.all([launchBrowser(), startLiveOrigin()]);
     [pages, cell] = await Promise.all([openPlayerPages(browser), ProcessCell.start(nodes, ['--origin', origin.url])]);
     edge = cell.nodes.at(-1)?.http ?? '';
+    // Where a player begins, it stays: one that finds the node asleep cannot be set beside one at the origin.
+    if (longSeconds > 0)
+      for (let i = 0; i < 3; i++) await Promise.all(Object.values(entries).map((path) => visit(path)));
   });
   afterAll(async () => {
     await pages?.close();
@@ -66,6 +69,14 @@ describe.skipIf(skipsBrowser())('live players', () => {
     await cell?.close();
     await origin?.close();
   });
+
+  /** Asks for the playlists of a form as the first viewer does. */
+  async function visit(path: string): Promise<void> {
+    const url = new URL(path, edge);
+    const text = await (await fetch(url)).text();
+    const named = text.startsWith('#EXTM3U') ? [...text.matchAll(/^[^#\n].*m3u8$|(?<=URI=")[^"]*m3u8/gm)] : [];
+    for (const [name] of named) await (await fetch(new URL(name, url))).arrayBuffer();
+  }
 
   describe('on one edge play without a fatal error and without a stall', () => {
     it.skipIf(longSeconds > 0).concurrent.each(short)('%s: %s', { timeout: 120_000 }, async (player, form) => {
