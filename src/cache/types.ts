@@ -12,6 +12,12 @@ export type RepresentationId = number;
 /** Pieces never cross a multiple of this offset, so a whole representation cuts the same way on every node. */
 export const pieceBytes = 256 * 1024;
 
+/**
+ * Query parameter that tells media apart from others that had the same name before the origin of a live channel began anew.
+ * It is part of the cache key, and the origin is never told.
+ */
+export const epochParameter = '_eddy_epoch';
+
 /** Where a stored piece lies in its representation: bytes first .. first + length - 1. */
 export interface PieceSpan {
   readonly first: number;

@@ -62,9 +62,9 @@ const liveSchema = z
       .default([])
       .describe('Playlists that are followed from the start, and when nobody watches.'),
     offerBlockingReload: flag()
-      .default(false)
+      .default(true)
       .describe(
-        'Let players wait for the next version of an HLS playlist where the origin itself does not offer that.',
+        'Let players wait for the next version of a live HLS playlist where the origin itself does not offer that: they are closer to the live edge, and ask less often.',
       ),
     prefetchSegments: integer(0, 8)
       .default(2)

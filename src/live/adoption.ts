@@ -14,7 +14,12 @@ export function stepBetween(known: Manifest, came: Manifest): Step {
   const order = before.mediaSequence - after.mediaSequence || before.part - after.part;
   if (order < 0) return 'newer';
   if (order === 0) return 'changed';
-  return overlaps(known, came) ? 'behind' : 'restart';
+  return overlaps(known, came) && isOfOneTime(known, came) ? 'behind' : 'restart';
+}
+
+/** Whether viewers would be taken back by it. */
+export function goesBack(step: Step): boolean {
+  return step === 'restart' || step === 'behind';
 }
 
 /** A restart is believed when it was seen this often in a row. */
@@ -48,6 +53,21 @@ function overlaps(known: Manifest, came: Manifest): boolean {
   const older = segmentsOf(came);
   return older.some((url) => names.has(url)) || older.length === 0;
 }
+
+/** Whether the older one, by its dates, is as far behind as its numbers say; numbers that began anew may have come as far. */
+function isOfOneTime(known: Manifest, came: Manifest): boolean {
+  const { edgeMs, segmentSeconds, targetSeconds = known.updateSeconds } = known;
+  if (known.kind === 'dash' || edgeMs === undefined || came.edgeMs === undefined) return true;
+  const segments = (known.newest?.mediaSequence ?? 0) - (came.newest?.mediaSequence ?? 0);
+  const seconds =
+    segments === 0 || segmentSeconds === undefined
+      ? segments * targetSeconds
+      : segmentSeconds.slice(-segments).reduce((sum, each) => sum + each, 0);
+  return Math.abs(edgeMs - came.edgeMs - seconds * 1000) <= datesApartMax * targetSeconds * 1000;
+}
+
+/** Clocks of two encoders may differ by so many target durations. */
+const datesApartMax = 2;
 
 /** Paths, since another origin has another host. */
 function segmentsOf({ announced }: Manifest): string[] {

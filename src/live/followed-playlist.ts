@@ -1,45 +1,19 @@
-import type { Clock } from './clock.ts';
 import { Audience } from './audience.ts';
-import { Adoption, stepBetween } from './adoption.ts';
-import type { Manifest } from './manifest.ts';
+import { Adoption, goesBack, stepBetween } from './adoption.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
+import type { CameVersion, FollowOptions, Loaded } from './follow-options.ts';
 import type { Received } from './receive.ts';
 import { Rhythm } from './rhythm.ts';
+import { Beat } from './beat.ts';
 import { growth } from './growth.ts';
 import { has, nextOf } from './blocking.ts';
 import { Waiters, type Wanted } from './waiters.ts';
 
-/** What asking the origin for a playlist brought. */
-export type Loaded =
-  | { readonly kind: 'version'; readonly version: PlaylistVersion }
-  /** The version at hand is current. */
-  | { readonly kind: 'same'; readonly received: Received }
-  /** No origin gave it, or not whole: for a while what is known goes on. */
-  | { readonly kind: 'failed' }
-  /** It must not be shared any more, or is no playlist any more. */
-  | { readonly kind: 'gone' };
-
-export interface FollowOptions {
-  readonly clock: Clock;
-  /** Asks the origin. Never rejects. `wanted`: block until the playlist has that. */
-  readonly load: (wanted: Wanted | undefined) => Promise<Loaded>;
-  /** The edge offers blocking reload by itself. */
-  readonly blocks: boolean;
-  /** Whether the origin is to be asked for versions to come. */
-  readonly waitsUpstream: (manifest: Manifest) => boolean;
-  /** Whether this node asks the origin; another member does otherwise, and tells. */
-  readonly owns: () => boolean;
-  /** A newer version is there. */
-  readonly onVersion: (version: PlaylistVersion, before: PlaylistVersion) => void;
-  /** The version at hand was found current. */
-  readonly onCurrent: () => void;
-  /** It is not followed any more. Once. */
-  readonly onEnd: () => void;
-}
-
 /** How long a playlist is followed after the last viewer asked, in target durations and at least. */
 const idleUpdates = 5;
 const idleMsMin = 10_000;
+/** Players take a playlist that came with nothing new better than none, and wait for 10 s and more. */
+const offeredHoldMsMax = 8_000;
 /** How soon a version that was not believed is looked at again. */
 const unsureMsMax = 1_000;
 /** A member that does not own a playlist asks the owner no more often than that while it is told what is new. */
@@ -60,9 +34,11 @@ export class FollowedPlaylist {
   #validatedMs: number;
   #askedMs: number;
   #restartedMs: number | undefined;
+  readonly #beat: Beat;
   #blockingFailures = 0;
   #blocked = false;
   #polling = false;
+  #failing = false;
   #loadedMs: number;
   #cancel: (() => void) | undefined;
   #ended = false;
@@ -71,6 +47,7 @@ export class FollowedPlaylist {
     this.#options = options;
     this.#version = first;
     this.#validatedMs = this.#askedMs = this.#loadedMs = options.clock.nowMs();
+    this.#beat = new Beat(this.#askedMs);
     this.#blocked = options.waitsUpstream(first.manifest);
     this.#schedule(this.#rhythm.changed(this.#load(this.#validatedMs), growth(undefined, first.manifest)));
   }
@@ -84,9 +61,15 @@ export class FollowedPlaylist {
     return this.#validatedMs;
   }
 
+  /** When the newest media were first seen. */
+  get newestMs(): number {
+    return this.#beat.newestMs;
+  }
+
   /** Whether requests for versions to come are held. */
   get blocks(): boolean {
-    return this.#options.blocks || this.#version.manifest.canBlockReload === true;
+    const { manifest } = this.#version;
+    return this.#options.blocks(manifest) || manifest.canBlockReload === true;
   }
 
   /** Whether the numbers began anew a short time ago. */
@@ -106,31 +89,42 @@ export class FollowedPlaylist {
     return this.#ended || nowMs - this.#validatedMs > this.#staleMsMax ? undefined : this.#version;
   }
 
-  /** Waits until a version has what is wanted; false when it does not come in time. */
-  async holds(wanted: Wanted, signal: AbortSignal): Promise<boolean> {
+  /** For how many milliseconds a request for the newest version is better held; 0: answer now. */
+  get worthHoldingMs(): number {
+    return this.#beat.worthHoldingMs(this.#version.manifest, this.#options.clock.nowMs());
+  }
+
+  /**
+   * Waits until a version has what is wanted. False when it does not come in time, though its origin answers and offers to
+   * hold such requests: an origin that fails is no reason to refuse what is known.
+   */
+  async holds(wanted: Wanted, { signal, forMs }: { signal: AbortSignal; forMs?: number }): Promise<boolean> {
     if (has(this.#version.manifest, wanted)) return true;
     const { clock } = this.#options;
-    const deadlineMs = 3 * this.#targetSeconds * 1000;
+    const offered = this.#options.blocks(this.#version.manifest);
+    const standardMs = 3 * this.#targetSeconds * 1000;
+    const deadlineMs = forMs ?? (offered ? Math.min(offeredHoldMsMax, standardMs) : standardMs);
     const version = await this.#waiters.wait(wanted, { signal, expired: (run) => clock.after(deadlineMs, run) });
-    return version !== undefined;
+    return version !== undefined || offered || this.#failing;
   }
 
   /** The owner in the cell told of a version, that the one at hand is current, or that there is another to be asked for. */
-  told(came: PlaylistVersion | 'current' | 'other'): void {
+  told(came: Loaded | 'other'): void {
     if (this.#ended || this.#options.owns()) return;
     const nowMs = this.#options.clock.nowMs();
-    if (came === 'current') this.#validatedMs = nowMs;
-    else if (came !== 'other' && this.#adopts(came.manifest, nowMs)) {
+    if (came !== 'other' && came.kind === 'same') this.#validatedMs = nowMs;
+    const version = came !== 'other' && came.kind === 'version' ? this.#believed(came, nowMs) : undefined;
+    if (version !== undefined) {
       this.#validatedMs = nowMs;
-      this.#adopt(came);
-      if (!came.manifest.live) return this.close();
+      this.#adopt(version);
+      if (!version.manifest.live) return this.close();
     }
     if (this.#polling) return;
     this.#cancel?.();
     // Now and then the owner is asked, so that it knows that somebody still watches here.
     const quietMs =
       came === 'other' ? 0 : this.#loadedMs + Math.max(keepaliveMsMin, 2_000 * this.#targetSeconds) - nowMs;
-    this.#schedule(Math.min(Math.max(0, quietMs), silenceMs(this.#updateSeconds)));
+    this.#schedule(Math.min(Math.max(0, quietMs), silenceMs(this.#version.manifest.updateSeconds)));
   }
 
   close(): void {
@@ -156,13 +150,15 @@ export class FollowedPlaylist {
       loaded.kind === 'version' && stepBetween(this.#version.manifest, loaded.version.manifest) === 'newer';
     this.#blockingFailures = wanted === undefined || waited ? 0 : this.#blockingFailures + 1;
     this.#blocked = wanted !== undefined && waited;
+    this.#failing = false;
     if (loaded.kind === 'gone') this.close();
     else if (loaded.kind === 'failed') this.#failed();
     else if (loaded.kind === 'same') this.#freshen(loaded.received, startedMs);
-    else this.#take(loaded.version, startedMs);
+    else this.#take(loaded, startedMs);
   }
 
   #failed(): void {
+    this.#failing = true;
     if (this.#options.clock.nowMs() - this.#validatedMs > this.#staleMsMax) this.close();
     else this.#schedule(this.#rhythm.failed());
   }
@@ -175,9 +171,10 @@ export class FollowedPlaylist {
     this.#schedule(this.#rhythm.unchanged(load));
   }
 
-  #take(came: PlaylistVersion, startedMs: number): void {
+  #take(loaded: CameVersion, startedMs: number): void {
     const load = this.#load(startedMs);
-    if (!this.#adopts(came.manifest, load.nowMs)) {
+    const came = this.#believed(loaded, load.nowMs);
+    if (came === undefined) {
       // Numbers that it has not got are no good to wait for there; what it means is to be known soon.
       this.#blockingFailures = 1;
       this.#schedule(Math.min(unsureMsMax, this.#rhythm.unchanged(load)));
@@ -189,8 +186,17 @@ export class FollowedPlaylist {
     this.#adopt(came);
     if (!came.manifest.live) return this.close();
     if (step === 'changed') return this.#schedule(this.#rhythm.unchanged(load));
-    if (step !== 'newer') this.#rhythm = new Rhythm();
-    this.#schedule(this.#rhythm.changed(load, growth(step === 'newer' ? before : undefined, came.manifest)));
+    const goesOn = step === 'newer' && came === loaded.version;
+    if (!goesOn) this.#rhythm = new Rhythm();
+    this.#schedule(this.#rhythm.changed(load, growth(goesOn ? before : undefined, came.manifest)));
+  }
+
+  /** What viewers are to get of a version that came: it, or what it is to those who have the one before; or nothing. */
+  #believed({ version, anew }: CameVersion, nowMs: number): PlaylistVersion | undefined {
+    const { manifest: known } = this.#version;
+    if (!this.#adoption.adopts(version.manifest, { known, nowMs, behindMsMax: this.#staleMsMax })) return undefined;
+    const step = stepBetween(known, version.manifest);
+    return anew === undefined || !goesBack(step) ? version : anew(nowMs - this.#beat.newestMs);
   }
 
   #adopt(version: PlaylistVersion): void {
@@ -198,14 +204,12 @@ export class FollowedPlaylist {
     this.#version = version;
     // Whoever waits for numbers of before a restart gets what there is now.
     const step = stepBetween(before.manifest, version.manifest);
-    const restarted = step === 'restart' || step === 'behind';
-    if (restarted) this.#restartedMs = this.#options.clock.nowMs();
+    const restarted = goesBack(step);
+    const nowMs = this.#options.clock.nowMs();
+    if (restarted) this.#restartedMs = nowMs;
+    if (step === 'newer') this.#beat.came(version.manifest, { before: before.manifest, nowMs });
     this.#waiters.release(version, (wanted) => restarted || has(version.manifest, wanted));
     this.#options.onVersion(version, before);
-  }
-
-  #adopts(came: Manifest, nowMs: number): boolean {
-    return this.#adoption.adopts(came, { known: this.#version.manifest, nowMs, behindMsMax: this.#staleMsMax });
   }
 
   get #blocksUpstream(): boolean {
@@ -226,10 +230,6 @@ export class FollowedPlaylist {
 
   #load(startedMs: number): { startedMs: number; nowMs: number } {
     return { startedMs, nowMs: this.#options.clock.nowMs() };
-  }
-
-  get #updateSeconds(): number {
-    return this.#version.manifest.updateSeconds;
   }
 
   get #targetSeconds(): number {

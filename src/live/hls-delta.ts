@@ -1,6 +1,5 @@
-/** Tags that belong to the segment after them (RFC 8216bis section 4.4.4); parts belong to the one they are of. */
-const segmentTag =
-  /^#(?:EXTINF|EXT-X-(?:BYTERANGE|DISCONTINUITY|KEY|MAP|PROGRAM-DATE-TIME|GAP|BITRATE|PART|CUE[A-Z-]*|PREFETCH[A-Z-]*))(?::|$)/;
+import { isOfSegment, isUri } from './hls-blocks.ts';
+
 const keptTag = /^#EXT-X-DATERANGE:/;
 
 /** Version of the protocol that has EXT-X-SKIP (section 8). */
@@ -34,10 +33,10 @@ export function deltaUpdate(text: string, { segments }: SkipOptions): string | u
   const kept: string[] = [];
   let [skipped, inSegments, at] = [0, false, 0];
   for (; at < lines.length && skipped < segments; at++) {
-    const line = (lines[at] ?? '').trimEnd();
-    if (!line.startsWith('#') && line !== '') skipped++;
-    inSegments ||= segmentTag.test(line) || (!line.startsWith('#') && line !== '');
-    if (!inSegments || keptTag.test(line)) kept.push(lines[at] ?? '');
+    const line = lines[at] ?? '';
+    if (isUri(line)) skipped++;
+    inSegments ||= isOfSegment(line);
+    if (!inSegments || keptTag.test(line)) kept.push(line);
   }
   if (skipped < segments) return undefined;
   kept.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${segments}`);

@@ -13,7 +13,7 @@ import type { LiveMap } from './mapped-urls.ts';
 import type { StreamReport } from './stream-report.ts';
 import { Pins } from './pins.ts';
 import { Playlists } from './playlists.ts';
-import { has, refusalOf } from './blocking.ts';
+import { has, nextOf, refusalOf } from './blocking.ts';
 import type { Manifest } from './manifest.ts';
 import { Viewing, type ViewingOptions } from './viewing.ts';
 
@@ -86,7 +86,7 @@ export class LiveCache implements Cache {
     if (known === undefined) return undefined;
     if (known.kind === 'settled') return known.peek(asked, inner.peek(known.request(asked)));
     const { followed } = known;
-    return mustWait(followed, asked.directives) ? undefined : this.#answerFrom(followed, asked);
+    return mustWait(followed, asked) ? undefined : this.#answerFrom(followed, asked);
   }
 
   async answer(request: CacheRequest): Promise<Answer> {
@@ -218,19 +218,25 @@ export class LiveCache implements Cache {
     const { directives, request } = asked;
     const known = followed.ask();
     if (known === undefined) return undefined;
-    if (directives === undefined || !followed.blocks) return this.#answerFrom(followed, asked);
+    if (directives === undefined || !followed.blocks) {
+      const next = nextOf(known.manifest);
+      const forMs = request.peersForbidden === true ? 0 : followed.worthHoldingMs;
+      if (next !== undefined && forMs > 0) await followed.holds(next, { signal: request.signal, forMs });
+      return this.#answerFrom(followed, asked);
+    }
     const refusal = refusalOf(known.manifest, directives);
     // Numbers of before a restart are no fault of the player's.
     if (refusal !== undefined) return followed.restarted ? this.#answerFrom(followed, asked) : badRequest(refusal);
     const { msn, part } = directives;
-    const held = msn === undefined || (await followed.holds({ msn, part }, request.signal));
+    const held = msn === undefined || (await followed.holds({ msn, part }, { signal: request.signal }));
     return held ? this.#answerFrom(followed, asked) : notInTime();
   }
 }
 
 /** Whether a request cannot be answered by the version at hand, or is to be refused. */
-function mustWait(followed: FollowedPlaylist, directives: DeliveryDirectives | undefined): boolean {
-  if (directives === undefined || !followed.blocks) return false;
+function mustWait(followed: FollowedPlaylist, { directives, request }: Asked): boolean {
+  if (directives === undefined || !followed.blocks)
+    return request.peersForbidden !== true && followed.worthHoldingMs > 0;
   const { msn, part, malformed } = directives;
   if (malformed || (msn === undefined && part !== undefined)) return true;
   return msn !== undefined && !has(followed.version.manifest, { msn, part });

@@ -21,7 +21,7 @@ export interface LiveSettings {
   readonly prefetchSegments: number;
 }
 
-export const liveDefaults: LiveSettings = { mirror: true, follow: [], offerBlockingReload: false, prefetchSegments: 2 };
+export const liveDefaults: LiveSettings = { mirror: true, follow: [], offerBlockingReload: true, prefetchSegments: 2 };
 
 /** Absolute URL of a target at the first origin of its map; undefined where it makes no URL. */
 export function originUrl(target: string, { prefix, origins }: LiveMap): string | undefined {

@@ -1,9 +1,12 @@
+import { hash } from 'node:crypto';
 import type { Answer } from '../cache/types.ts';
 import type { Clock } from './clock.ts';
 import { blockingTarget } from './delivery-directives.ts';
-import type { Loaded } from './followed-playlist.ts';
+import type { Loaded } from './follow-options.ts';
+import { continued, offsetIn, restarted } from './continuation.ts';
 import { isHls, parseHls } from './hls.ts';
 import { offeringBlockingReload } from './hls-delta.ts';
+import { decoded } from './hls-uris.ts';
 import type { Asked, LiveCacheOptions } from './live-cache.ts';
 import type { Manifest } from './manifest.ts';
 import { edgeTarget, type LiveMap, originUrl } from './mapped-urls.ts';
@@ -20,15 +23,20 @@ export interface PlaylistsOptions extends LiveCacheOptions {
   readonly onManifest?: ((asked: Asked, manifest: Manifest) => void) | undefined;
 }
 
+export interface LoaderOptions extends PlaylistsOptions {
+  /** By how much the numbers of another playlist of the same map are moved for viewers. */
+  readonly offsetOf: (target: string, asked: Asked) => number;
+}
+
 const loadTimeoutMs = 30_000;
 
 /** Asks the inner cache for playlists and reads what it answers. */
 export class PlaylistLoader {
   /** Asks for followed playlists that were answered. */
   polls = 0;
-  readonly #options: PlaylistsOptions;
+  readonly #options: LoaderOptions;
 
-  constructor(options: PlaylistsOptions) {
+  constructor(options: LoaderOptions) {
     this.#options = options;
   }
 
@@ -65,7 +73,7 @@ export class PlaylistLoader {
       const how =
         wanted === undefined
           ? { target: asked.target, cacheControl: 'no-cache' }
-          : { target: blockingTarget(asked.target, wanted), cacheControl: 'no-store' };
+          : { target: blockingTarget(asked.target, atOrigin(wanted, before)), cacheControl: 'no-store' };
       // Whoever owns it does not ask the cell, which would ask back.
       const peersForbidden = this.#options.voice !== undefined && wanted === undefined && this.owns(asked.key);
       const answer = await inner.answer(ownRequest(asked.request, { ...how, signal, peersForbidden }));
@@ -75,14 +83,7 @@ export class PlaylistLoader {
         return { kind: 'gone' };
       const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
       if (received === undefined || isCut(received.bytes, before.received.bytes)) return { kind: 'failed' };
-      if (received.bytes.equals(before.received.bytes)) {
-        // An MPD that stays as it is announces more as time goes on.
-        if (before.manifest.kind === 'dash') this.#options.onManifest?.(asked, before.manifest);
-        return { kind: 'same', received };
-      }
-      const manifest = this.parse(received.bytes, asked);
-      if (manifest?.level !== 'media') return { kind: 'failed' };
-      return { kind: 'version', version: this.version(manifest, received, asked) };
+      return this.read(received, { asked, before });
     } catch {
       return { kind: 'failed' };
     } finally {
@@ -90,6 +91,44 @@ export class PlaylistLoader {
       this.polls++;
       this.#options.onPlaylistRequest?.('upstream');
     }
+  }
+
+  /** What a playlist that came says to viewers who have `before`. */
+  read(received: Received, { asked, before }: { asked: Asked; before: PlaylistVersion }): Loaded {
+    const old = before.received.bytes;
+    const isDash = before.manifest.kind === 'dash';
+    const options = this.#continueOptions(asked);
+    const came = isDash ? received : edited(received, (text) => continued(text, old.toString('latin1'), options));
+    if (came.bytes.equals(old)) {
+      // An MPD that stays as it is announces more as time goes on.
+      if (isDash) this.#options.onManifest?.(asked, before.manifest);
+      return { kind: 'same', received: came };
+    }
+    const version = this.#mediaVersion(came, asked);
+    if (version === undefined) return { kind: 'failed' };
+    if (isDash) return { kind: 'version', version };
+    const anew = (elapsedMs: number) => {
+      const next = edited(received, (text) => restarted(text, old.toString('latin1'), { ...options, elapsedMs }));
+      return next === received ? undefined : this.#mediaVersion(next, asked);
+    };
+    return { kind: 'version', version, anew };
+  }
+
+  #mediaVersion(received: Received, asked: Asked): PlaylistVersion | undefined {
+    const manifest = this.parse(received.bytes, asked);
+    return manifest?.level === 'media' ? this.version(manifest, received, asked) : undefined;
+  }
+
+  #continueOptions(asked: Asked): Parameters<typeof continued>[2] {
+    const base = originUrl(asked.target, asked.map);
+    const target = (uri: string) => this.target(URL.parse(decoded(uri), base)?.href ?? '');
+    return {
+      isOurs: (uri) => !uri.includes('{$') && target(uri) !== undefined,
+      offsetOf: (uri) => {
+        const other = target(uri);
+        return other === undefined ? 0 : this.#options.offsetOf(other, asked);
+      },
+    };
   }
 
   /** Whether this node asks the origin, and not another member of the cell. */
@@ -123,6 +162,22 @@ export class PlaylistLoader {
       ...(offersBlocking(manifest, map) && { edit: withBlockingReload }),
     });
   }
+}
+
+/** The same with another text; itself where that is the same, or there is none. */
+function edited(received: Received, edit: (text: string) => string | undefined): Received {
+  const text = received.bytes.toString('latin1');
+  const made = edit(text);
+  if (made === undefined || made === text) return received;
+  const bytes = Buffer.from(made, 'latin1');
+  // What the origin says of its bytes is not true of others.
+  const fields = received.fields.without(['etag', 'last-modified', 'content-length', 'content-encoding']);
+  return { ...received, bytes, fields: fields.with('ETag', `"${hash('sha1', bytes, 'base64url')}"`) };
+}
+
+/** What is wanted by the origin's own numbers. */
+function atOrigin({ msn, part }: Wanted, before: PlaylistVersion): Wanted {
+  return { msn: Math.max(0, msn - offsetIn(before.received.bytes)), part };
 }
 
 /** A playlist that ended in a whole line before, and does not now, was cut off. */

@@ -1,4 +1,5 @@
 import { ChannelMedia } from './channel-media.ts';
+import { offsetIn } from './continuation.ts';
 import type { Expected } from './live-edge.ts';
 import type { Answer } from '../cache/types.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
@@ -10,7 +11,9 @@ import { type Known, KnownPlaylists, originOf, suits } from './known-playlists.t
 import { reportOf, type StreamReport } from './stream-report.ts';
 import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
-import { receive } from './receive.ts';
+import { LastVersions } from './last-versions.ts';
+import { stepBetween } from './adoption.ts';
+import { type Received, receive } from './receive.ts';
 import { SettledPlaylist } from './settled-playlist.ts';
 import { refusesSharing } from './sharing.ts';
 
@@ -29,11 +32,17 @@ export class Playlists {
   /** Targets of playlists whose path does not tell. */
   readonly #unnamed = new Set<string>();
   readonly media: ChannelMedia;
+  readonly #last = new LastVersions();
   #followed = 0;
 
   constructor(options: PlaylistsOptions) {
     this.#options = options;
-    this.#loader = new PlaylistLoader(options);
+    const offsetOf = (target: string, { request: { policy } }: Asked): number => {
+      const known = this.#known.get(options.keyOf({ target, policy }));
+      const followed = known !== undefined && known !== 'passed' && known.kind === 'followed' && known.followed;
+      return followed ? offsetIn(followed.version.received.bytes) : 0;
+    };
+    this.#loader = new PlaylistLoader({ ...options, offsetOf });
     this.#known = new KnownPlaylists(options.clock);
     this.media = new ChannelMedia({ ...options, toTarget: (url) => this.#loader.target(url) });
   }
@@ -68,13 +77,14 @@ export class Playlists {
     if (known === undefined || known === 'passed' || known.kind !== 'followed') return;
     const { followed, asked } = known;
     const { version, playlist } = announcement;
-    if (version === followed.version.manifest.version) return followed.told('current');
+    const atMs = this.#options.clock.nowMs();
+    const { received } = followed.version;
+    if (version === followed.version.manifest.version)
+      return followed.told({ kind: 'same', received: { ...received, atMs } });
     if (playlist === undefined) return followed.told('other');
     if (refusesSharing(playlist.fields)) return;
-    const manifest = this.#loader.parse(playlist.bytes, asked);
-    if (manifest?.level !== 'media') return;
-    const received = { ...playlist, atMs: this.#options.clock.nowMs() };
-    followed.told(this.#loader.version(manifest, received, asked));
+    const came = this.#loader.read({ ...playlist, atMs }, { asked, before: followed.version });
+    if (came.kind !== 'failed') followed.told(came);
   }
 
   /** Targets of the media playlists that a known multivariant one names. */
@@ -153,14 +163,26 @@ export class Playlists {
     const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
     const manifest = received && this.#loader.parse(received.bytes, asked);
     if (received === undefined || manifest === undefined) return this.#known.set(asked.key, 'passed');
-    const version = this.#loader.version(manifest, received, asked);
-    this.media.named(manifest);
+    const version = this.#afterLast(received, asked) ?? this.#loader.version(manifest, received, asked);
+    this.media.named(version.manifest);
     if (!manifest.live) {
       const read = ({ bytes }: { bytes: Buffer }) => this.#reread(asked, bytes, answer);
       return this.#known.set(asked.key, new SettledPlaylist(version, answer, { nowMs: () => clock.nowMs(), read }));
     }
     if (this.#followed >= followedMax) return this.#known.set(asked.key, 'passed');
     return this.#follow(asked, version);
+  }
+
+  /** What came, to viewers who had the last version while it was followed before; undefined: there was none. */
+  #afterLast(received: Received, asked: Asked): PlaylistVersion | undefined {
+    const last = this.#last.take(asked.key);
+    if (last === undefined) return undefined;
+    const { version: before, newestMs } = last;
+    const came = this.#loader.read(received, { asked, before });
+    if (came.kind === 'same') return before;
+    if (came.kind !== 'version') return undefined;
+    const restarted = stepBetween(before.manifest, came.version.manifest) === 'restart';
+    return (restarted && came.anew?.(this.#options.clock.nowMs() - newestMs)) || came.version;
   }
 
   #reread(asked: Asked, bytes: Buffer, { fields }: Answer): PlaylistVersion | undefined {
@@ -177,7 +199,7 @@ export class Playlists {
     this.#followed++;
     const followed = new FollowedPlaylist(version, {
       clock,
-      blocks: offersBlocking(version.manifest, map),
+      blocks: (manifest) => offersBlocking(manifest, map),
       load: (wanted) => this.#loader.next(asked, { before: followed.version, wanted }),
       waitsUpstream: (manifest) => waitsUpstream(manifest, map),
       owns: () => this.#loader.owns(key),
@@ -189,6 +211,7 @@ export class Playlists {
       onCurrent: () => this.#tell(key, followed.version, false),
       onEnd: () => {
         this.#followed--;
+        if (followed.version.manifest.live) this.#last.keep(key, followed);
         if (this.#known.get(key) === known) this.#known.delete(key);
       },
     });

@@ -1,8 +1,9 @@
+import { epochParameter } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
 
 /**
  * The path and query to ask an upstream for: its base path, then what follows the map's prefix in the target, byte for
- * byte. Nothing in the target can name another host: it is only ever the request target of a connection to the upstream.
+ * byte but for the mirror's own parameter. Nothing in the target can name another host: it is only ever the request target of a connection to the upstream.
  * @param target origin-form (RFC 9112 section 3.2.1)
  * @throws EddyError bad-request, or host-not-mapped when the target lies outside the prefix or climbs out of the base
  */
@@ -12,13 +13,22 @@ export function upstreamPath(target: string, map: { name: string; prefix: string
       side: 'downstream',
     });
   }
-  const rest = afterPrefix(target, map.prefix);
+  const rest = afterPrefix(withoutEpoch(target), map.prefix);
   if (rest === undefined || (map.basePath !== '/' && climbsOut(rest))) {
     throw new EddyError('host-not-mapped', `target ${shown(target)} is not under ${map.prefix} of map ${map.name}`, {
       side: 'downstream',
     });
   }
   return rest.startsWith('/') ? map.basePath.replace(/\/$/, '') + rest : map.basePath + rest;
+}
+
+/** The origin knows nothing of epochs. */
+function withoutEpoch(target: string): string {
+  const mark = target.indexOf('?');
+  if (mark < 0 || !target.includes(`${epochParameter}=`, mark)) return target;
+  const parameters = target.slice(mark + 1).split('&');
+  const kept = parameters.filter((each) => !each.startsWith(`${epochParameter}=`));
+  return target.slice(0, mark) + (kept.length === 0 ? '' : `?${kept.join('&')}`);
 }
 
 const originForm = /^\/[\x21-\x7e\x80-\xff]*$/;

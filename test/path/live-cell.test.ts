@@ -22,7 +22,7 @@ interface Node {
 }
 
 /** Two members of a cell that do not exchange bytes: what one knows without asking its own origin it was told. */
-async function cell() {
+async function cell({ offerBlockingReload = true } = {}) {
   const channel = new ScriptedChannel();
   const members: Node[] = [];
   const ids = ['owner', 'member'];
@@ -34,7 +34,7 @@ async function cell() {
       origins: [origin.url],
       liveClock: clock,
       now: () => clock.nowMs(),
-      live: { offerBlockingReload: true },
+      live: { offerBlockingReload },
       voice: {
         ownerOf: () => (state.owner === id ? 'self' : state.owner),
         announce: (message) => {
@@ -70,6 +70,54 @@ describe('a member of a cell', () => {
       for (const playlist of await Promise.all(held)) expect(playlist).toContain(`seg-${round}.ts`);
     }
     expect([owner.origin.count(path), member.origin.count(path)]).toEqual([5, 1]);
+  });
+
+  it('holds for a moment who asks when the next version is due, and not longer', async () => {
+    const { channel, owner, member } = await cell({ offerBlockingReload: false });
+    await text(owner);
+    await text(member);
+    const next = async () => {
+      const before = owner.edge.live.polls;
+      channel.advance();
+      owner.clock.turnToNext(10_000);
+      await until(() => owner.edge.live.polls > before, 'the owner asking');
+    };
+    member.clock.turn(2_000);
+    await next();
+    member.clock.turn(1_800);
+    const held = text(member);
+    await until(() => member.edge.live.waiting === 1, 'a viewer being held');
+    member.clock.turn(100);
+    await next();
+    expect(await held).toBe(channel.text());
+    const newest = await text(member);
+    member.clock.turn(1_800);
+    const late = text(member);
+    await until(() => member.edge.live.waiting === 1, 'a viewer being held');
+    member.clock.turn(800);
+    expect(await late).toBe(newest);
+  });
+
+  it('goes on counting with the owner after a restart, and as the owner did once it is the owner itself', async () => {
+    const { channel, owner, member, state } = await cell();
+    channel.advance(20);
+    await text(owner);
+    await text(member);
+    [channel.first, channel.last] = [0, 0];
+    for (let i = 0; i < 2; i++) {
+      const before = owner.edge.live.polls;
+      owner.clock.turnToNext(10_000);
+      await until(() => owner.edge.live.polls > before, 'the owner asking');
+    }
+    expect(await text(owner)).toContain('\n#EXT-X-DISCONTINUITY\n#EXTINF:2.000,\nseg-0.ts?_eddy_epoch=25\n');
+    expect(await text(member)).toBe(await text(owner));
+    expect(member.origin.count(path)).toBe(1);
+    state.owner = 'member';
+    channel.advance();
+    const held = text(member, '?_HLS_msn=26');
+    await until(() => member.edge.live.waiting === 1, 'a viewer being held');
+    member.clock.turn(4_000);
+    expect(await held).toMatch(/#EXT-X-MEDIA-SEQUENCE:22\n[\s\S]*seg-24.ts\n[\s\S]*seg-1.ts\?_eddy_epoch=25\n$/);
   });
 
   it('asks for itself when the owner is silent', async () => {

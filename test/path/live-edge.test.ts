@@ -101,18 +101,26 @@ describe('a segment that no origin has yet', () => {
 });
 
 describe('a channel that starts anew with the same names', () => {
-  it('gives the new media under them', async () => {
+  it('has the new media under names of their own, and never those of before', async () => {
     let round = 'first';
-    const { channel, edge, url, poll } = await stage((name) => `${round} ${name}`);
+    const { channel, edge, origin, url, poll } = await stage((name) =>
+      Number(/\d+/.exec(name)?.[0]) > channel.last ? undefined : `${round} ${name}`,
+    );
     await view(url);
     expect((await view(`${edge.url}/seg-0.ts`)).body.toString()).toBe('first seg-0.ts');
     for (let i = 0; i < 6; i++) channel.advance();
     await poll();
+    expect((await view(`${edge.url}/seg-10.ts`)).body.toString()).toBe('first seg-10.ts');
     round = 'second';
     [channel.first, channel.last] = [0, 2];
     for (let i = 0; i < 2; i++) await poll();
-    expect((await view(url)).body.toString()).toBe(channel.text());
-    expect((await view(`${edge.url}/seg-0.ts`)).body.toString()).toBe('second seg-0.ts');
+    const names = (await view(url)).body.toString().match(/^[^#].*$/gm) ?? [];
+    expect(names.at(-1)).toBe('seg-2.ts?_eddy_epoch=11');
+    expect(names).toContain('seg-10.ts');
+    expect((await view(`${edge.url}/seg-10.ts`)).body.toString()).toBe('first seg-10.ts');
+    for (const name of names.filter((each) => each.includes('?')))
+      expect((await view(`${edge.url}/${name}`)).body.toString()).toBe(`second ${name.split('?')[0]}`);
+    expect(origin.requests.filter(({ target }) => target.includes('epoch'))).toEqual([]);
   });
 });
 

@@ -165,17 +165,40 @@ describe('a plain HLS channel', () => {
     expect((await view(url)).body.toString()).toBe(channel.text());
   });
 
-  it('starts anew after a restart that was seen twice', async () => {
+  it('goes on counting after a restart that was seen twice', async () => {
     const { channel, url, poll } = await stage();
     channel.advance(50);
     await view(url);
     const before = channel.text();
-    channel.first = 0;
-    channel.last = 1;
+    [channel.first, channel.last] = [0, 0];
     await poll();
     expect((await view(url)).body.toString()).toBe(before);
     await poll();
-    expect((await view(url)).body.toString()).toBe(channel.text());
+    const { headers, body } = await view(url);
+    expect(body.toString()).toMatch(
+      /#EXT-X-MEDIA-SEQUENCE:51\n[\s\S]*seg-54\.ts\n#EXT-X-DISCONTINUITY\n[^\n]+\nseg-0\.ts\?_eddy_epoch=55\n$/,
+    );
+    expect((await view(url, { headers: { 'If-None-Match': String(headers.etag) } })).status).toBe(304);
+    channel.advance();
+    await poll();
+    expect((await view(url)).body.toString()).toMatch(/#EXT-X-MEDIA-SEQUENCE:52\n[\s\S]*seg-1\.ts\?_eddy_epoch=55\n$/);
+  });
+});
+
+describe('a plain HLS channel that nobody watched for a while', () => {
+  it('goes on counting where its origin began anew meanwhile', async () => {
+    const { channel, clock, edge, url } = await stage();
+    channel.advance(50);
+    await view(url);
+    await until(() => {
+      clock.turnToNext(60_000);
+      return edge.live.streams().length === 0;
+    }, 'the channel not being followed');
+    clock.turn(60_000);
+    [channel.first, channel.last] = [0, 3];
+    expect((await view(url)).body.toString()).toMatch(
+      /#EXT-X-MEDIA-SEQUENCE:55\n#EXT-X-DISCONTINUITY-SEQUENCE:0\n[\s\S]*#EXT-X-DISCONTINUITY\n.*\nseg-0\.ts\?_eddy_epoch=55\n/,
+    );
   });
 });
 

@@ -132,6 +132,19 @@ describe('blocking reload of a low-latency channel', () => {
     expect((await held).status).toBe(503);
   });
 
+  it('ends with what is known while the origin is away', async () => {
+    const { clock, edge, origin, url } = await stage();
+    const known = await text(url);
+    const held = view(url + nextOf(known).query);
+    await until(() => edge.live.waiting === 1, 'a viewer being held');
+    clock.turn(1);
+    await origin.close();
+    await until(() => edge.live.polls > 0, 'the origin not being there');
+    clock.turn(6_000);
+    const { status, body } = await held;
+    expect([status, body.toString()]).toEqual([200, known]);
+  });
+
   it('lets go of viewers who leave', async () => {
     const { edge, url } = await stage();
     const { query } = nextOf(await text(url));
@@ -195,5 +208,10 @@ describe('blocking reload that only the edge offers', () => {
     clock.turn(2_000);
     for (const playlist of await Promise.all(held)) expect(playlist).toContain('seg-5.ts');
     expect(origin.count('/main.m3u8')).toBe(2);
+    const late = view(`${url}?_HLS_msn=6`);
+    await until(() => edge.live.waiting === 1, 'a viewer being held');
+    clock.turn(6_000);
+    const { status, body } = await late;
+    expect([status, body.toString()]).toEqual([200, await text(url)]);
   });
 });

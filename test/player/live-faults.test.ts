@@ -1,7 +1,7 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { launchBrowser, skipsBrowser } from '../support/browser.ts';
-import { startEddy } from '../support/eddy.ts';
+import { ProcessCell } from '../support/cell.ts';
 import { fallBehind, goAway, nowAndThen, restartEncoder } from '../support/live/faults.ts';
 import { entries, type LiveOrigin, startLiveOrigin } from '../support/live/live-origin.ts';
 import { type LivePlayReport, openPlayerPages, type PlayerName, type PlayerPages } from '../support/player-page.ts';
@@ -36,14 +36,16 @@ const players: readonly (readonly [PlayerName, Form])[] = [
   ['dash.js', 'DASH by timeline'],
 ];
 const all = (Object.keys(faults) as FaultName[]).flatMap((fault) => players.map((each) => [fault, ...each] as const));
-/** What a suite has time for; EDDY_LIVE_SECONDS plays everything that long. */
+/** What a suite has time for; EDDY_LIVE_SECONDS plays everything that long, EDDY_LIVE_AT_ONCE so many at once. */
 const short: typeof all = [
   ['answers 404, 500, nothing or half a playlist now and then', 'hls.js', 'HLS in fMP4'],
   ['answers 404, 500, nothing or half a playlist now and then', 'shaka', 'HLS in MPEG-TS'],
 ];
 const longSeconds = Number(process.env['EDDY_LIVE_SECONDS'] ?? 0);
+/** Through a cell of so many. */
+const nodes = Number(process.env['EDDY_LIVE_NODES'] ?? 1);
 const strikeAfterMs = 5_000;
-const playersAtOnce = 2;
+const playersAtOnce = Number(process.env['EDDY_LIVE_AT_ONCE'] ?? 2);
 
 describe.skipIf(skipsBrowser())('players go on when the origin of a live channel', () => {
   let browser: Browser;
@@ -80,16 +82,16 @@ describe.skipIf(skipsBrowser())('players go on when the origin of a live channel
     { player, form }: { player: PlayerName; form: Form },
   ): Promise<LivePlayReport> {
     const origin = await startLiveOrigin();
-    const node = await startEddy(['--origin', origin.url]);
+    const cell = await ProcessCell.start(nodes, ['--origin', origin.url]);
     try {
-      const url = new URL(entries[form], node.http).href;
+      const url = new URL(entries[form], cell.nodes.at(-1)?.http).href;
       const playMs = longSeconds > 0 ? longSeconds * 1000 : 12_000;
       const playing = pages.playLive(player, url, { playMs, settleMs: 2_000 });
       await new Promise((resolve) => setTimeout(resolve, strikeAfterMs));
       await fault.strike(origin);
       return await playing;
     } finally {
-      await node.stop();
+      await cell.close();
       await origin.close();
     }
   }

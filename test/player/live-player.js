@@ -93,6 +93,8 @@ async function openShaka({ url, video, onError, onWarning, onResponse }) {
   const isLow = /\/ll|low-latency/.test(url);
   player.configure({
     abr: { enabled: false },
+    // By default 5.2.12 forgets all segments of a channel that paused for some seconds, and stands still for good.
+    manifest: { availabilityWindowOverride: 60 },
     streaming: { lowLatencyMode: isLow, liveSync: { enabled: true } },
   });
   player.addEventListener('error', ({ detail }) => {

@@ -52,6 +52,7 @@ export interface EdgeOptions {
   readonly now?: () => number;
   /** Viewers are served as threads beside the main one serve them, by so many relays; all in this thread though. */
   readonly relays?: number;
+  /** Default: as configured by default, but that playlists say no more than the origin does. */
   readonly live?: Partial<LiveSettings>;
   /** Fetch ahead of viewers, within these bounds. Default: do not. */
   readonly prefetch?: PrefetchLimits;
@@ -119,7 +120,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const live = new LiveCache({
     inner: cache,
     keyOf: cacheKey,
-    maps: () => [{ ...map, live: { ...liveDefaults, ...options.live } }],
+    maps: () => [{ ...map, live: { ...liveDefaults, offerBlockingReload: false, ...options.live } }],
     onServed,
     log: quiet,
     ...(options.liveClock && { clock: options.liveClock }),
