@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Fields } from '../fields.ts';
 import { PeerError } from './failure.ts';
 import { encodeFrame } from './frames.ts';
@@ -94,23 +94,21 @@ export class Exchange implements AsyncIterable<Buffer> {
   /** Throws when the peer breaks the protocol; wrong bytes fail only this exchange. */
   onData(position: number, digest: Buffer, chunks: readonly Buffer[]): void {
     if (this.#error !== undefined) return;
-    const hash = createHash('sha256');
-    let length = 0;
-    for (const chunk of chunks) {
-      hash.update(chunk);
-      length += chunk.length;
-    }
+    // In one piece it is hashed, stored and given on at once, instead of by TLS record.
+    const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
+    const { length } = bytes;
     if (this.#complete || position !== this.#position)
       throw new PeerError('broken', `data at ${position}, not ${this.#position}`);
     if (this.#queuedBytes + this.#uncreditedBytes + length > creditBytes + creditStepBytes)
       throw new PeerError('broken', 'more data than was allowed');
-    if (!hash.digest().equals(digest)) return this.fail(new PeerError('corrupt', `wrong bytes at ${position}`));
+    if (!hash('sha256', bytes, 'buffer').equals(digest))
+      return this.fail(new PeerError('corrupt', `wrong bytes at ${position}`));
     this.#startBody();
     this.#progress?.bytes(length, performance.now());
     this.#options.member.bytesIn += length;
     this.#position += length;
     this.#queuedBytes += length;
-    this.#queue.push(...chunks);
+    this.#queue.push(bytes);
     this.#wake();
   }
 
