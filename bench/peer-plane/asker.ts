@@ -105,6 +105,7 @@ async function take(plane: PeerPlane, target: string): Promise<void> {
     if (first) firstByteMs.push(performance.now() - startedMs);
     first = false;
     bytes += part.length;
+    supply.onTaken?.(part);
   }
 }
 

@@ -11,6 +11,9 @@ export interface GiverOptions extends PlaneOptions {
 
 const tierPieceBytes = 256 * 1024;
 
+// So that a profile is written.
+process.on('SIGTERM', () => process.exit(0));
+
 const options = clientOptions<GiverOptions>();
 if (options.mode === 'bare') console.log(JSON.stringify({ address: await giveBare(options.pieceBytes) }));
 else {

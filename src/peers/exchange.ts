@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { Fields } from '../fields.ts';
 import { PeerError } from './failure.ts';
+import type { FrameMemory } from './frame-memory.ts';
 import { encodeFrame } from './frames.ts';
 import type { Member } from './member.ts';
 import type { HeadMessage, StatusMessage, StatusName } from './messages.ts';
@@ -23,6 +24,8 @@ export interface ExchangeOptions {
   readonly member: Member;
   readonly send: (frame: Buffer) => void;
   readonly onEnded: () => void;
+  /** Where the memory of data frames comes from, and goes back to. */
+  readonly memory: Pick<FrameMemory, 'giveBack'>;
   /** Nobody is expected to be faster: the peer's word that it waits too is enough. */
   readonly patient: boolean;
 }
@@ -92,10 +95,8 @@ export class Exchange implements AsyncIterable<Buffer> {
   }
 
   /** Throws when the peer breaks the protocol; wrong bytes fail only this exchange. */
-  onData(position: number, digest: Buffer, chunks: readonly Buffer[]): void {
+  onData(position: number, digest: Buffer, bytes: Buffer): void {
     if (this.#error !== undefined) return;
-    // In one piece it is hashed, stored and given on at once, instead of by TLS record.
-    const bytes = chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks);
     const { length } = bytes;
     if (this.#complete || position !== this.#position)
       throw new PeerError('broken', `data at ${position}, not ${this.#position}`);
@@ -138,7 +139,7 @@ export class Exchange implements AsyncIterable<Buffer> {
     this.fail(new PeerError('aborted', 'not wanted any more'));
   }
 
-  /** The body, once. Throws PeerError. Buffers belong to the reader. */
+  /** The body, once. Throws PeerError. Buffers belong to the reader, until it says that it took them. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer> {
     return {
       next: () => this.#next(),
@@ -147,6 +148,11 @@ export class Exchange implements AsyncIterable<Buffer> {
         return { done: true, value: undefined };
       },
     };
+  }
+
+  /** The reader has copied a buffer that the body gave it: its memory may be used again. */
+  taken(bytes: Buffer): void {
+    this.#options.memory.giveBack(bytes);
   }
 
   async #next(): Promise<IteratorResult<Buffer>> {

@@ -1,6 +1,7 @@
 import type { Stream } from '@libp2p/interface';
 import { Uint8ArrayList } from 'uint8arraylist';
 import { PeerError } from './failure.ts';
+import type { FrameMemory } from './frame-memory.ts';
 import { type Frame, FrameDecoder } from './frames.ts';
 
 export interface FramedStreamHandler {
@@ -30,9 +31,10 @@ export class FramedStream {
   #turn: Promise<void> = Promise.resolve();
   #burstBytes = 0;
 
-  constructor(stream: Stream) {
+  /** `memory`: for the payload of data frames. */
+  constructor(stream: Stream, memory?: FrameMemory) {
     this.#stream = stream;
-    const decoder = new FrameDecoder((frame) => this.#onFrame(frame));
+    const decoder = new FrameDecoder((frame) => this.#onFrame(frame), memory);
     stream.addEventListener('message', ({ data }) => {
       if (this.#closed !== undefined) return;
       try {

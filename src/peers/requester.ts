@@ -143,7 +143,8 @@ export class PeerSupplier implements Supplier {
     const next = (rest: SupplyRequest) => this.#rest(rest, asked);
     const continued = new ContinuedBody(body, { request, status: head.status, fields, next });
     const times = { requestTimeMs, responseTimeMs: this.#options.nowMs() };
-    return { source: 'peer', givers: asked.givers, status: head.status, fields, body: continued, ...times };
+    const onTaken = (bytes: Buffer) => body.taken(bytes);
+    return { source: 'peer', givers: asked.givers, status: head.status, fields, body: continued, onTaken, ...times };
   }
 
   /** The rest of a body: from another peer once, so that not every node fetches it, else from the origin. */
