@@ -22,6 +22,10 @@ export interface BenchOptions {
   readonly servers: readonly string[] | undefined;
   readonly accessLog: boolean;
   readonly viewers: number;
+  /** Cells of `amplification`; the storm takes the last one. Undefined: as the scenario has it. */
+  readonly nodes: readonly number[] | undefined;
+  /** How long the storm lasts. */
+  readonly minutes: number;
   /** Another program than src/main.ts of this checkout, and one to hold it against. */
   readonly eddy: string | undefined;
   readonly baseline: string | undefined;
@@ -29,7 +33,8 @@ export interface BenchOptions {
 }
 
 export const usage = `npm run bench -- [options]
-  --only SCENARIO       compare, workers, disk, cold, herd, paced, mixed, writes, memory, live, amplification, storm or wan;
+  --only SCENARIO       compare, workers, disk, cold, herd, paced, mixed, writes, memory, peers, live, amplification, storm or
+                        wan;
                         repeatable; default: all
   --quick               2 s a cell and few cells: whether all works, not how fast it is
   --duration SECONDS    of each run of a load generator; default 5
@@ -42,6 +47,8 @@ export const usage = `npm run bench -- [options]
                         varnish,varnish-no-log,trafficserver
   --access-log on|off   for all servers; default on
   --viewers N           of the paced scenario; default 10000
+  --nodes LIST          sizes of cells; default 3,5,10,20, in the storm 10 (the last of the list)
+  --minutes N           of the storm; default 10
   --eddy FILE           another src/main.ts; --baseline FILE: one more, measured beside it
   --out PATH            results are written to PATH.json and PATH.svg; default bench/results/latest
   --svg FILE            picture somewhere else`;
@@ -58,6 +65,8 @@ const flags = {
   servers: { type: 'string' },
   'access-log': { type: 'string' },
   viewers: { type: 'string' },
+  nodes: { type: 'string' },
+  minutes: { type: 'string' },
   eddy: { type: 'string' },
   baseline: { type: 'string' },
   out: { type: 'string' },
@@ -88,6 +97,8 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     viewers: number('viewers', values.viewers, { normally: quick ? 500 : 10_000, least: 1, most: 25_000 }),
     eddy: values.eddy,
     baseline: values.baseline,
+    nodes: values.nodes?.split(',').map((each) => number('nodes', each, { normally: 3, least: 2, most: 50 })),
+    minutes: number('minutes', values.minutes, { normally: quick ? 1 : 10, least: 1, most: 60 }),
     help: values.help ?? false,
   };
 }

@@ -7,6 +7,7 @@ import { live } from './live.ts';
 import { memory } from './memory.ts';
 import { mixed } from './mixed.ts';
 import { paced } from './paced.ts';
+import { peers } from './peers.ts';
 import type { Scenario } from './scenario.ts';
 import { storm } from './storm.ts';
 import { wan } from './wan.ts';
@@ -24,6 +25,7 @@ export const scenarios: readonly Scenario[] = [
   paced,
   writes,
   memory,
+  peers,
   amplification,
   live,
   storm,

@@ -30,7 +30,7 @@ export const amplification: Scenario = {
   title: 'The cell: origin bytes for each byte asked for',
   programs: () => ['nginx'],
   run: async (bench) => {
-    const sizes = bench.options.quick ? [3, 5] : [3, 5, 10, 20];
+    const sizes = bench.options.nodes ?? (bench.options.quick ? [3, 5] : [3, 5, 10, 20]);
     const failures: string[] = [];
     const findings: Finding[] = [];
     for (const size of sizes)

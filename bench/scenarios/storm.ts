@@ -6,14 +6,13 @@ import { CellOrigin } from '../../test/support/cell-origin.ts';
 import { percentile, rounded } from '../statistics.ts';
 import type { Finding, Scenario } from './scenario.ts';
 
-const nodes = 10;
+const nodesNormally = 10;
 /** Of the nodes, each minute. */
 const churnShare = 0.3;
 const awayMs = 8_000;
 const viewersEach = 4;
 const fileViewersEach = 2;
 const stepMs = 2_000;
-const minutes = 10;
 /** A machine that is busy with something else is no reason to end. */
 const readyTimeoutMs = 180_000;
 
@@ -32,6 +31,7 @@ export const storm: Scenario = {
   programs: () => [],
   run: async (bench) => {
     const { options, rig } = bench;
+    const nodes = options.nodes?.at(-1) ?? nodesNormally;
     const origin = await CellOrigin.start();
     const cell = await ProcessCell.start(nodes, ['--origin', origin.url, '--log-level', 'warn'], {
       readyTimeoutMs,
@@ -47,7 +47,7 @@ export const storm: Scenario = {
     const failures: string[] = [];
     const said = { faults: 0, late: 0 };
     try {
-      for (let minute = 1; minute <= (options.quick ? 1 : minutes); minute++) {
+      for (let minute = 1; minute <= options.minutes; minute++) {
         findings.push(await measured(state, { phase: `minute ${minute}`, work: () => churn(state, rig.signal) }));
         bench.show('So far', findings);
         for (const each of [...audience.faults.slice(said.faults), ...audience.late.slice(said.late).slice(0, 5)])
@@ -68,19 +68,23 @@ export const storm: Scenario = {
     const after = Number(findings.at(-1)?.['amplification']);
     if (!(after <= 1.05)) failures.push(`amplification ${after} after the storm: at most 1.05`);
     const notes = [
-      `${nodes} nodes, ${viewersEach} viewers of a live channel and ${fileViewersEach} of files on each; every ${60 / (nodes * churnShare)} s a node leaves, every second one by kill -9, the others by SIGTERM, and comes back ${awayMs / 1000} s later with its identity and disk. Viewers of a node that is gone go to another.`,
+      `${nodes} nodes, ${viewersEach} viewers of a live channel and ${fileViewersEach} of files on each; every ${60 / leavingEachMinute(nodes)} s a node leaves, every second one by kill -9, the others by SIGTERM, and comes back ${awayMs / 1000} s later with its identity and disk. Viewers of a node that is gone go to another.`,
       `${audience.excusedFaults} requests broke because their own node was killed; every byte of all others was checked.`,
     ];
     return { findings, notes, charts: [], failures };
   },
 };
 
+function leavingEachMinute(nodes: number): number {
+  return Math.max(1, Math.round(nodes * churnShare));
+}
+
 /** One minute of it. */
 async function churn(state: Storm, signal: AbortSignal): Promise<void> {
-  const everyMs = 60_000 / (nodes * churnShare);
-  for (let i = 0; i < nodes * churnShare; i++) {
+  const count = leavingEachMinute(state.cell.nodes.length);
+  for (let i = 0; i < count; i++) {
     const leaving = leaveAndReturn(state, signal);
-    await Promise.all([leaving, sleep(everyMs, undefined, { signal })]);
+    await Promise.all([leaving, sleep(60_000 / count, undefined, { signal })]);
   }
 }
 

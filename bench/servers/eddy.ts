@@ -15,11 +15,15 @@ export interface EddyOptions extends ServerOptions {
   readonly workers?: number;
   /** Default: the core for servers alone. */
   readonly cores?: readonly number[];
+  /** More options of the command line. */
+  readonly args?: readonly string[];
 }
 
 /** Eddy, and where its admin interface is. */
 export interface EddyServer extends Server {
   readonly admin: string;
+  /** Where peers reach it; empty without a cell. */
+  readonly peer: string;
 }
 
 /** A node as users start it: `node src/main.ts --origin …`. */
@@ -33,7 +37,7 @@ export async function startEddy(options: EddyOptions): Promise<EddyServer> {
   command.push('--listen', '127.0.0.1:0', '--admin', '127.0.0.1:0', '--data', join(directory, 'data'));
   command.push('--ram', String(ramBytes), '--disk', String(diskBytes), '--workers', String(options.workers ?? 1));
   command.push('--https', `127.0.0.1:${httpsPort}`);
-  command.push('--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile);
+  command.push('--tls-cert', certificate.certFile, '--tls-key', certificate.keyFile, ...(options.args ?? []));
   const running = rig.start(command, { core: options.cores ?? rig.serverCore });
   const ready = await until(async () => readyLine(readFileSync(running.log, 'utf8')), {
     what: 'Eddy',
@@ -49,15 +53,19 @@ export async function startEddy(options: EddyOptions): Promise<EddyServer> {
     https: `https://127.0.0.1:${httpsPort}`,
     isHit: (fields) => /\beddy; *hit\b/.test(fields.get('cache-status') ?? ''),
   });
-  return { ...server, admin: ready.admin };
+  return { ...server, admin: ready.admin, peer: ready.peer };
 }
 
 /** The addresses in the line that says that a node is ready. Throws when there is none yet. */
-export function readyLine(log: string): { readonly http: string; readonly admin: string } {
+export function readyLine(log: string): { readonly http: string; readonly admin: string; readonly peer: string } {
   const line = log.split('\n').find((each) => each.includes('"msg":"ready"'));
   if (line === undefined) throw new Error('no line with "msg":"ready" yet');
-  const { http, admin } = JSON.parse(line) as { http: readonly string[]; admin: string };
+  const { http, admin, peers } = JSON.parse(line) as {
+    http: readonly string[];
+    admin: string;
+    peers?: readonly string[];
+  };
   const first = http.find((url) => url.startsWith('http:'));
   if (first === undefined) throw new Error(`no address in the ready line ${line}`);
-  return { http: first.replace(/\/$/, ''), admin: admin.replace(/\/$/, '') };
+  return { http: first.replace(/\/$/, ''), admin: admin.replace(/\/$/, ''), peer: peers?.[0] ?? '' };
 }

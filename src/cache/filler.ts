@@ -188,13 +188,14 @@ export class Filler {
     });
   }
 
-  async #pump(representation: Representation, flight: Flight, { body, givers }: Supply): Promise<void> {
+  async #pump(representation: Representation, flight: Flight, { body, givers, onTaken }: Supply): Promise<void> {
     const planned = flight.last;
     for (const giver of givers ?? []) representation.givers.add(giver);
     try {
       for await (const chunk of body) {
         const from = flight.position;
         flight.append(chunk);
+        onTaken?.(chunk);
         if (flight.position > from) representation.ungiven.add(from, flight.position - 1, flight.source);
         // Only a flight that gave its rest away stops early; a full one reads on, to the end of the message.
         if (flight.ended || (flight.full && flight.last !== planned)) break;

@@ -96,6 +96,8 @@ export interface Supply {
   readonly fields: Fields;
   /** Buffers belong to the reader from the moment they are given. */
   readonly body: AsyncIterable<Buffer>;
+  /** For a reader that has copied such a buffer and lets go of it: the supplier uses its memory for the next bytes. */
+  readonly onTaken?: (bytes: Buffer) => void;
   readonly requestTimeMs: number;
   readonly responseTimeMs: number;
 }

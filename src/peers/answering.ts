@@ -1,15 +1,14 @@
-import { hash } from 'node:crypto';
-import { creditBytes } from './exchange.ts';
+import { setImmediate as turn } from 'node:timers/promises';
+import { BodySender } from './body-sender.ts';
 import { PeerError, reasonOf } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
-import { dataBytesMax, dataFrameHead, encodeFrame, withId, writeOffset } from './frames.ts';
+import { dataBytesMax, encodeFrame, withId, writeOffset } from './frames.ts';
 import type { KeptDigests } from './kept-digests.ts';
 import type { Described, Manifests } from './manifests.ts';
 import type { StatusMessage } from './messages.ts';
 import { contentRange } from './range.ts';
 import type { ResponseOutcome } from './responder.ts';
 import { keyBytes, mayGivePeers } from './shareable.ts';
-import { SliceDigests } from './slices.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from './source.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
@@ -39,27 +38,22 @@ export class Answering {
   readonly #request: PeerRequest;
   readonly #options: AnsweringOptions;
   readonly #controller = new AbortController();
-  #credit = creditBytes;
-  #credited: PromiseWithResolvers<void> | undefined;
-  #position = 0;
-  /** Whether the source is what everybody waits for. */
-  #idle = true;
+  readonly #sender: BodySender;
   #announced = false;
 
   constructor(request: PeerRequest, options: AnsweringOptions) {
     this.#request = request;
     this.#options = options;
+    this.#sender = new BodySender({ ...options, signal: this.#controller.signal });
   }
 
   addCredit(bytes: number): void {
-    if (bytes > creditBytes) throw new PeerError('broken', `credit for ${bytes} bytes at once`);
-    this.#credit += bytes;
-    this.#credited?.resolve();
+    this.#sender.addCredit(bytes);
   }
 
   stop(error: PeerError): void {
     this.#controller.abort(error);
-    this.#credited?.resolve();
+    this.#sender.stopped();
   }
 
   /** Resolves to how it ended. Never rejects. */
@@ -103,7 +97,7 @@ export class Answering {
       const outcome = this.#announced ? 'pending' : 'have';
       this.#announced = true;
       const described = this.#described(answer);
-      const manifest = answer.manifest ?? this.#signedByOthers(answer, described);
+      const manifest = answer.manifest ?? (await this.#signedByOthers(answer, described));
       if (manifest !== undefined && manifest.length <= dataBytesMax)
         this.#options.send(encodeFrame('manifest', withId(this.#options.id, manifest)));
       const fields = answer.fields.without(hopByHop).raw;
@@ -111,11 +105,13 @@ export class Answering {
         sendStatus({ answer: 'miss' });
         return 'miss';
       }
-      const own = described !== undefined && answer.fetchedHere === true && answer.buffersAreKept === true;
-      const slices = own ? new SliceDigests(described.first, { ...described, kept: this.#options.digests }) : undefined;
-      await this.#sendBody(iterator, { kept: answer.buffersAreKept === true, slices });
-      const signed = slices && described && this.#options.manifests.sign(described, slices);
-      await this.#sendEnd(await (answer.signed?.() ?? signed));
+      // What is written in this turn waits for its end: the head is not to wait for digests of the body.
+      await turn();
+      await this.#sender.send(iterator, {
+        bulk: await this.#options.bulk(),
+        kept: answer.buffersAreKept === true,
+      });
+      await this.#sendEnd(await (answer.signed?.() ?? this.#signedHere(answer, described)));
       return outcome;
     } finally {
       void iterator.return?.()?.catch(() => {});
@@ -129,60 +125,27 @@ export class Answering {
     return first === undefined ? undefined : { key: this.#request.key, fields, first, completeLength };
   }
 
-  #signedByOthers({ fetchedHere, peek }: PeerAnswer, described: Described | undefined): Buffer | undefined {
-    if (fetchedHere !== false || described === undefined || peek === undefined) return undefined;
-    const { manifests, digests } = this.#options;
-    return manifests.of(described, peek, digests);
+  async #signedByOthers(answer: PeerAnswer, described: Described | undefined): Promise<Buffer | undefined> {
+    const { fetchedHere, buffersAreKept, peek } = answer;
+    if (fetchedHere !== false || buffersAreKept !== true || described === undefined || peek === undefined)
+      return undefined;
+    return this.#options.manifests.of(described, peek);
   }
 
-  async #sendBody(
-    iterator: AsyncIterator<Buffer>,
-    { kept, slices }: { kept: boolean; slices: SliceDigests | undefined },
-  ): Promise<void> {
-    const bulk = await this.#options.bulk();
-    for (;;) {
-      this.#idle = true;
-      const { done, value } = await this.#unlessStopped(iterator.next());
-      this.#idle = false;
-      if (done) return;
-      slices?.push(value);
-      for (let at = 0; at < value.length; at += dataBytesMax)
-        await this.#sendData(bulk, value.subarray(at, at + dataBytesMax), kept);
-    }
-  }
-
-  async #sendData(bulk: FramedStream, bytes: Buffer, kept: boolean): Promise<void> {
-    const { signal } = this.#controller;
-    while (this.#credit < bytes.length) {
-      this.#credited = Promise.withResolvers<void>();
-      await this.#credited.promise;
-      signal.throwIfAborted();
-    }
-    this.#credit -= bytes.length;
-    await this.#options.budget.take(bytes.length, signal);
-    const digest = kept ? this.#options.digests.of(bytes) : hash('sha256', bytes, 'buffer');
-    const head = dataFrameHead(this.#options.id, this.#position, { digest, length: bytes.length });
-    await bulk.write(() => (signal.aborted ? [] : [head, bytes]));
-    signal.throwIfAborted();
-    this.#position += bytes.length;
-    this.#options.onBytes(bytes.length);
+  /** Of what has just been given, if it lies in memory by now: also when it was still arriving at first. */
+  async #signedHere(answer: PeerAnswer, described: Described | undefined): Promise<Buffer | undefined> {
+    const { fetchedHere, buffersAreKept, peek } = answer;
+    if (fetchedHere !== true || buffersAreKept !== true || described === undefined || peek === undefined)
+      return undefined;
+    return this.#options.manifests.sign(described, peek);
   }
 
   async #sendEnd(manifest: Buffer | undefined): Promise<void> {
     const { id } = this.#options;
     const bulk = await this.#options.bulk();
-    const end = encodeFrame('end', withId(id, offset(this.#position)));
+    const end = encodeFrame('end', withId(id, offset(this.#sender.position)));
     if (manifest === undefined || manifest.length > dataBytesMax) return bulk.write(() => [end]);
     return bulk.write(() => [encodeFrame('manifest', withId(id, manifest)), end]);
-  }
-
-  /** The source may not heed the signal; nobody waits for it then. */
-  #unlessStopped<T>(promise: Promise<T>): Promise<T> {
-    const { signal } = this.#controller;
-    const { promise: stopped, reject } = Promise.withResolvers<never>();
-    const stop = () => reject(signal.reason);
-    signal.addEventListener('abort', stop, { once: true });
-    return Promise.race([promise, stopped]).finally(() => signal.removeEventListener('abort', stop));
   }
 
   #announce(): void {
@@ -192,8 +155,8 @@ export class Answering {
   }
 
   #tellWaiting(): void {
-    if (!this.#idle) return;
-    this.#options.send(encodeFrame('waiting', withId(this.#options.id, offset(this.#position))));
+    if (!this.#sender.idle) return;
+    this.#options.send(encodeFrame('waiting', withId(this.#options.id, offset(this.#sender.position))));
   }
 
   #fail(reason: string): void {

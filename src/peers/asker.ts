@@ -1,12 +1,14 @@
 import { Exchange } from './exchange.ts';
 import { PeerError } from './failure.ts';
-import { encodeFrame, type Frame, payloadOf, readDataPrefix, readOffset, withId } from './frames.ts';
+import type { FrameMemory } from './frame-memory.ts';
+import { encodeFrame, type Frame, readDataPrefix, readOffset, withId } from './frames.ts';
 import type { Member } from './member.ts';
 import { parseStatus } from './messages.ts';
 
 export interface AskerOptions {
   readonly member: Member;
   readonly send: (frame: Buffer) => void;
+  readonly memory: FrameMemory;
 }
 
 /** Requests to one peer at a time; more are not asked of it. */
@@ -41,10 +43,10 @@ export class Asker {
   onFrame(frame: Frame): void {
     if (frame.name === 'data') {
       const { id, position, digest } = readDataPrefix(frame.prefix);
-      this.#exchanges.get(id)?.onData(position, digest, frame.chunks);
+      this.#exchanges.get(id)?.onData(position, digest, frame.payload);
       return;
     }
-    const payload = payloadOf(frame);
+    const payload = frame.payload;
     if (payload.length < 4) throw new PeerError('broken', `a ${frame.name} frame without request id`);
     const exchange = this.#exchanges.get(payload.readUInt32BE());
     const rest = payload.subarray(4);

@@ -1,6 +1,7 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Fields } from '../fields.ts';
 import { PeerError } from './failure.ts';
+import type { FrameMemory } from './frame-memory.ts';
 import { encodeFrame } from './frames.ts';
 import type { Member } from './member.ts';
 import type { HeadMessage, StatusMessage, StatusName } from './messages.ts';
@@ -23,6 +24,8 @@ export interface ExchangeOptions {
   readonly member: Member;
   readonly send: (frame: Buffer) => void;
   readonly onEnded: () => void;
+  /** Where the memory of data frames comes from, and goes back to. */
+  readonly memory: Pick<FrameMemory, 'giveBack'>;
   /** Nobody is expected to be faster: the peer's word that it waits too is enough. */
   readonly patient: boolean;
 }
@@ -92,25 +95,21 @@ export class Exchange implements AsyncIterable<Buffer> {
   }
 
   /** Throws when the peer breaks the protocol; wrong bytes fail only this exchange. */
-  onData(position: number, digest: Buffer, chunks: readonly Buffer[]): void {
+  onData(position: number, digest: Buffer, bytes: Buffer): void {
     if (this.#error !== undefined) return;
-    const hash = createHash('sha256');
-    let length = 0;
-    for (const chunk of chunks) {
-      hash.update(chunk);
-      length += chunk.length;
-    }
+    const { length } = bytes;
     if (this.#complete || position !== this.#position)
       throw new PeerError('broken', `data at ${position}, not ${this.#position}`);
     if (this.#queuedBytes + this.#uncreditedBytes + length > creditBytes + creditStepBytes)
       throw new PeerError('broken', 'more data than was allowed');
-    if (!hash.digest().equals(digest)) return this.fail(new PeerError('corrupt', `wrong bytes at ${position}`));
+    if (!hash('sha256', bytes, 'buffer').equals(digest))
+      return this.fail(new PeerError('corrupt', `wrong bytes at ${position}`));
     this.#startBody();
     this.#progress?.bytes(length, performance.now());
     this.#options.member.bytesIn += length;
     this.#position += length;
     this.#queuedBytes += length;
-    this.#queue.push(...chunks);
+    this.#queue.push(bytes);
     this.#wake();
   }
 
@@ -140,7 +139,7 @@ export class Exchange implements AsyncIterable<Buffer> {
     this.fail(new PeerError('aborted', 'not wanted any more'));
   }
 
-  /** The body, once. Throws PeerError. Buffers belong to the reader. */
+  /** The body, once. Throws PeerError. Buffers belong to the reader, until it says that it took them. */
   [Symbol.asyncIterator](): AsyncIterator<Buffer> {
     return {
       next: () => this.#next(),
@@ -149,6 +148,11 @@ export class Exchange implements AsyncIterable<Buffer> {
         return { done: true, value: undefined };
       },
     };
+  }
+
+  /** The reader has copied a buffer that the body gave it: its memory may be used again. */
+  taken(bytes: Buffer): void {
+    this.#options.memory.giveBack(bytes);
   }
 
   async #next(): Promise<IteratorResult<Buffer>> {

@@ -1,5 +1,7 @@
 import type { Stream } from '@libp2p/interface';
+import { Uint8ArrayList } from 'uint8arraylist';
 import { PeerError } from './failure.ts';
+import type { FrameMemory } from './frame-memory.ts';
 import { type Frame, FrameDecoder } from './frames.ts';
 
 export interface FramedStreamHandler {
@@ -29,9 +31,10 @@ export class FramedStream {
   #turn: Promise<void> = Promise.resolve();
   #burstBytes = 0;
 
-  constructor(stream: Stream) {
+  /** `memory`: for the payload of data frames. */
+  constructor(stream: Stream, memory?: FrameMemory) {
     this.#stream = stream;
-    const decoder = new FrameDecoder((frame) => this.#onFrame(frame));
+    const decoder = new FrameDecoder((frame) => this.#onFrame(frame), memory);
     stream.addEventListener('message', ({ data }) => {
       if (this.#closed !== undefined) return;
       try {
@@ -76,7 +79,10 @@ export class FramedStream {
   send(...parts: readonly Uint8Array[]): void {
     if (this.#closed !== undefined) return;
     try {
-      for (const part of parts) this.#stream.send(part);
+      const [first, ...more] = parts;
+      if (first === undefined) return;
+      // Together they are one frame of the muxer, one write to the socket, and one window update on its way back.
+      this.#stream.send(more.length === 0 ? first : new Uint8ArrayList(...parts));
       if (this.#stream.writeBufferLength > unsentBytesMax)
         this.close(new PeerError('timeout', 'the peer does not read what it is sent'));
     } catch (error) {

@@ -1,4 +1,5 @@
 import { PeerError } from './failure.ts';
+import type { FrameMemory } from './frame-memory.ts';
 
 /** First byte of every frame. Another one ends the stream. */
 export const wireVersion = 1;
@@ -37,11 +38,11 @@ const names: ReadonlyMap<number, FrameName> = new Map(
   (Object.keys(frameTypes) as FrameName[]).map((name) => [frameTypes[name], name]),
 );
 
-/** One frame. `prefix` holds the fixed part of a data frame and is empty otherwise. `chunks` are not copied. */
+/** One frame. `prefix` holds the fixed part of a data frame and is empty otherwise; `payload` is all after it. */
 export interface Frame {
   readonly name: FrameName;
   readonly prefix: Buffer;
-  readonly chunks: readonly Buffer[];
+  readonly payload: Buffer;
 }
 
 const empty = Buffer.alloc(0);
@@ -76,11 +77,6 @@ export function readDataPrefix(prefix: Buffer): { id: number; position: number; 
   return { id: prefix.readUInt32BE(0), position: readOffset(prefix, 4), digest: prefix.subarray(12, 44) };
 }
 
-export function payloadOf({ chunks }: Frame): Buffer {
-  const [first = empty, ...more] = chunks;
-  return more.length === 0 ? first : Buffer.concat(chunks);
-}
-
 /** A payload that begins with the request id it is about. */
 export function withId(id: number, payload: Buffer): Buffer {
   const head = Buffer.alloc(4);
@@ -101,19 +97,23 @@ export function readOffset(from: Buffer, at: number): number {
 /** Cuts a stream of bytes into frames. Keeps at most one frame; throws PeerError for what cannot be one. */
 export class FrameDecoder {
   readonly #onFrame: (frame: Frame) => void;
+  readonly #memory: Pick<FrameMemory, 'take'> | undefined;
   readonly #header = Buffer.alloc(headerBytes);
   #headerLength = 0;
   #name: FrameName | undefined;
   #prefix = empty;
   #prefixLength = 0;
-  #chunks: Buffer[] = [];
+  #payload: Buffer = empty;
+  #payloadLength = 0;
   #missing = 0;
 
-  constructor(onFrame: (frame: Frame) => void) {
+  /** `memory`: for the payload of data frames. */
+  constructor(onFrame: (frame: Frame) => void, memory?: Pick<FrameMemory, 'take'>) {
     this.#onFrame = onFrame;
+    this.#memory = memory;
   }
 
-  /** Frames hold on to parts of `bytes`, which must not be written to again. */
+  /** Nothing refers to `bytes` afterwards. */
   push(bytes: Uint8Array): void {
     const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
@@ -126,10 +126,11 @@ export class FrameDecoder {
         this.#prefixLength += count;
         at += count;
       } else {
-        const part = chunk.subarray(at, at + this.#missing);
-        if (this.#name !== undefined) this.#chunks.push(part);
-        this.#missing -= part.length;
-        at += part.length;
+        const count = Math.min(this.#missing, chunk.length - at);
+        if (this.#name !== undefined)
+          this.#payloadLength += chunk.copy(this.#payload, this.#payloadLength, at, at + count);
+        this.#missing -= count;
+        at += count;
       }
       if (this.#missing === 0 && this.#prefixLength === this.#prefix.length) this.#finish();
     }
@@ -150,16 +151,19 @@ export class FrameDecoder {
     this.#prefix = prefixLength === 0 ? empty : Buffer.alloc(prefixLength);
     this.#prefixLength = 0;
     this.#missing = length - prefixLength;
+    this.#payloadLength = 0;
+    if (this.#name !== undefined)
+      this.#payload = (prefixLength > 0 && this.#memory?.take(this.#missing)) || Buffer.allocUnsafe(this.#missing);
     return at + count;
   }
 
   #finish(): void {
-    const [name, prefix, chunks] = [this.#name, this.#prefix, this.#chunks];
+    const [name, prefix, payload] = [this.#name, this.#prefix, this.#payload];
     this.#headerLength = 0;
-    this.#chunks = [];
+    this.#payload = empty;
     this.#prefix = empty;
     this.#prefixLength = 0;
-    if (name !== undefined) this.#onFrame({ name, prefix, chunks });
+    if (name !== undefined) this.#onFrame({ name, prefix, payload });
   }
 }
 

@@ -2,7 +2,7 @@ import type { Cell } from './cell-key.ts';
 import { type Credential, credentialFault, decodeCredential, encodeCredential } from './credential.ts';
 import { PeerError } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
-import { encodeFrame, payloadOf } from './frames.ts';
+import { encodeFrame } from './frames.ts';
 import { encodeJson, type Hello, parseHello } from './messages.ts';
 
 /** It spoke, and not as a member does. */
@@ -42,7 +42,7 @@ async function sendHello(stream: FramedStream, { cell, credential, weight }: Gre
 async function checkedHello(stream: FramedStream, peerId: string, cell: Cell): Promise<Hello> {
   const frame = await stream.first(helloTimeoutMs);
   if (frame.name !== 'hello') throw new StrangerError(`${frame.name} instead of hello`);
-  const hello = parseHello(payloadOf(frame));
+  const hello = parseHello(frame.payload);
   if (hello.cell !== cell.tag) throw new StrangerError('a node of another cell');
   const credential = decodeCredential(Buffer.from(hello.credential, 'base64'), peerId);
   if (credential === undefined) throw new StrangerError('a malformed credential');

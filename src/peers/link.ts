@@ -1,8 +1,9 @@
 import type { Connection, Stream } from '@libp2p/interface';
 import { Asker } from './asker.ts';
 import { PeerError } from './failure.ts';
+import { FrameMemory } from './frame-memory.ts';
 import { FramedStream } from './framed-stream.ts';
-import { encodeFrame, type Frame, payloadOf } from './frames.ts';
+import { encodeFrame, type Frame } from './frames.ts';
 import type { Member } from './member.ts';
 import { Responder, type ResponderOptions } from './responder.ts';
 
@@ -34,6 +35,7 @@ export class Link {
   readonly #connection: Connection;
   readonly #control: FramedStream;
   readonly #responder: Responder;
+  readonly #memory = new FrameMemory();
   readonly #bulkOpen = Promise.withResolvers<FramedStream>();
   #bulk: { readonly stream: FramedStream; readonly connection: Connection } | undefined;
   #closed = false;
@@ -46,11 +48,9 @@ export class Link {
     this.dialled = options.dialled;
     this.#bulkOpen.promise.catch(() => {});
     this.#control = options.control;
-    this.asker = new Asker({ member: this.member, send: (frame) => this.#control.send(frame) });
-    this.#responder = new Responder(
-      { member: this.member, send: (frame) => this.#control.send(frame), bulk: () => this.bulk() },
-      options.responder,
-    );
+    const send = (frame: Buffer) => this.#control.send(frame);
+    this.asker = new Asker({ member: this.member, send, memory: this.#memory });
+    this.#responder = new Responder({ member: this.member, send, bulk: () => this.bulk() }, options.responder);
   }
 
   /** From now on frames are handled, those that came early first; so it may close before this returns. */
@@ -69,7 +69,7 @@ export class Link {
       stream.abort(new PeerError('broken', 'there is a bulk stream already'));
       return;
     }
-    const framed = new FramedStream(stream);
+    const framed = new FramedStream(stream, this.#memory);
     this.#bulk = { stream: framed, connection };
     this.#adopt(framed);
     this.#bulkOpen.resolve(framed);
@@ -130,10 +130,10 @@ export class Link {
       case 'pong':
         return this.#onPong(frame);
       case 'request':
-        return this.#responder.onRequest(payloadOf(frame));
+        return this.#responder.onRequest(frame.payload);
       case 'credit':
       case 'cancel':
-        return this.#responder.onControl(frame.name, payloadOf(frame));
+        return this.#responder.onControl(frame.name, frame.payload);
       case 'members':
       case 'digest':
       case 'digestChanges':
@@ -155,7 +155,7 @@ export class Link {
 }
 
 function pingPayload(frame: Frame): Buffer {
-  const payload = payloadOf(frame);
+  const payload = frame.payload;
   if (payload.length !== 8) throw new PeerError('broken', `a ${frame.name} of ${payload.length} bytes`);
   return payload;
 }

@@ -45,6 +45,11 @@ export async function manifestFault(manifest: Manifest): Promise<string | undefi
   }
 }
 
+/** Whether somebody said exactly this. */
+export function sameContent(said: ManifestContent | undefined, content: ManifestContent): boolean {
+  return said !== undefined && contentBytes({ ...said, signer: '' }).equals(contentBytes({ ...content, signer: '' }));
+}
+
 /** Four texts, each after its length in 16 bits; length u64; first slice u32; count u32; the digests; the signature. */
 export function encodeManifest(manifest: Manifest): Buffer {
   return Buffer.concat([contentBytes(manifest), manifest.signature]);

@@ -1,13 +1,21 @@
 import type { Ed25519PrivateKey } from '@libp2p/interface';
 import type { Fields } from '../fields.ts';
 import type { KeptDigests } from './kept-digests.ts';
-import { decodeManifest, encodeManifest, type Manifest, sliceBytes, signManifest } from './manifest.ts';
+import {
+  decodeManifest,
+  encodeManifest,
+  type Manifest,
+  manifestFault,
+  sameContent,
+  sliceBytes,
+  signManifest,
+} from './manifest.ts';
 import { windowBytes } from './placement.ts';
-import { SliceDigests } from './slices.ts';
+import { digestsOfSlices } from './slices.ts';
 
-/** What manifests of others take in memory. */
+/** What manifests take in memory: those of others, and as much for our own. */
 const bytesMax = 8 * 1024 * 1024;
-/** Bodies longer than this are given on without their manifest: what is given is hashed before it is sent. */
+/** Bodies longer than this go without a manifest: what is given is hashed before it is sent. */
 const givenBytesMax = 4 * 1024 * 1024;
 
 /** A body as far as manifests are concerned. */
@@ -19,65 +27,90 @@ export interface Described {
   readonly completeLength: number;
 }
 
+/** All bytes of a body, when they are in memory that is never written to again. */
+export type Peek = () => readonly Buffer[] | undefined;
+
 /** Signs what this node fetched from the origin, and keeps what others signed, to be given on with the bytes. */
 export class Manifests {
   readonly #privateKey: Ed25519PrivateKey;
-  readonly #kept = new Map<string, Buffer>();
-  #bytes = 0;
+  readonly #digests: KeptDigests;
+  readonly #others = new Kept();
+  readonly #own = new Kept();
 
-  constructor(privateKey: Ed25519PrivateKey) {
+  constructor(privateKey: Ed25519PrivateKey, digests: KeptDigests) {
     this.#privateKey = privateKey;
+    this.#digests = digests;
   }
 
-  /** Keeps one whose signature is good, of a representation with a strong ETag. */
+  /** Keeps one of a representation with a strong ETag. Its signature is looked at when it is to be given on. */
   keep({ key, etag, firstSlice }: Manifest, encoded: Buffer): void {
-    if (!etag.startsWith('"')) return;
-    const name = nameOf(key, etag, firstSlice * sliceBytes);
-    this.#drop(name);
-    this.#kept.set(name, encoded);
-    this.#bytes += encoded.length;
-    for (const oldest of this.#kept.keys()) {
-      if (this.#bytes <= bytesMax) return;
-      this.#drop(oldest);
-    }
+    if (etag.startsWith('"')) this.#others.set(nameOf(key, etag, firstSlice * sliceBytes), encoded);
   }
 
   /** What somebody signed of these very bytes, which are at hand; undefined: nothing, or other bytes. */
-  of(body: Described, peek: () => readonly Buffer[] | undefined, kept: KeptDigests): Buffer | undefined {
+  async of(body: Described, peek: Peek): Promise<Buffer | undefined> {
     const { key, fields, first, completeLength } = body;
     const name = nameOf(key, fields.get('etag') ?? '', Math.ceil(first / sliceBytes) * sliceBytes);
-    const encoded = this.#kept.get(name);
+    const encoded = this.#others.get(name);
     const manifest = encoded && decodeManifest(encoded);
-    const buffers = manifest && peek();
-    if (manifest === undefined || buffers === undefined) return undefined;
-    if (buffers.reduce((sum, { length }) => sum + length, 0) > givenBytesMax) return undefined;
-    const slices = new SliceDigests(first, { completeLength, kept });
-    for (const bytes of buffers) slices.push(bytes);
+    const slices = manifest && (await this.#slicesOf(body, peek));
+    if (manifest === undefined || slices === undefined) return undefined;
     const same = slices.digests.every((digest, i) => {
       const signed = manifest.digests[slices.firstSlice + i - manifest.firstSlice];
       return signed === undefined || signed.equals(digest);
     });
-    if (!slices.whole) return undefined;
-    if (same && manifest.completeLength === completeLength) return encoded;
+    const good = same && manifest.completeLength === completeLength && (await manifestFault(manifest)) === undefined;
+    if (good) return encoded;
     // Whoever signed it did not give what it signed. It must not be held against this node.
-    this.#drop(name);
+    this.#others.drop(name);
     return undefined;
   }
 
-  /** Undefined when there is nothing to sign: no slice, or no validator that binds the bytes. */
-  async sign({ key, fields, completeLength }: Described, slices: SliceDigests): Promise<Buffer | undefined> {
+  /** Undefined when there is nothing to sign: no whole slice in memory, or no validator that binds the bytes. */
+  async sign(body: Described, peek: Peek): Promise<Buffer | undefined> {
+    const { key, fields, first, completeLength } = body;
     const etag = fields.get('etag') ?? '';
-    const { digests, firstSlice, whole } = slices;
-    if (!whole || !etag.startsWith('"') || digests.length === 0) return undefined;
-    const lastModified = fields.get('last-modified') ?? '';
-    return encodeManifest(
-      await signManifest({ key, etag, lastModified, completeLength, firstSlice, digests }, this.#privateKey),
-    );
+    const slices = etag.startsWith('"') ? await this.#slicesOf(body, peek) : undefined;
+    if (slices === undefined || slices.digests.length === 0) return undefined;
+    const content = { key, etag, lastModified: fields.get('last-modified') ?? '', completeLength, ...slices };
+    const name = nameOf(key, etag, first);
+    const before = this.#own.get(name);
+    // The same to every peer that asks: it is signed once.
+    if (before !== undefined && sameContent(decodeManifest(before), content)) return before;
+    const encoded = encodeManifest(await signManifest(content, this.#privateKey));
+    this.#own.set(name, encoded);
+    return encoded;
   }
 
-  #drop(name: string): void {
-    this.#bytes -= this.#kept.get(name)?.length ?? 0;
-    this.#kept.delete(name);
+  async #slicesOf({ first, completeLength }: Described, peek: Peek) {
+    const buffers = peek();
+    if (buffers === undefined || buffers.reduce((sum, { length }) => sum + length, 0) > givenBytesMax) return undefined;
+    return digestsOfSlices(buffers, { first, completeLength, kept: this.#digests });
+  }
+}
+
+/** Encoded manifests by name, the oldest of which go first. */
+class Kept {
+  readonly #all = new Map<string, Buffer>();
+  #bytes = 0;
+
+  get(name: string): Buffer | undefined {
+    return this.#all.get(name);
+  }
+
+  set(name: string, encoded: Buffer): void {
+    this.drop(name);
+    this.#all.set(name, encoded);
+    this.#bytes += encoded.length;
+    for (const oldest of this.#all.keys()) {
+      if (this.#bytes <= bytesMax) return;
+      this.drop(oldest);
+    }
+  }
+
+  drop(name: string): void {
+    this.#bytes -= this.#all.get(name)?.length ?? 0;
+    this.#all.delete(name);
   }
 }
 

@@ -7,7 +7,7 @@ import { HeldDigest } from './digest.ts';
 import { Doors } from './doors.ts';
 import { PeerError, reasonOf } from './failure.ts';
 import { FramedStream } from './framed-stream.ts';
-import { encodeFrame, type Frame, payloadOf } from './frames.ts';
+import { encodeFrame, type Frame } from './frames.ts';
 import { type Greeting, greet } from './handshake.ts';
 import { type HostOptions, startHost } from './host.ts';
 import { Link } from './link.ts';
@@ -223,7 +223,7 @@ export class Mesh {
   }
 
   #onNews(member: Member, frame: Frame): void {
-    const payload = payloadOf(frame);
+    const payload = frame.payload;
     if (frame.name === 'members') for (const news of parseMembers(payload)) this.members.learn(news);
     else if (frame.name === 'announcement') this.#onAnnouncement(member, payload);
     else if (frame.name === 'digest' ? !member.digest.replace(payload) : !member.digest.change(payload))

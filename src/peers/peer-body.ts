@@ -12,12 +12,14 @@ export interface PeerBodyOptions {
 
 /** A body from a peer as the cache reads it: checked before it is given. Throws PeerError when it breaks. */
 export class PeerBody implements AsyncIterable<Buffer>, AsyncIterator<Buffer> {
+  readonly #exchange: Exchange;
   readonly #body: AsyncIterator<Buffer>;
   readonly #options: PeerBodyOptions;
   #given = 0;
   #ended = false;
 
   constructor(exchange: Exchange, options: PeerBodyOptions) {
+    this.#exchange = exchange;
     this.#body = exchange[Symbol.asyncIterator]();
     this.#options = options;
   }
@@ -41,6 +43,11 @@ export class PeerBody implements AsyncIterable<Buffer>, AsyncIterator<Buffer> {
       this.#end(failure);
       throw failure;
     }
+  }
+
+  /** The reader has copied what it was given. */
+  taken(bytes: Buffer): void {
+    this.#exchange.taken(bytes);
   }
 
   async return(): Promise<IteratorResult<Buffer>> {

@@ -44,7 +44,7 @@ export interface PeerPlaneOptions {
   readonly onCorrupt: (peerId: string, reason: string) => void;
   /** A member announced something: at most 16 KiB, and fifty a second of each member. `message` is the receiver's. */
   readonly onAnnounced?: (peerId: string, topic: string, message: Buffer) => void;
-  /** What a peer signed of a representation it fetched; its signature is good. It is given on with the bytes. */
+  /** What came with a body as signed by the node that fetched it. Its signature is looked at before it is given on. */
   readonly onManifest?: (manifest: Manifest, encoded: Buffer) => void;
 }
 
@@ -75,7 +75,8 @@ export class PeerPlane {
       bytesPerSecond: options.uploadBytesPerSecond ?? (() => Number.POSITIVE_INFINITY),
       nowMs: Date.now,
     });
-    const manifests = new Manifests(privateKey);
+    const digests = new KeptDigests();
+    const manifests = new Manifests(privateKey, digests);
     let supplier: PeerSupplier | undefined;
     const mesh = await Mesh.start({
       peerId,
@@ -90,7 +91,7 @@ export class PeerPlane {
       responder: {
         source: options.source,
         budget,
-        digests: new KeptDigests(),
+        digests,
         manifests,
         isAsking: (group) => supplier?.isAsking(group) ?? false,
         onBytes: (bytes) => options.onBytes('out', bytes),

@@ -9,7 +9,7 @@ import type { Member } from './member.ts';
 import { encodeRequest } from './messages.ts';
 import { PeerBody } from './peer-body.ts';
 import { groupOf } from './placement.ts';
-import { type AskOutcome, race, type Won } from './race.ts';
+import { type Ask, type AskOutcome, race, type Won } from './race.ts';
 import { firstAsked } from './range.ts';
 import { isKeyTarget, mayAskPeers, mayGivePeers } from './shareable.ts';
 import { BodyCheck } from './verify.ts';
@@ -75,9 +75,12 @@ export class PeerSupplier implements Supplier {
     const candidates = this.#candidates.for(group);
     if (candidates.length === 0) return undefined;
     const message = { map, key, target, fields: fields.raw };
-    const [fetched, held] = [encodeRequest(message), encodeRequest({ ...message, heldOnly: true })];
-    if (fetched === undefined || held === undefined) return undefined;
-    const asks = candidates.map(({ link, heldOnly }) => ({ link, request: heldOnly ? held : fetched, patient }));
+    const asks: Ask[] = [];
+    for (const { link, heldOnly } of candidates) {
+      const encoded = encodeRequest(heldOnly ? { ...message, heldOnly } : message);
+      if (encoded === undefined) return undefined;
+      asks.push({ link, request: encoded, patient });
+    }
     if (signal.aborted) throw new PeerError('aborted', 'nobody waits for this any more', signal.reason);
     const requestTimeMs = this.#options.nowMs();
     const options = {
@@ -133,14 +136,15 @@ export class PeerSupplier implements Supplier {
         this.#onEnded(error, { member, group: asked.group, status });
         if (error !== undefined) return;
         audited?.end();
-        void this.#keepManifest(exchange.manifest, { key: asked.key, fields });
+        this.#keepManifest(exchange.manifest, { key: asked.key, fields });
       },
     });
     asked.givers.add(member.peerId);
     const next = (rest: SupplyRequest) => this.#rest(rest, asked);
     const continued = new ContinuedBody(body, { request, status: head.status, fields, next });
     const times = { requestTimeMs, responseTimeMs: this.#options.nowMs() };
-    return { source: 'peer', givers: asked.givers, status: head.status, fields, body: continued, ...times };
+    const onTaken = (bytes: Buffer) => body.taken(bytes);
+    return { source: 'peer', givers: asked.givers, status: head.status, fields, body: continued, onTaken, ...times };
   }
 
   /** The rest of a body: from another peer once, so that not every node fetches it, else from the origin. */
@@ -149,10 +153,9 @@ export class PeerSupplier implements Supplier {
     return another ?? this.#options.origin?.supply(request, { signal });
   }
 
-  async #keepManifest(encoded: Buffer | undefined, about: { key: string; fields: Fields }): Promise<void> {
-    if (encoded === undefined || this.#options.onManifest === undefined) return;
-    const manifest = await checkedManifest(encoded, about);
-    if (manifest !== undefined) this.#options.onManifest(manifest, encoded);
+  #keepManifest(encoded: Buffer | undefined, about: { key: string; fields: Fields }): void {
+    const manifest = encoded && manifestOf(encoded, about);
+    if (encoded !== undefined && manifest !== undefined) this.#options.onManifest?.(manifest, encoded);
   }
 
   #onEnded(
@@ -174,11 +177,13 @@ export class PeerSupplier implements Supplier {
 }
 
 /** Undefined unless it is properly signed and about these bytes. */
-async function checkedManifest(
-  encoded: Buffer,
-  { key, fields }: { key: string; fields: Fields },
-): Promise<Manifest | undefined> {
+async function checkedManifest(encoded: Buffer, about: { key: string; fields: Fields }): Promise<Manifest | undefined> {
+  const manifest = manifestOf(encoded, about);
+  return manifest !== undefined && (await manifestFault(manifest)) === undefined ? manifest : undefined;
+}
+
+/** Undefined unless it is about these bytes. Says nothing about its signature. */
+function manifestOf(encoded: Buffer, { key, fields }: { key: string; fields: Fields }): Manifest | undefined {
   const manifest = decodeManifest(encoded);
-  if (manifest === undefined || manifest.key !== key || manifest.etag !== (fields.get('etag') ?? '')) return undefined;
-  return (await manifestFault(manifest)) === undefined ? manifest : undefined;
+  return manifest?.key === key && manifest.etag === (fields.get('etag') ?? '') ? manifest : undefined;
 }

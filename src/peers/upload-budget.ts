@@ -19,6 +19,11 @@ export class UploadBudget {
     this.#atMs = options.nowMs();
   }
 
+  /** Whether there is a limit now, so that bytes have to be taken. */
+  get isLimited(): boolean {
+    return this.#debtBytes > 0 || this.#options.bytesPerSecond(this.#options.nowMs()) !== Number.POSITIVE_INFINITY;
+  }
+
   /** How long whoever asks now would wait. */
   get waitMs(): number {
     const rate = this.#settle();

@@ -89,8 +89,10 @@ describe('the ready line', () => {
       msg: 'ready',
       http: ['https://127.0.0.1:8443/', 'http://127.0.0.1:8080/'],
       admin: 'http://127.0.0.1:8081',
+      peers: ['/ip4/127.0.0.1/tcp/4001'],
     });
-    const addresses = { http: 'http://127.0.0.1:8080', admin: 'http://127.0.0.1:8081' };
+    const [http, admin, peer] = ['http://127.0.0.1:8080', 'http://127.0.0.1:8081', '/ip4/127.0.0.1/tcp/4001'];
+    const addresses = { http, admin, peer };
     expect(readyLine(`{"level":"info","msg":"starting"}\n${line}\n`)).toEqual(addresses);
     expect(() => readyLine('{"level":"info","msg":"starting"}\n')).toThrow('no line');
   });

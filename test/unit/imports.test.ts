@@ -46,6 +46,7 @@ const owners: Readonly<Record<string, string>> = {
   '@libp2p': 'peers',
   '@chainsafe': 'peers',
   '@multiformats': 'peers',
+  uint8arraylist: 'peers',
   'hls-parser': 'live',
   'hls.js': 'console',
   dashjs: 'console',

@@ -9,7 +9,6 @@ import {
   type FrameName,
   frameTypes,
   headerBytes,
-  payloadOf,
   readDataPrefix,
   readOffset,
   withId,
@@ -21,6 +20,7 @@ import { passingIdentity } from '../../src/peers/identity.ts';
 import { decodeManifest, encodeManifest, manifestFault, signManifest } from '../../src/peers/manifest.ts';
 import { digestBytes, PeerDigest } from '../../src/peers/digest.ts';
 import { KeptDigests } from '../../src/peers/kept-digests.ts';
+import { FrameMemory } from '../../src/peers/frame-memory.ts';
 import { Manifests } from '../../src/peers/manifests.ts';
 import { Member } from '../../src/peers/member.ts';
 import { Responder } from '../../src/peers/responder.ts';
@@ -48,7 +48,7 @@ describe('frames', () => {
       fc.property(framesIn, fc.array(fc.nat(40), { maxLength: 60 }), (sent, cuts) => {
         const bytes = Buffer.concat(sent.map(([name, payload]) => encodeFrame(name, Buffer.from(payload))));
         const frames = decoded(bytes, cuts);
-        expect(frames.map((frame) => [frame.name, payloadOf(frame)])).toEqual(
+        expect(frames.map((frame) => [frame.name, frame.payload])).toEqual(
           sent.map(([name, payload]) => [name, Buffer.from(payload)]),
         );
       }),
@@ -68,7 +68,7 @@ describe('frames', () => {
           const bytes = Buffer.concat([dataFrameHead(id, position, { digest, length: body.length }), body]);
           const [frame] = decoded(bytes, cuts);
           expect(frame && readDataPrefix(frame.prefix)).toEqual({ id, position, digest });
-          expect(frame && Buffer.concat(frame.chunks)).toEqual(Buffer.from(body));
+          expect(frame?.payload).toEqual(Buffer.from(body));
         },
       ),
       { numRuns: 300 },
@@ -133,7 +133,7 @@ describe('10,000 random inputs', () => {
         return kept < 100 ? copy : copy.subarray(0, kept);
       });
     const member = new Member(peerId, { nowMs: Date.now, onState: () => {} });
-    const asker = new Asker({ member, send: () => {} });
+    const asker = new Asker({ member, send: () => {}, memory: new FrameMemory() });
     let opened = 0;
     let sent = 0;
     const responder = new Responder(
@@ -147,7 +147,7 @@ describe('10,000 random inputs', () => {
         },
         budget: new UploadBudget({ bytesPerSecond: () => Number.POSITIVE_INFINITY, nowMs: Date.now }),
         digests: new KeptDigests(),
-        manifests: new Manifests(privateKey),
+        manifests: new Manifests(privateKey, new KeptDigests()),
         isAsking: () => false,
         onBytes: () => {},
         onOutcome: () => {},
@@ -181,7 +181,7 @@ function handle(
   frame: Frame,
   { asker, responder, peerId }: { asker: Asker; responder: Responder; peerId: string },
 ): void {
-  const payload = payloadOf(frame);
+  const payload = frame.payload;
   switch (frame.name) {
     case 'hello':
       decodeCredential(Buffer.from(parseHello(payload).credential, 'base64'), peerId);

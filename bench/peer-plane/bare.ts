@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { generateKeyPair } from '@libp2p/crypto/keys';
+import type { Libp2p, Stream } from '@libp2p/interface';
+import { multiaddr } from '@multiformats/multiaddr';
+import { startHost } from '../../src/peers/host.ts';
+
+/** The stream that everything else is held against: request and length, then the bytes, and nothing else. */
+const protocol = '/eddy-bench/1';
+const headBytes = 8;
+const sendBytes = 64 * 1024;
+
+/** The host that Eddy uses, for anybody. */
+export async function bareHost(listen: readonly string[]): Promise<Libp2p> {
+  return startHost({
+    privateKey: await generateKeyPair('Ed25519'),
+    listen,
+    transport: 'direct',
+    mdnsTag: undefined,
+    gate: { acceptAddress: () => true, acceptPeer: () => true },
+  });
+}
+
+/** Answers each byte that comes with a piece of that many bytes, in sends of 64 KB. Resolves to its address. */
+export async function giveBare(pieceBytes: number): Promise<string> {
+  const host = await bareHost(['/ip4/127.0.0.1/tcp/0']);
+  // One buffer for a head and what follows it: the least that can be sent.
+  const frame = Buffer.alloc(headBytes + sendBytes, 7);
+  frame.writeUInt32BE(sendBytes);
+  await host.handle(protocol, (stream) => {
+    let wanted = 0;
+    const drained = waiterOf(stream);
+    let giving = false;
+    const give = async () => {
+      giving = true;
+      for (; wanted > 0; wanted--)
+        for (let sent = 0; sent < pieceBytes; sent += sendBytes) {
+          while (stream.writableNeedsDrain) await drained();
+          stream.send(frame);
+        }
+      giving = false;
+    };
+    stream.addEventListener('message', ({ data }) => {
+      wanted += data.byteLength;
+      if (!giving) void give();
+    });
+  });
+  return host.getMultiaddrs().map(String)[0] ?? '';
+}
+
+/** Asks for pieces, that many at a time, and calls `onPiece` for each that came. `hash`: with SHA-256 of each send. */
+export async function askBare(
+  address: string,
+  { pieceBytes, inFlight, hash, onPiece }: { pieceBytes: number; inFlight: number; hash: boolean; onPiece: () => void },
+): Promise<void> {
+  const host = await bareHost([]);
+  const connection = await host.dial(multiaddr(address));
+  const stream = await connection.newStream([protocol]);
+  const framed = pieceBytes + (pieceBytes / sendBytes) * headBytes;
+  const check = hash ? new SendHash() : undefined;
+  let received = 0;
+  stream.addEventListener('message', ({ data }) => {
+    for (const part of data instanceof Uint8Array ? [data] : data) check?.push(part);
+    received += data.byteLength;
+    for (; received >= framed; received -= framed) {
+      onPiece();
+      stream.send(Buffer.alloc(1));
+    }
+  });
+  stream.send(Buffer.alloc(inFlight));
+  await once(stream as unknown as EventTarget, 'close');
+}
+
+/** SHA-256 of each 64 KB as they come. */
+class SendHash {
+  #hash = createHash('sha256');
+  #bytes = 0;
+
+  push(part: Uint8Array): void {
+    for (let at = 0; at < part.length; ) {
+      const taken = part.subarray(at, at + sendBytes + headBytes - this.#bytes);
+      this.#hash.update(taken);
+      this.#bytes += taken.length;
+      at += taken.length;
+      if (this.#bytes < sendBytes + headBytes) return;
+      this.#hash.digest();
+      this.#hash = createHash('sha256');
+      this.#bytes = 0;
+    }
+  }
+}
+
+/** A stream's own `onDrain` resolves at once after the first time. */
+function waiterOf(stream: Stream): () => Promise<void> {
+  let waiting: PromiseWithResolvers<void> | undefined;
+  stream.addEventListener('drain', () => {
+    waiting?.resolve();
+    waiting = undefined;
+  });
+  return () => {
+    waiting ??= Promise.withResolvers<void>();
+    return waiting.promise;
+  };
+}

@@ -1,0 +1,85 @@
+import { hash } from 'node:crypto';
+import { creditBytes } from './exchange.ts';
+import { PeerError } from './failure.ts';
+import type { FramedStream } from './framed-stream.ts';
+import { dataBytesMax, dataFrameHead } from './frames.ts';
+import type { KeptDigests } from './kept-digests.ts';
+import type { UploadBudget } from './upload-budget.ts';
+
+export interface BodySenderOptions {
+  readonly id: number;
+  readonly budget: UploadBudget;
+  readonly digests: KeptDigests;
+  readonly signal: AbortSignal;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** The first frame of a body fits one TLS record with its headers: a viewer waits for it. */
+const firstBytesMax = 16 * 1024 - 64;
+
+/** Sends one body as data frames: each with its digest, within the credit and the upload budget. */
+export class BodySender {
+  /** Whether the source is what everybody waits for. */
+  idle = true;
+  position = 0;
+  readonly #options: BodySenderOptions;
+  #credit = creditBytes;
+  #wake: (() => void) | undefined;
+
+  constructor(options: BodySenderOptions) {
+    this.#options = options;
+  }
+
+  addCredit(bytes: number): void {
+    if (bytes > creditBytes) throw new PeerError('broken', `credit for ${bytes} bytes at once`);
+    this.#credit += bytes;
+    this.#wake?.();
+  }
+
+  /** Its signal was aborted: nobody waits for the source or for credit any more. */
+  stopped(): void {
+    this.#wake?.();
+  }
+
+  /** `kept`: whether the memory of the body's buffers is never written to again. */
+  async send(iterator: AsyncIterator<Buffer>, { bulk, kept }: { bulk: FramedStream; kept: boolean }): Promise<void> {
+    for (;;) {
+      this.idle = true;
+      const { done, value } = await this.#next(iterator);
+      this.idle = false;
+      if (done) return;
+      for (let at = 0; at < value.length; ) {
+        const part = value.subarray(at, at + (this.position === 0 ? firstBytesMax : dataBytesMax));
+        await this.#sendData(bulk, part, kept);
+        at += part.length;
+      }
+    }
+  }
+
+  async #sendData(bulk: FramedStream, bytes: Buffer, kept: boolean): Promise<void> {
+    const { signal, budget, digests, id } = this.#options;
+    while (this.#credit < bytes.length) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+      signal.throwIfAborted();
+    }
+    this.#credit -= bytes.length;
+    if (budget.isLimited) await budget.take(bytes.length, signal);
+    const digest = kept ? digests.of(bytes) : hash('sha256', bytes, 'buffer');
+    const head = dataFrameHead(id, this.position, { digest, length: bytes.length });
+    await bulk.write(() => (signal.aborted ? [] : [head, bytes]));
+    signal.throwIfAborted();
+    this.position += bytes.length;
+    this.#options.onBytes(bytes.length);
+  }
+
+  /** The source may not heed the signal; nobody waits for it then. */
+  #next(iterator: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
+    const { signal } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#wake = () => signal.aborted && reject(signal.reason);
+      iterator.next().then(resolve, reject);
+    });
+  }
+}
