@@ -17,6 +17,8 @@ export const frameTypes = {
   digest: 10,
   digestChanges: 11,
   announcement: 12,
+  credential: 13,
+  leaving: 14,
   data: 32,
   end: 33,
   fail: 34,

@@ -1,5 +1,6 @@
 import type { Connection, Stream } from '@libp2p/interface';
 import { Asker } from './asker.ts';
+import { expiryFault } from './credential.ts';
 import { PeerError } from './failure.ts';
 import { FramedStream } from './framed-stream.ts';
 import { encodeFrame, type Frame, payloadOf } from './frames.ts';
@@ -10,6 +11,8 @@ export interface LinkOptions {
   readonly member: Member;
   readonly dialled: boolean;
   readonly connection: Connection;
+  /** When the member's credential expires. */
+  readonly expiresMs: number;
   readonly control: FramedStream;
   readonly responder: ResponderOptions;
   /** Gossip, digests and announcements. What it throws ends the link. */
@@ -30,6 +33,8 @@ export class Link {
   readonly member: Member;
   readonly dialled: boolean;
   readonly asker: Asker;
+  /** When the member's credential expires; later once it has shown another. */
+  expiresMs: number;
   readonly #options: LinkOptions;
   readonly #connection: Connection;
   readonly #control: FramedStream;
@@ -44,6 +49,7 @@ export class Link {
     this.#connection = options.connection;
     this.member = options.member;
     this.dialled = options.dialled;
+    this.expiresMs = options.expiresMs;
     this.#bulkOpen.promise.catch(() => {});
     this.#control = options.control;
     this.asker = new Asker({ member: this.member, send: (frame) => this.#control.send(frame) });
@@ -94,6 +100,8 @@ export class Link {
 
   /** Called about once a second: measures the round trip, and notices a peer that no longer answers. */
   beat(nowMs: number): void {
+    const fault = expiryFault(this.expiresMs, nowMs);
+    if (fault !== undefined) return this.close(new PeerError('aborted', `its credential does not count: ${fault}`));
     if (this.#pingSentMs === undefined) {
       this.#pingSentMs = performance.now();
       const payload = Buffer.alloc(8);
@@ -138,6 +146,7 @@ export class Link {
       case 'digest':
       case 'digestChanges':
       case 'announcement':
+      case 'credential':
         return this.#options.onNews(frame);
       case 'hello':
         throw new PeerError('broken', 'a second hello');

@@ -1,21 +1,18 @@
 import type { Libp2p } from '@libp2p/interface';
-import { multiaddr } from '@multiformats/multiaddr';
 import type { Log } from '../log.ts';
 import { type Announcement, AnnouncementRate, decodeAnnouncement, encodeAnnouncement } from './announcement.ts';
-import { Dials } from './dials.ts';
+import { Dialler } from './dialler.ts';
 import { HeldDigest } from './digest.ts';
-import { Doors } from './doors.ts';
-import { PeerError, reasonOf } from './failure.ts';
-import { FramedStream } from './framed-stream.ts';
+import { PeerError } from './failure.ts';
 import { encodeFrame, type Frame, payloadOf } from './frames.ts';
-import { type Greeting, greet } from './handshake.ts';
+import { checkedCredential, type Greeting } from './handshake.ts';
 import { type HostOptions, startHost } from './host.ts';
 import { Link } from './link.ts';
 import type { Member, MemberState } from './member.ts';
 import { Members } from './members.ts';
 import { parseMembers } from './messages.ts';
 import { newsFrames } from './news.ts';
-import { bulkProtocol, controlProtocol, type Proven, Reception } from './reception.ts';
+import { type Proven, Reception } from './reception.ts';
 import type { ResponderOptions } from './responder.ts';
 
 export interface MeshOptions extends Omit<HostOptions, 'gate'> {
@@ -32,8 +29,6 @@ const tickMs = 250;
 const beatEveryTicks = 4;
 const newsEveryTicks = 60;
 const digestChangesBytesMax = 4 * 1024;
-/** Of two that learn of each other at once, one waits so that both do not dial. */
-const politeMs = 600;
 
 /** Links this node to every other member of its cell, and keeps it so. */
 export class Mesh {
@@ -41,19 +36,18 @@ export class Mesh {
   readonly held = new HeldDigest();
   readonly #options: MeshOptions;
   readonly #reception: Reception;
-  readonly #dials = new Dials(Date.now, Math.random);
+  readonly #dialler: Dialler;
   readonly #links = new Map<string, Link>();
   readonly #stopping = new AbortController();
-  readonly #doors: Doors;
   readonly #rate = new AnnouncementRate(Date.now());
   #host: Libp2p | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
   #newsDue = false;
+  #shown: Buffer;
 
   private constructor(options: MeshOptions) {
     this.#options = options;
-    this.#doors = new Doors(options.peerId, options.bootstrap);
     this.members = new Members({
       selfId: options.peerId,
       selfWeight: options.greeting.weight,
@@ -66,6 +60,15 @@ export class Mesh {
       linkOf: (peerId) => this.#links.get(peerId),
       onProven: (proven) => this.#open(proven),
     });
+    this.#dialler = new Dialler({
+      ...options,
+      selfId: options.peerId,
+      signal: this.#stopping.signal,
+      isLinked: (peerId) => this.#links.has(peerId),
+      onProven: (proven) => this.#open(proven),
+      onStranger: (peerId, error) => this.#reception.onStranger(peerId, error),
+    });
+    this.#shown = options.greeting.membership.shown();
   }
 
   /** Rejects when it cannot listen. */
@@ -76,10 +79,10 @@ export class Mesh {
     await mesh.#reception.open(host);
     if (options.mdnsTag !== undefined)
       host.addEventListener('peer:discovery', ({ detail }) =>
-        mesh.#doors.seen(detail.id.toString(), detail.multiaddrs.map(String)),
+        mesh.#dialler.seen(detail.id.toString(), detail.multiaddrs.map(String)),
       );
-    mesh.#timer = setInterval(() => mesh.#tick(), tickMs);
-    mesh.#tick();
+    mesh.#timer = setInterval(() => mesh.#tick(host), tickMs);
+    mesh.#tick(host);
     return mesh;
   }
 
@@ -114,11 +117,19 @@ export class Mesh {
     return true;
   }
 
-  #tick(): void {
+  /** Shows members this node's credential if it is another than they were shown. */
+  showCredential(): void {
+    const { membership } = this.#options.greeting;
+    const shown = membership.shown();
+    if (membership.fault(Date.now()) !== undefined || shown.equals(this.#shown)) return;
+    this.#shown = shown;
+    this.#broadcast([encodeFrame('credential', shown)]);
+  }
+
+  #tick(host: Libp2p): void {
     const nowMs = Date.now();
     this.members.age(nowMs, (peerId) => this.#links.has(peerId));
-    this.#dialMembers();
-    this.#dialDoors();
+    if (this.#mayBeMember(nowMs)) this.#dialler.tick(host, this.members.all());
     if (++this.#ticks % beatEveryTicks === 0) {
       for (const link of this.#links.values()) link.beat(nowMs);
       const changes = this.held.takeChanges(digestChangesBytesMax);
@@ -127,59 +138,23 @@ export class Mesh {
     if (this.#newsDue || this.#ticks % newsEveryTicks === 0) {
       this.#newsDue = false;
       this.#broadcast(this.#newsFrames());
+      void this.#options.greeting.membership.renew(nowMs).then(() => this.showCredential());
     }
   }
 
-  #dialMembers(): void {
-    for (const { peerId, addresses, state } of this.members.all()) {
-      if (this.#links.has(peerId) || addresses.length === 0 || state === 'quarantined') continue;
-      const polite = peerId < this.#options.peerId ? politeMs : 0;
-      const where = addresses.map((address) => `${address}/p2p/${peerId}`);
-      this.#dials.attempt(peerId, () => this.#dial(where), polite);
-    }
-  }
-
-  #dialDoors(): void {
-    for (const address of this.#doors.closed((peerId) => this.#links.has(peerId)))
-      this.#dials.attempt(address, async () => {
-        try {
-          this.#doors.opened(address, await this.#dial([address]));
-        } catch (error) {
-          if (reasonOf(error).includes('dial self')) this.#doors.opened(address, this.#options.peerId);
-          throw error;
-        }
-      });
-  }
-
-  /** Resolves to the peer id found there, once it is linked. */
-  async #dial(addresses: readonly string[]): Promise<string> {
-    const host = this.#host;
-    if (host === undefined) throw new PeerError('aborted', 'not started');
-    const { signal } = this.#stopping;
-    const where = addresses.map((address) => multiaddr(address));
-    const connection = await host.dial(where, { signal, force: true });
-    const peerId = connection.remotePeer.toString();
-    if (this.#links.get(peerId) !== undefined) {
-      await connection.close();
-      return peerId;
-    }
-    try {
-      const control = new FramedStream(await connection.newStream([controlProtocol], { signal }));
-      const hello = await greet(control, peerId, this.#options.greeting);
-      const link = this.#open({ hello, control, connection, dialled: true });
-      if (link === undefined) return peerId;
-      const bulk = await host.dial(where, { signal, force: true });
-      link.attachBulk(await bulk.newStream([bulkProtocol], { signal }), bulk);
-      return peerId;
-    } catch (error) {
-      connection.abort(new PeerError('broken', reasonOf(error)));
-      this.#options.log.debug({ peer: peerId, reason: reasonOf(error) }, 'a peer was not taken');
-      throw error;
-    }
+  /** Without a credential that counts there is nobody to talk to. */
+  #mayBeMember(nowMs: number): boolean {
+    const { greeting, log } = this.#options;
+    greeting.membership.report(nowMs, log);
+    const fault = greeting.membership.fault(nowMs);
+    if (fault === undefined) return true;
+    for (const link of [...this.#links.values()])
+      link.close(new PeerError('aborted', `this node is no member: ${fault}`));
+    return false;
   }
 
   /** Between two nodes one link stays: the one that the smaller peer id dialled, or the newer one of the same side. */
-  #open({ hello, ...via }: Proven): Link | undefined {
+  #open({ hello, expiresMs, ...via }: Proven): Link | undefined {
     const peerId = via.connection.remotePeer.toString();
     const member = this.members.meet(peerId);
     const before = this.#links.get(peerId);
@@ -192,15 +167,16 @@ export class Mesh {
     member.weight = hello.weight;
     const link = new Link({
       ...via,
+      expiresMs,
       member,
       responder: this.#options.responder,
-      onNews: (frame) => this.#onNews(member, frame),
+      onNews: (frame) => this.#onNews(link, frame),
       onClosed: (error) => this.#onLinkClosed(link, error),
     });
     this.#links.set(peerId, link);
     before?.close(new PeerError('aborted', 'replaced by another link'));
     this.#reception.clear(via.connection);
-    this.#dials.forget(peerId);
+    this.#dialler.linked(peerId);
     member.enter('up', 'linked', Date.now());
     for (const frame of [...this.#newsFrames(), encodeFrame('digest', this.held.full())]) link.send(frame);
     link.beat(Date.now());
@@ -222,12 +198,23 @@ export class Mesh {
     if (member.state === 'up') this.#newsDue = true;
   }
 
-  #onNews(member: Member, frame: Frame): void {
+  #onNews(link: Link, frame: Frame): void {
     const payload = payloadOf(frame);
+    const { member } = link;
     if (frame.name === 'members') for (const news of parseMembers(payload)) this.members.learn(news);
     else if (frame.name === 'announcement') this.#onAnnouncement(member, payload);
+    else if (frame.name === 'credential') void this.#onCredential(link, payload);
     else if (frame.name === 'digest' ? !member.digest.replace(payload) : !member.digest.change(payload))
       throw new PeerError('broken', 'a malformed digest');
+  }
+
+  async #onCredential(link: Link, payload: Buffer): Promise<void> {
+    try {
+      const { peerId } = link.member;
+      link.expiresMs = await checkedCredential(Buffer.from(payload), peerId, this.#options.greeting.membership.cell);
+    } catch (error) {
+      link.close(error instanceof PeerError ? error : new PeerError('broken', 'a credential that cannot be checked'));
+    }
   }
 
   /** What is more than a member may say is passed over. */

@@ -1,13 +1,12 @@
 import type { Supplier, SupplyRequest } from '../cache/types.ts';
 import type { Log } from '../log.ts';
 import { Audit } from './audit.ts';
-import { openCell } from './cell-key.ts';
-import { type Credential, issueCredential } from './credential.ts';
 import type { Identity } from './identity.ts';
 import { KeptDigests } from './kept-digests.ts';
 import type { PeerReport } from './member.ts';
 import type { Manifest } from './manifest.ts';
 import { Manifests } from './manifests.ts';
+import { type CellProof, type GivenCredential, Membership } from './membership.ts';
 import { Mesh } from './mesh.ts';
 import { groupOf } from './placement.ts';
 import type { AskOutcome } from './race.ts';
@@ -18,7 +17,7 @@ import { UploadBudget } from './upload-budget.ts';
 
 export interface PeerPlaneOptions {
   readonly identity: Identity;
-  readonly cell: { readonly name: string; readonly keyHex: string };
+  readonly cell: CellProof;
   /** Multiaddrs. */
   readonly listen: readonly string[];
   readonly bootstrap: readonly string[];
@@ -50,7 +49,6 @@ export interface PeerPlaneOptions {
 
 /** Later than what viewers wait for. */
 const auditDelayMs = 30_000;
-const credentialLifetimeMs = 24 * 3_600_000;
 
 /** This node among its peers. */
 export class PeerPlane {
@@ -58,19 +56,19 @@ export class PeerPlane {
   /** Goes before the origin in the order of suppliers. */
   readonly supplier: PeerSupplier;
   readonly #mesh: Mesh;
+  readonly #membership: Membership;
 
-  private constructor(peerId: string, mesh: Mesh, supplier: PeerSupplier) {
+  private constructor(peerId: string, parts: { mesh: Mesh; membership: Membership; supplier: PeerSupplier }) {
     this.peerId = peerId;
-    this.#mesh = mesh;
-    this.supplier = supplier;
+    this.#mesh = parts.mesh;
+    this.#membership = parts.membership;
+    this.supplier = parts.supplier;
   }
 
   /** Rejects with a clear error when the identity, the key or an address cannot be used. */
   static async open(options: PeerPlaneOptions): Promise<PeerPlane> {
-    const cell = await openCell(options.cell.name, options.cell.keyHex);
     const { privateKey, peerId } = options.identity;
-    const credential = (): Promise<Credential> =>
-      issueCredential(cell, { peerId, expiresMs: Date.now() + credentialLifetimeMs });
+    const membership = await Membership.open(options.cell, peerId);
     const budget = new UploadBudget({
       bytesPerSecond: options.uploadBytesPerSecond ?? (() => Number.POSITIVE_INFINITY),
       nowMs: Date.now,
@@ -83,8 +81,8 @@ export class PeerPlane {
       listen: options.listen,
       bootstrap: options.bootstrap,
       transport: options.transport ?? 'direct',
-      mdnsTag: options.mdns ? cell.tag : undefined,
-      greeting: { cell, credential, weight: options.weight ?? 1 },
+      mdnsTag: options.mdns ? membership.cell.tag : undefined,
+      greeting: { membership, weight: options.weight ?? 1 },
       log: options.log,
       onAnnounced: (from, { topic, message }) => options.onAnnounced?.(from, topic, message),
       responder: {
@@ -120,7 +118,7 @@ export class PeerPlane {
         nodes: () => 1 + mesh.members.all().filter(({ state }) => state === 'up').length,
       }),
     });
-    return new PeerPlane(peerId, mesh, supplier);
+    return new PeerPlane(peerId, { mesh, membership, supplier });
   }
 
   /** As other nodes can dial this one, peer id included. */
@@ -151,6 +149,12 @@ export class PeerPlane {
   holds(key: string, first: number, held: boolean): void {
     if (held) this.#mesh.held.add(groupOf(key, first));
     else this.#mesh.held.remove(groupOf(key, first));
+  }
+
+  /** Takes another credential for the same cell and shows it to the others. Throws EddyError when it is for another. */
+  async replaceCredential(credential: GivenCredential): Promise<void> {
+    await this.#membership.replace(credential);
+    this.#mesh.showCredential();
   }
 
   /** Ends what is under way and closes every connection. */

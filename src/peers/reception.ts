@@ -15,6 +15,7 @@ export const bulkProtocol = '/eddy/bulk/1';
 /** A connection whose other end proved to be a member. */
 export interface Proven {
   readonly hello: Hello;
+  readonly expiresMs: number;
   readonly control: FramedStream;
   readonly connection: Connection;
   readonly dialled: boolean;
@@ -40,7 +41,9 @@ export class Reception implements HostGate {
   }
 
   acceptAddress(address: string): boolean {
-    return !this.#refusals.refusesAddress(address);
+    // Without a credential that counts this node has nobody to let in.
+    const isMember = this.#options.greeting.membership.fault(Date.now()) === undefined;
+    return isMember && !this.#refusals.refusesAddress(address);
   }
 
   acceptPeer(peerId: string): boolean {
@@ -59,6 +62,14 @@ export class Reception implements HostGate {
     this.#refusals.clear(connection.remotePeer.toString(), ipOf(connection));
   }
 
+  /** Whoever was dialled and shows to be no member is not dialled again for a while. */
+  onStranger(peerId: string, error: unknown): void {
+    const about = { peer: peerId, reason: reasonOf(error) };
+    if (!(error instanceof StrangerError)) return this.#options.log.debug(about, 'a peer was not taken');
+    this.#options.log.info(about, 'refused a peer');
+    this.#refusals.add(peerId, undefined, 'stranger');
+  }
+
   #onConnection(connection: Connection): void {
     if (connection.direction !== 'inbound') return;
     const peerId = connection.remotePeer.toString();
@@ -72,9 +83,9 @@ export class Reception implements HostGate {
   async #onControl(stream: Stream, connection: Connection): Promise<void> {
     const control = new FramedStream(stream);
     try {
-      const hello = await welcome(control, connection.remotePeer.toString(), this.#options.greeting);
+      const shown = await welcome(control, connection.remotePeer.toString(), this.#options.greeting);
       this.clear(connection);
-      this.#options.onProven({ hello, control, connection, dialled: false });
+      this.#options.onProven({ ...shown, control, connection, dialled: false });
     } catch (error) {
       this.#refuse(connection, error);
     }
