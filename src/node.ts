@@ -22,7 +22,7 @@ export interface ReadyNode {
 
 export interface RunningNode {
   readonly ready: ReadyNode;
-  /** Stops accepting, lets running responses finish within the drain deadline, and closes the store. */
+  /** Stops accepting, lets running responses to viewers and peers finish within the drain deadline, and closes the store. */
   drain(): Promise<void>;
   /** Takes over maps, their lifetimes, and the cell's credential; what else differs needs a restart and is only logged. */
   reload(config: Config): Promise<void>;
@@ -57,8 +57,10 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     drain: async () => {
       state = 'draining';
       viewers.stopAccepting();
+      const { drainMs } = config.limits;
+      const peersDrained = peers.plane?.drain(drainMs);
       live.close();
-      await viewers.drain(config.limits.drainMs);
+      await Promise.all([viewers.drain(drainMs), peersDrained]);
       await viewers.close();
       await close(caches, { before: [admin, maps] });
     },

@@ -65,6 +65,11 @@ export class Link {
     void this.bulk().catch((error) => this.close(error));
   }
 
+  /** Answers that this node is giving. */
+  get answering(): number {
+    return this.#responder.count;
+  }
+
   get isClosed(): boolean {
     return this.#closed;
   }
@@ -111,7 +116,8 @@ export class Link {
     }
     const silentMs = performance.now() - this.#pingSentMs;
     if (silentMs > deadAfterMs) this.close(new PeerError('timeout', `no answer for ${Math.round(silentMs)} ms`));
-    else if (silentMs > suspectAfterMs) this.member.enter('suspect', `no answer for ${Math.round(silentMs)} ms`, nowMs);
+    else if (silentMs > suspectAfterMs && this.member.state === 'up')
+      this.member.enter('suspect', `no answer for ${Math.round(silentMs)} ms`, nowMs);
   }
 
   close(error: PeerError): void {
@@ -147,6 +153,7 @@ export class Link {
       case 'digestChanges':
       case 'announcement':
       case 'credential':
+      case 'leaving':
         return this.#options.onNews(frame);
       case 'hello':
         throw new PeerError('broken', 'a second hello');

@@ -87,6 +87,11 @@ export class Member {
     this.#options.onState(this, before);
   }
 
+  /** It drains: nothing new is asked of it, and nobody counts on it, while what it gives goes on. */
+  leave(nowMs: number): void {
+    this.enter('down', 'it is draining', nowMs);
+  }
+
   /** It gave wrong bytes: not asked and not answered for a while, twice as long each time. */
   quarantine(reason: string, nowMs: number): void {
     if (this.state === 'quarantined') return;

@@ -21,6 +21,7 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #members = new Map<string, Member>();
   #placement: Placement | undefined;
+  #isLeaving = false;
 
   constructor(options: MembersOptions) {
     this.#options = {
@@ -66,10 +67,19 @@ export class Members {
       .map(({ peerId, addresses, weight }) => ({ peerId, weight, addresses: addresses.slice(0, addressesToldMax) }));
   }
 
-  /** Over the members that are up, and this node. */
+  /** This node drains: it is responsible for nothing any more. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.#placement = undefined;
+  }
+
+  /** Over the members that are up, and this node unless it drains. */
   placement(): Placement {
     const self = { peerId: this.#options.selfId, weight: this.#options.selfWeight };
-    this.#placement ??= new Placement([self, ...this.all().filter(({ state }) => state === 'up')]);
+    this.#placement ??= new Placement([
+      ...(this.#isLeaving ? [] : [self]),
+      ...this.all().filter(({ state }) => state === 'up'),
+    ]);
     return this.#placement;
   }
 

@@ -29,6 +29,7 @@ const tickMs = 250;
 const beatEveryTicks = 4;
 const newsEveryTicks = 60;
 const digestChangesBytesMax = 4 * 1024;
+const leavingFrame = encodeFrame('leaving', Buffer.alloc(0));
 
 /** Links this node to every other member of its cell, and keeps it so. */
 export class Mesh {
@@ -44,6 +45,7 @@ export class Mesh {
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
   #newsDue = false;
+  #isLeaving = false;
   #shown: Buffer;
 
   private constructor(options: MeshOptions) {
@@ -100,6 +102,18 @@ export class Mesh {
   quarantine(peerId: string, reason: string): void {
     this.members.get(peerId)?.quarantine(reason, Date.now());
     this.#links.get(peerId)?.close(new PeerError('corrupt', reason));
+  }
+
+  /** Tells the members that this node drains, and counts on them alone from now on. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.members.leave();
+    this.#broadcast([leavingFrame]);
+  }
+
+  /** Answers that this node is giving to members. */
+  get answering(): number {
+    return [...this.#links.values()].reduce((sum, link) => sum + link.answering, 0);
   }
 
   async close(): Promise<void> {
@@ -179,6 +193,7 @@ export class Mesh {
     this.#dialler.linked(peerId);
     member.enter('up', 'linked', Date.now());
     for (const frame of [...this.#newsFrames(), encodeFrame('digest', this.held.full())]) link.send(frame);
+    if (this.#isLeaving) link.send(leavingFrame);
     link.beat(Date.now());
     link.start();
     return link;
@@ -188,7 +203,8 @@ export class Mesh {
     const { member } = link;
     if (this.#links.get(member.peerId) !== link) return;
     this.#links.delete(member.peerId);
-    if (!this.#stopping.signal.aborted) member.enter('suspect', error.message, Date.now());
+    // A member that has said that it leaves is down already.
+    if (!this.#stopping.signal.aborted && member.state !== 'down') member.enter('suspect', error.message, Date.now());
   }
 
   #onState(member: Member, before: MemberState): void {
@@ -203,6 +219,7 @@ export class Mesh {
     const { member } = link;
     if (frame.name === 'members') for (const news of parseMembers(payload)) this.members.learn(news);
     else if (frame.name === 'announcement') this.#onAnnouncement(member, payload);
+    else if (frame.name === 'leaving') member.leave(Date.now());
     else if (frame.name === 'credential') void this.#onCredential(link, payload);
     else if (frame.name === 'digest' ? !member.digest.replace(payload) : !member.digest.change(payload))
       throw new PeerError('broken', 'a malformed digest');

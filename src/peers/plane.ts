@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Supplier, SupplyRequest } from '../cache/types.ts';
 import type { Log } from '../log.ts';
 import { Audit } from './audit.ts';
@@ -49,6 +50,8 @@ export interface PeerPlaneOptions {
 
 /** Later than what viewers wait for. */
 const auditDelayMs = 30_000;
+/** Also what requests that are on their way have to arrive. */
+const drainCheckMs = 100;
 
 /** This node among its peers. */
 export class PeerPlane {
@@ -149,6 +152,17 @@ export class PeerPlane {
   holds(key: string, first: number, held: boolean): void {
     if (held) this.#mesh.held.add(groupOf(key, first));
     else this.#mesh.held.remove(groupOf(key, first));
+  }
+
+  /**
+   * Tells the members that this node drains: they ask for nothing new, and what it was responsible for goes to others.
+   * Resolves when it gives nothing any more, or after `deadlineMs`.
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#mesh.leave();
+    const untilMs = performance.now() + deadlineMs;
+    do await sleep(drainCheckMs);
+    while (this.#mesh.answering > 0 && performance.now() < untilMs);
   }
 
   /** Takes another credential for the same cell and shows it to the others. Throws EddyError when it is for another. */
