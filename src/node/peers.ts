@@ -9,7 +9,7 @@ import { reasonOf } from '../peers/failure.ts';
 import { type Identity, openIdentity, passingIdentity } from '../peers/identity.ts';
 import type { CellProof } from '../peers/membership.ts';
 import { windowBytes } from '../peers/placement.ts';
-import type { PeerPlane } from '../peers/plane.ts';
+import type { PeerPlane, PeerPlaneOptions } from '../peers/plane.ts';
 import { HeldGroups } from './held-groups.ts';
 import { CachePeerSource } from './peer-source.ts';
 
@@ -51,6 +51,7 @@ export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers>
     bootstrap: config.peers,
     mdns: config.peering.mdns,
     transport: config.peering.transport,
+    ...networkOf(config),
     weight: config.peering.weight,
     uploadBytesPerSecond: (nowMs) => uploadBytesPerSecond(config.peering, nowMs),
     auditShare: config.peering.auditShare,
@@ -83,6 +84,14 @@ export async function reloadCredential(config: Config, { plane, log }: { plane: 
   } catch (error) {
     log.error({ reason: reasonOf(error) }, 'the cell credential is not taken over');
   }
+}
+
+function networkOf({ peering }: Config): Pick<PeerPlaneOptions, 'reachable' | 'relay'> {
+  const { reachable, relay, relayBytesPerSecond } = peering;
+  return {
+    reachable,
+    ...(relay && { relay: { bytesPerSecond: relayBytesPerSecond || Number.POSITIVE_INFINITY } }),
+  };
 }
 
 function proofOf(cell: NonNullable<Config['cell']>): CellProof {

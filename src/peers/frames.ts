@@ -19,6 +19,8 @@ export const frameTypes = {
   announcement: 12,
   credential: 13,
   leaving: 14,
+  probe: 15,
+  probed: 16,
   data: 32,
   end: 33,
   fail: 34,

@@ -1,5 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection, Stream } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
 import { Asker } from './asker.ts';
+import { relayIn } from './circuit.ts';
 import { expiryFault } from './credential.ts';
 import { PeerError } from './failure.ts';
 import { FramedStream } from './framed-stream.ts';
@@ -24,6 +27,8 @@ export interface LinkOptions {
 const suspectAfterMs = 1_500;
 const deadAfterMs = 6_000;
 const bulkWaitMs = 6_000;
+const retireMsMax = 20_000;
+const retireCheckMs = 250;
 
 /**
  * The two connections with one member, whose proof of membership is done: control for small messages, bulk for bodies,
@@ -32,6 +37,8 @@ const bulkWaitMs = 6_000;
 export class Link {
   readonly member: Member;
   readonly dialled: boolean;
+  /** The peer id of the relay it goes through; undefined: it is direct. */
+  readonly relay: string | undefined;
   readonly asker: Asker;
   /** When the member's credential expires; later once it has shown another. */
   expiresMs: number;
@@ -49,6 +56,7 @@ export class Link {
     this.#connection = options.connection;
     this.member = options.member;
     this.dialled = options.dialled;
+    this.relay = relayIn(options.connection.remoteAddr.toString());
     this.expiresMs = options.expiresMs;
     this.#bulkOpen.promise.catch(() => {});
     this.#control = options.control;
@@ -68,6 +76,16 @@ export class Link {
   /** Answers that this node is giving. */
   get answering(): number {
     return this.#responder.count;
+  }
+
+  /** As this node sees it. */
+  get remoteAddress(): Multiaddr {
+    return this.#connection.remoteAddr;
+  }
+
+  /** Whether bodies have a connection of their own already. */
+  get isWhole(): boolean {
+    return this.#bulk !== undefined;
   }
 
   get isClosed(): boolean {
@@ -120,6 +138,13 @@ export class Link {
       this.member.enter('suspect', `no answer for ${Math.round(silentMs)} ms`, nowMs);
   }
 
+  /** Another link takes its place: what is under way on it comes to its end, within limits. */
+  async retire(error: PeerError): Promise<void> {
+    for (let leftMs = retireMsMax; leftMs > 0 && this.answering + this.asker.count > 0; leftMs -= retireCheckMs)
+      await sleep(retireCheckMs, undefined, { ref: false });
+    this.close(error);
+  }
+
   close(error: PeerError): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -154,6 +179,8 @@ export class Link {
       case 'announcement':
       case 'credential':
       case 'leaving':
+      case 'probe':
+      case 'probed':
         return this.#options.onNews(frame);
       case 'hello':
         throw new PeerError('broken', 'a second hello');

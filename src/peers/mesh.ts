@@ -1,26 +1,31 @@
 import type { Libp2p } from '@libp2p/interface';
 import type { Log } from '../log.ts';
-import { type Announcement, AnnouncementRate, decodeAnnouncement, encodeAnnouncement } from './announcement.ts';
+import type { Announcement } from './announcement.ts';
+import { relayIn } from './circuit.ts';
+import { Circuits } from './circuits.ts';
+import { DialBack } from './dial-back.ts';
 import { Dialler } from './dialler.ts';
 import { HeldDigest } from './digest.ts';
 import { PeerError } from './failure.ts';
-import { encodeFrame, type Frame, payloadOf } from './frames.ts';
-import { checkedCredential, type Greeting } from './handshake.ts';
+import { encodeFrame } from './frames.ts';
+import { Gossip } from './gossip.ts';
+import type { Greeting } from './handshake.ts';
 import { type HostOptions, startHost } from './host.ts';
 import { Link } from './link.ts';
 import type { Member, MemberState } from './member.ts';
 import { Members } from './members.ts';
-import { parseMembers } from './messages.ts';
-import { newsFrames } from './news.ts';
 import { type Proven, Reception } from './reception.ts';
+import { Relays } from './relays.ts';
 import type { ResponderOptions } from './responder.ts';
 
-export interface MeshOptions extends Omit<HostOptions, 'gate'> {
+export interface MeshOptions extends Omit<HostOptions, 'gate' | 'circuits'> {
   readonly peerId: string;
   readonly greeting: Greeting;
   /** Addresses to begin with. Any one member is enough: it tells of the others. */
   readonly bootstrap: readonly string[];
   readonly responder: ResponderOptions;
+  /** Whether others can dial this node; `auto`: to be found out from members that relay. */
+  readonly reachable: boolean | 'auto';
   readonly log: Log;
   readonly onAnnounced: ((peerId: string, announcement: Announcement) => void) | undefined;
 }
@@ -35,18 +40,20 @@ const leavingFrame = encodeFrame('leaving', Buffer.alloc(0));
 export class Mesh {
   readonly members: Members;
   readonly held = new HeldDigest();
+  readonly gossip: Gossip;
   readonly #options: MeshOptions;
   readonly #reception: Reception;
   readonly #dialler: Dialler;
   readonly #links = new Map<string, Link>();
   readonly #stopping = new AbortController();
-  readonly #rate = new AnnouncementRate(Date.now());
+  readonly #relays: Relays;
+  readonly #circuits = new Circuits();
+  readonly #dialBack = new DialBack();
   #host: Libp2p | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
   #newsDue = false;
   #isLeaving = false;
-  #shown: Buffer;
 
   private constructor(options: MeshOptions) {
     this.#options = options;
@@ -66,17 +73,39 @@ export class Mesh {
       ...options,
       selfId: options.peerId,
       signal: this.#stopping.signal,
-      isLinked: (peerId) => this.#links.has(peerId),
+      linkOf: (peerId) => this.#links.get(peerId),
+      areRelaysUsed: () => this.#circuits.isOpen,
       onProven: (proven) => this.#open(proven),
       onStranger: (peerId, error) => this.#reception.onStranger(peerId, error),
     });
-    this.#shown = options.greeting.membership.shown();
+    const onMoved = (): void => {
+      this.#newsDue = true;
+    };
+    this.#relays = new Relays({
+      ...options,
+      circuits: this.#circuits,
+      links: () => this.#links.values(),
+      listening: () => this.#listening,
+      onMoved,
+    });
+    this.gossip = new Gossip({
+      ...options,
+      relays: options.relay !== undefined,
+      members: this.members,
+      addresses: () => this.addresses,
+      broadcast: (frames) => this.#broadcast(frames),
+      onMoved,
+      onProbe: (link, payload) => {
+        if (this.#host) this.#dialBack.answer(this.#host, link, payload);
+      },
+      onProbed: (link, payload) => this.#relays.onProbed(link, payload),
+    });
   }
 
   /** Rejects when it cannot listen. */
   static async start(options: MeshOptions): Promise<Mesh> {
     const mesh = new Mesh(options);
-    const host = await startHost({ ...options, gate: mesh.#reception });
+    const host = await startHost({ ...options, gate: mesh.#reception, circuits: mesh.#circuits });
     mesh.#host = host;
     await mesh.#reception.open(host);
     if (options.mdnsTag !== undefined)
@@ -90,6 +119,11 @@ export class Mesh {
 
   /** As others can dial this node, peer id included. */
   get addresses(): string[] {
+    const relayed = this.#relays.addresses().map((address) => `${address}/p2p/${this.#options.peerId}`);
+    return [...this.#listening, ...relayed];
+  }
+
+  get #listening(): readonly string[] {
     return this.#host?.getMultiaddrs().map(String) ?? [];
   }
 
@@ -123,27 +157,11 @@ export class Mesh {
     await this.#host?.stop();
   }
 
-  /** Tells every member that is linked now. False: too much was said lately, this was not. Throws RangeError. */
-  announce(topic: string, message: Uint8Array): boolean {
-    const frame = encodeFrame('announcement', encodeAnnouncement(topic, message));
-    if (!this.#rate.take(Date.now())) return false;
-    this.#broadcast([frame]);
-    return true;
-  }
-
-  /** Shows members this node's credential if it is another than they were shown. */
-  showCredential(): void {
-    const { membership } = this.#options.greeting;
-    const shown = membership.shown();
-    if (membership.fault(Date.now()) !== undefined || shown.equals(this.#shown)) return;
-    this.#shown = shown;
-    this.#broadcast([encodeFrame('credential', shown)]);
-  }
-
   #tick(host: Libp2p): void {
     const nowMs = Date.now();
     this.members.age(nowMs, (peerId) => this.#links.has(peerId));
     if (this.#mayBeMember(nowMs)) this.#dialler.tick(host, this.members.all());
+    if (this.#ticks % beatEveryTicks === 0) this.#relays.tick(nowMs);
     if (++this.#ticks % beatEveryTicks === 0) {
       for (const link of this.#links.values()) link.beat(nowMs);
       const changes = this.held.takeChanges(digestChangesBytesMax);
@@ -151,8 +169,8 @@ export class Mesh {
     }
     if (this.#newsDue || this.#ticks % newsEveryTicks === 0) {
       this.#newsDue = false;
-      this.#broadcast(this.#newsFrames());
-      void this.#options.greeting.membership.renew(nowMs).then(() => this.showCredential());
+      this.#broadcast(this.gossip.members());
+      void this.#options.greeting.membership.renew(nowMs).then(() => this.gossip.showCredential());
     }
   }
 
@@ -167,13 +185,12 @@ export class Mesh {
     return false;
   }
 
-  /** Between two nodes one link stays: the one that the smaller peer id dialled, or the newer one of the same side. */
+  /** Between two nodes one link stays: a direct one; the one that the smaller peer id dialled; the newer one of a side. */
   #open({ hello, expiresMs, ...via }: Proven): Link | undefined {
     const peerId = via.connection.remotePeer.toString();
     const member = this.members.meet(peerId);
     const before = this.#links.get(peerId);
-    const preferred = via.dialled === this.#options.peerId < peerId;
-    if (member === undefined || (before !== undefined && !preferred && before.dialled !== via.dialled)) {
+    if (member === undefined || (before !== undefined && !this.#isBetter(via, before))) {
       via.control.close(new PeerError('aborted', 'there is a link already'));
       via.connection.close().catch(() => {});
       return undefined;
@@ -184,25 +201,36 @@ export class Mesh {
       expiresMs,
       member,
       responder: this.#options.responder,
-      onNews: (frame) => this.#onNews(link, frame),
+      onNews: (frame) => this.gossip.onNews(link, frame),
       onClosed: (error) => this.#onLinkClosed(link, error),
     });
     this.#links.set(peerId, link);
-    before?.close(new PeerError('aborted', 'replaced by another link'));
+    const replaced = new PeerError('aborted', 'replaced by another link');
+    if (before?.relay !== undefined && link.relay === undefined) void before.retire(replaced);
+    else before?.close(replaced);
+    member.connection = link;
     this.#reception.clear(via.connection);
     this.#dialler.linked(peerId);
     member.enter('up', 'linked', Date.now());
-    for (const frame of [...this.#newsFrames(), encodeFrame('digest', this.held.full())]) link.send(frame);
+    for (const frame of [...this.gossip.members(), encodeFrame('digest', this.held.full())]) link.send(frame);
     if (this.#isLeaving) link.send(leavingFrame);
     link.beat(Date.now());
     link.start();
     return link;
   }
 
+  #isBetter({ connection, dialled }: Pick<Proven, 'connection' | 'dialled'>, before: Link): boolean {
+    const isDirect = relayIn(connection.remoteAddr.toString()) === undefined;
+    const wasDirect = before.relay === undefined;
+    if (isDirect !== wasDirect) return isDirect;
+    return before.dialled === dialled || dialled === this.#options.peerId < before.member.peerId;
+  }
+
   #onLinkClosed(link: Link, error: PeerError): void {
     const { member } = link;
     if (this.#links.get(member.peerId) !== link) return;
     this.#links.delete(member.peerId);
+    member.connection = undefined;
     // A member that has said that it leaves is down already.
     if (!this.#stopping.signal.aborted && member.state !== 'down') member.enter('suspect', error.message, Date.now());
   }
@@ -212,38 +240,6 @@ export class Mesh {
     if (member.state === 'quarantined') this.#options.log.error(about, 'a peer gave wrong bytes');
     else this.#options.log.info(about, 'a peer changed its state');
     if (member.state === 'up') this.#newsDue = true;
-  }
-
-  #onNews(link: Link, frame: Frame): void {
-    const payload = payloadOf(frame);
-    const { member } = link;
-    if (frame.name === 'members') for (const news of parseMembers(payload)) this.members.learn(news);
-    else if (frame.name === 'announcement') this.#onAnnouncement(member, payload);
-    else if (frame.name === 'leaving') member.leave(Date.now());
-    else if (frame.name === 'credential') void this.#onCredential(link, payload);
-    else if (frame.name === 'digest' ? !member.digest.replace(payload) : !member.digest.change(payload))
-      throw new PeerError('broken', 'a malformed digest');
-  }
-
-  async #onCredential(link: Link, payload: Buffer): Promise<void> {
-    try {
-      const { peerId } = link.member;
-      link.expiresMs = await checkedCredential(Buffer.from(payload), peerId, this.#options.greeting.membership.cell);
-    } catch (error) {
-      link.close(error instanceof PeerError ? error : new PeerError('broken', 'a credential that cannot be checked'));
-    }
-  }
-
-  /** What is more than a member may say is passed over. */
-  #onAnnouncement(member: Member, payload: Buffer): void {
-    const announcement = decodeAnnouncement(payload);
-    if (announcement === undefined) throw new PeerError('broken', 'a malformed announcement');
-    if (member.announcements.take(Date.now())) this.#options.onAnnounced?.(member.peerId, announcement);
-  }
-
-  #newsFrames(): Buffer[] {
-    const { peerId, greeting } = this.#options;
-    return newsFrames({ peerId, weight: greeting.weight, addresses: this.addresses }, this.members.news());
   }
 
   #broadcast(frames: readonly Buffer[]): void {

@@ -25,6 +25,10 @@ export interface PeerPlaneOptions {
   /** Looks for members on the LAN. */
   readonly mdns: boolean;
   readonly transport?: 'direct' | 'stock';
+  /** Whether others can dial this node; if not, members that relay lead to it. Default `auto`: those are asked to try. */
+  readonly reachable?: boolean | 'auto';
+  /** Lets members that cannot be dialled reach each other through this node, with that many bytes a second at most. */
+  readonly relay?: { readonly bytesPerSecond: number } | undefined;
   /** Share of the pieces this node is responsible for, relative to the others. Default 1. */
   readonly weight?: number;
   /** What peers are given. */
@@ -83,6 +87,8 @@ export class PeerPlane {
       privateKey,
       listen: options.listen,
       bootstrap: options.bootstrap,
+      reachable: options.reachable ?? 'auto',
+      relay: options.relay,
       transport: options.transport ?? 'direct',
       mdnsTag: options.mdns ? membership.cell.tag : undefined,
       greeting: { membership, weight: options.weight ?? 1 },
@@ -145,7 +151,7 @@ export class PeerPlane {
    * `_ . / -`. Message: at most 16 KiB. False: more than fifty a second, not sent. Throws RangeError out of bounds.
    */
   announce(topic: string, message: Uint8Array): boolean {
-    return this.#mesh.announce(topic, message);
+    return this.#mesh.gossip.announce(topic, message);
   }
 
   /** This node now holds bytes of that window of a representation, or has lost the last of them: tells the neighbours. */
@@ -168,7 +174,7 @@ export class PeerPlane {
   /** Takes another credential for the same cell and shows it to the others. Throws EddyError when it is for another. */
   async replaceCredential(credential: GivenCredential): Promise<void> {
     await this.#membership.replace(credential);
-    this.#mesh.showCredential();
+    this.#mesh.gossip.showCredential();
   }
 
   /** Ends what is under way and closes every connection. */

@@ -1,5 +1,6 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import type { Log } from '../log.ts';
+import { relayIn } from './circuit.ts';
 import { PeerError, reasonOf } from './failure.ts';
 import { FramedStream } from './framed-stream.ts';
 import { type Greeting, helloTimeoutMs, StrangerError, welcome } from './handshake.ts';
@@ -48,6 +49,11 @@ export class Reception implements HostGate {
 
   acceptPeer(peerId: string): boolean {
     return !this.#refusals.refusesPeer(peerId) && this.#options.stateOf(peerId) !== 'quarantined';
+  }
+
+  acceptRelaying(peerId: string): boolean {
+    const link = this.#options.linkOf(peerId);
+    return link !== undefined && link.relay === undefined && this.acceptPeer(peerId);
   }
 
   async open(host: Libp2p): Promise<void> {
@@ -110,6 +116,8 @@ export class Reception implements HostGate {
   }
 }
 
+/** Undefined for what comes by a relay: the address is the relay's. */
 function ipOf({ remoteAddr }: Connection): string | undefined {
+  if (relayIn(remoteAddr.toString()) !== undefined) return undefined;
   return remoteAddr.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')?.value;
 }

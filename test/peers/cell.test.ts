@@ -7,7 +7,7 @@ import { openCell } from '../../src/peers/cell-key.ts';
 import { encodeCredential, issueCredential } from '../../src/peers/credential.ts';
 import { encodeJson } from '../../src/peers/messages.ts';
 import type { Log } from '../../src/log.ts';
-import { cellKeyHex, quietLog } from '../support/peer-options.ts';
+import { cellKeyHex, plainHost, quietLog } from '../support/peer-options.ts';
 import { seededRandom } from '../support/random.ts';
 import { startHost } from '../../src/peers/host.ts';
 import { passingIdentity } from '../../src/peers/identity.ts';
@@ -122,8 +122,13 @@ describe('a cell', () => {
   it('cuts off who speaks without proof, and does not let it in again', async () => {
     const member = await cell.start();
     const { privateKey } = await passingIdentity();
-    const gate = { acceptAddress: () => true, acceptPeer: () => true };
-    const stranger = await startHost({ privateKey, listen: [], transport: 'direct', mdnsTag: undefined, gate });
+    const stranger = await startHost({
+      privateKey,
+      listen: [],
+      transport: 'direct',
+      mdnsTag: undefined,
+      ...plainHost(),
+    });
     try {
       const address = multiaddr(member.plane.addresses[0] ?? '');
       const connection = await stranger.dial(address);
@@ -148,9 +153,8 @@ describe('a cell', () => {
     const expired = await issueCredential(own, { peerId: identity.peerId, expiresMs: Date.now() - 6 * 60_000 });
     const credential = encodeCredential(expired).toString('base64');
     const hello = encodeFrame('hello', encodeJson({ cell: own.tag, credential, weight: 1 }));
-    const gate = { acceptAddress: () => true, acceptPeer: () => true };
     const listen = ['/ip4/127.0.0.1/tcp/0'];
-    const stranger = await startHost({ ...identity, listen, transport: 'direct', mdnsTag: undefined, gate });
+    const stranger = await startHost({ ...identity, listen, transport: 'direct', mdnsTag: undefined, ...plainHost() });
     try {
       let dialled = 0;
       await stranger.handle('/eddy/control/1', (stream) => {
@@ -185,8 +189,7 @@ describe('a cell', () => {
     const identity = await passingIdentity();
     const own = await openCell('test', cellKeyHex);
     const credential = await issueCredential(own, { peerId: identity.peerId, expiresMs: Date.now() + 60_000 });
-    const gate = { acceptAddress: () => true, acceptPeer: () => true };
-    const rogue = await startHost({ ...identity, listen: [], transport: 'direct', mdnsTag: undefined, gate });
+    const rogue = await startHost({ ...identity, listen: [], transport: 'direct', mdnsTag: undefined, ...plainHost() });
     try {
       const random = seededRandom(4);
       for (let round = 0; round < 20; round++) {
