@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { CellCredential } from './config/cell-credential.ts';
 import { type LimitsConfig, limitsSchema } from './config/limits.ts';
 import { type MapConfig, mapSchema } from './config/maps.ts';
 import { type PeeringConfig, peeringSchema } from './config/peering.ts';
@@ -12,7 +13,7 @@ const mebibyte = 1024 * kibibyte;
 
 /**
  * Everything that can be configured: keys of the YAML file, their bounds and defaults. The command line and the
- * environment give the first sixteen; see `options.ts`.
+ * environment give some of them; see `options.ts`.
  */
 export const configSchema = z.strictObject({
   origin: list(originUrl(), 'a list of 1 to 16 URLs', { least: 1, most: 16 })
@@ -44,8 +45,13 @@ export const configSchema = z.strictObject({
     .describe('Bytes the disk tier may use; 0 for none. Default: 10 GiB, or 80% of what is free if that is less.'),
   cell: line('the name of a cell', 64)
     .optional()
-    .describe('The group of nodes that exchange pieces. Needs cellKey. Default: none, peers are off.'),
+    .describe(
+      'The group of nodes that exchange pieces. Needs cellKey or cellCredential. Default: none, peers are off.',
+    ),
   cellKey: path().optional().describe("File with the cell's key: 32 bytes as 64 hex digits."),
+  cellCredential: path()
+    .optional()
+    .describe('Instead of cellKey: file with what "eddy credential" issued to this node. Read again on SIGHUP.'),
   peerListen: list(multiaddr(), 'a list of multiaddrs', { least: 0, most: 16 })
     .default(['/ip4/0.0.0.0/tcp/4001'])
     .describe('Where peers connect.'),
@@ -71,6 +77,11 @@ export type ConfigInput = z.input<typeof configSchema>;
 export type ConfigValues = z.output<typeof configSchema>;
 export type ConfigKey = keyof ConfigValues;
 
+/** The key is 32 bytes; whoever has none has a credential. */
+export type CellConfig =
+  | { readonly name: string; readonly key: Uint8Array; readonly credential?: undefined }
+  | { readonly name: string; readonly key?: undefined; readonly credential: CellCredential };
+
 /** The configuration a node runs with: every value is valid, also together with the others; paths are absolute. */
 export interface Config {
   readonly listen: readonly Address[];
@@ -82,8 +93,8 @@ export interface Config {
   readonly ramBytesMax: number;
   /** 0: no disk tier. */
   readonly diskBytesMax: number;
-  /** The key is 32 bytes. Undefined: peers are off. */
-  readonly cell: { readonly name: string; readonly key: Uint8Array } | undefined;
+  /** Undefined: peers are off. */
+  readonly cell: CellConfig | undefined;
   readonly peerListen: readonly string[];
   readonly peers: readonly string[];
   readonly peering: PeeringConfig;

@@ -15,11 +15,23 @@ const exitBadConfig = 2;
 const argv = process.argv.slice(2);
 if (argv.includes('--help') || argv.includes('-h')) process.stdout.write(helpText(version));
 else if (argv.includes('--version')) process.stdout.write(`${version}\n`);
+else if (argv[0] === 'identity' || argv[0] === 'credential') await command(argv);
 else {
   const { config, errors } = load();
   if (config !== undefined) await run(config);
   else {
     process.stderr.write(errors.map((error) => `eddy: ${error}\n`).join(''));
+    process.exitCode = exitBadConfig;
+  }
+}
+
+/** Loads what makes keys only for who needs it. */
+async function command(args: readonly string[]): Promise<void> {
+  const { runCommand } = await import('./node/commands.ts');
+  const result = await runCommand(args);
+  if ('output' in result) process.stdout.write(result.output);
+  else {
+    process.stderr.write(`eddy: ${result.error}\n`);
     process.exitCode = exitBadConfig;
   }
 }

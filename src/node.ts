@@ -4,6 +4,7 @@ import type { ProcessLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { type Caches, openCaches } from './node/caches.ts';
 import { NodeMaps } from './node/maps.ts';
+import { reloadCredential } from './node/peers.ts';
 import { type NodeState, type ReportedNode, Reports } from './node/reports.ts';
 import { openViewers } from './node/viewers.ts';
 import { version } from './version.ts';
@@ -21,9 +22,9 @@ export interface ReadyNode {
 
 export interface RunningNode {
   readonly ready: ReadyNode;
-  /** Stops accepting, lets running responses finish within the drain deadline, and closes the store. */
+  /** Stops accepting, lets running responses to viewers and peers finish within the drain deadline, and closes the store. */
   drain(): Promise<void>;
-  /** Takes over maps and their lifetimes; what else differs needs a restart and is only logged. */
+  /** Takes over maps, their lifetimes, and the cell's credential; what else differs needs a restart and is only logged. */
   reload(config: Config): Promise<void>;
 }
 
@@ -57,8 +58,10 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
     drain: async () => {
       state = 'draining';
       viewers.stopAccepting();
+      const { drainMs } = config.limits;
+      const peersDrained = peers.plane?.drain(drainMs);
       live.close();
-      await viewers.drain(config.limits.drainMs);
+      await Promise.all([viewers.drain(drainMs), peersDrained]);
       await viewers.close();
       await close(caches, { before: [admin, maps] });
     },
@@ -67,6 +70,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
       caches.origin.replace(maps.maps);
       viewers.reload({ policies: maps.policies, logLevel: next.logLevel });
       log.setLevel(next.logLevel);
+      await reloadCredential(next, { plane: peers.plane, log });
       log.info({ maps: maps.maps.map(({ name }) => name) }, 'configuration reloaded');
     },
   };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { Libp2p, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
+import { Circuits } from '../../src/peers/circuits.ts';
 import { startHost } from '../../src/peers/host.ts';
 
 /** The stream that everything else is held against: request and length, then the bytes, and nothing else. */
@@ -17,7 +18,9 @@ export async function bareHost(listen: readonly string[]): Promise<Libp2p> {
     listen,
     transport: 'direct',
     mdnsTag: undefined,
-    gate: { acceptAddress: () => true, acceptPeer: () => true },
+    gate: { acceptAddress: () => true, acceptPeer: () => true, acceptRelaying: () => false },
+    circuits: new Circuits(),
+    relay: undefined,
   });
 }
 

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Config, ConfigKey, ConfigValues } from '../config.ts';
 import { isLoopback } from '../loopback.ts';
+import { type CellCredential, parseCredential } from './cell-credential.ts';
 import type { LoadOptions } from './load.ts';
 import { type MapConfig, mapWithDefaults } from './maps.ts';
 import { type Address, sizeText } from './values.ts';
@@ -116,20 +117,41 @@ function tokenOf(context: Context): string | undefined {
 
 function cellOf(context: Context): Config['cell'] {
   const { values, checks, errors } = context;
-  const cell = checks.given.get('cell');
-  const cellKey = checks.given.get('cellKey');
-  if (cell !== undefined && cellKey === undefined) {
-    errors.push(`cellKey (--cell-key) is missing: must be a file with 64 hex digits, given with ${cell.name}`);
-  }
-  if (cell === undefined && cellKey !== undefined)
-    errors.push(`cell (--cell) is missing: must be given with ${cellKey.name}`);
+  const { given } = checks;
+  const [cell, cellKey, cellCredential] = [given.get('cell'), given.get('cellKey'), given.get('cellCredential')];
+  if (cellKey !== undefined && cellCredential !== undefined)
+    errors.push(`${cellKey.name} and ${cellCredential.name} are both given: must be one of them`);
+  const proof = cellKey ?? cellCredential;
+  if (cell !== undefined && proof === undefined)
+    errors.push(
+      `cellKey (--cell-key) is missing: must be a file with 64 hex digits, given with ${cell.name}, or cellCredential (--cell-credential) instead`,
+    );
+  if (cell === undefined && proof !== undefined)
+    errors.push(`cell (--cell) is missing: must be given with ${proof.name}`);
+  const key = cellKeyOf(context);
+  const credential = cellCredentialOf(context);
+  const { cell: name } = values;
+  if (name === undefined) return undefined;
+  return key !== undefined ? { name, key } : credential !== undefined ? { name, credential } : undefined;
+}
+
+function cellKeyOf(context: Context): Uint8Array | undefined {
   const text = readGiven('cellKey', context)?.trim();
   if (text === undefined) return undefined;
-  if (!/^[0-9A-Fa-f]{64}$/.test(text)) {
-    complain('cellKey', context, 'a file that holds 32 bytes as 64 hex digits, as "openssl rand -hex 32" makes it');
-    return undefined;
-  }
-  return values.cell === undefined ? undefined : { name: values.cell, key: Buffer.from(text, 'hex') };
+  if (/^[0-9A-Fa-f]{64}$/.test(text)) return Buffer.from(text, 'hex');
+  complain('cellKey', context, 'a file that holds 32 bytes as 64 hex digits, as "openssl rand -hex 32" makes it');
+  return undefined;
+}
+
+function cellCredentialOf(context: Context): CellCredential | undefined {
+  const text = readGiven('cellCredential', context);
+  if (text === undefined) return undefined;
+  const credential = parseCredential(text);
+  const { cell } = context.values;
+  if (credential === undefined) complain('cellCredential', context, 'a file as "eddy credential" makes it');
+  else if (cell !== undefined && credential.cell !== cell)
+    complain('cellCredential', context, `a credential for the cell ${cell}, not for ${credential.cell}`);
+  return credential;
 }
 
 /** The maps of the file, with `origin` as the origins of the one for /. */
@@ -196,8 +218,10 @@ function addressText({ host, port }: Address): string {
   return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
+type FileKey = 'tlsCert' | 'tlsKey' | 'adminTokenFile' | 'cellKey' | 'cellCredential';
+
 /** Text of the file that a key names; undefined when it is not given or, with a complaint, cannot be read. */
-function readGiven(key: 'tlsCert' | 'tlsKey' | 'adminTokenFile' | 'cellKey', context: Context): string | undefined {
+function readGiven(key: FileKey, context: Context): string | undefined {
   const path = context.values[key];
   if (path === undefined) return undefined;
   try {

@@ -26,6 +26,7 @@ export const options: readonly Option[] = [
   option('disk', 'SIZE'),
   option('cell', 'NAME'),
   option('cell-key', 'FILE'),
+  option('cell-credential', 'FILE'),
   option('peer-listen', 'MULTIADDR', { repeatable: true }),
   option('peer', 'MULTIADDR', { repeatable: true }),
   option('workers', 'N'),

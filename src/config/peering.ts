@@ -23,6 +23,20 @@ export const peeringSchema = z
     weight: fraction(0.01, 100)
       .default(1)
       .describe('Share of the pieces this node is responsible for, relative to others. By disk and uplink.'),
+    reachable: z
+      .union([z.literal('auto'), z.boolean()], { error: 'auto, true or false' })
+      .default('auto')
+      .describe(
+        'Whether other members can connect to peerListen. false (behind NAT): those that relay lead to this node. auto: they are asked to try.',
+      ),
+    relay: flag()
+      .default(false)
+      .describe('Leads members that are not reachable to each other. For a node that all of them can connect to.'),
+    relayBytesPerSecond: size({ least: 16 * kibibyte })
+      .prefault('4MiB')
+      .describe(
+        'Bytes a second relayed between all other members together, beside uploadBytesPerSecond; 0 for no limit.',
+      ),
     uploadBytesPerSecond: rate().prefault(0).describe('Bytes a second given to all peers together; 0 for no limit.'),
     uploadSchedule: z
       .array(hoursSchema, { error: 'a list of times of day' })

@@ -71,7 +71,7 @@ export class LeanConnection {
   }
 
   #stalls(nowMs: number): boolean {
-    const taken = this.#responder.taken;
+    const taken = this.#responder.takenBytes;
     const moves = taken !== this.#taken || !this.#responder.waits;
     if (moves) this.#stallsAtMs = nowMs + this.#options.limits.stallTimeoutMs;
     this.#taken = taken;

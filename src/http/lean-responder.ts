@@ -94,7 +94,7 @@ export class LeanResponder implements Responder {
   }
 
   /** Grows while the viewer takes what was written. */
-  get taken(): number {
+  get takenBytes(): number {
     return takenOf(this.#socket) + (this.#files?.bytesSent ?? 0);
   }
 

@@ -5,9 +5,11 @@ import type { Config } from '../config.ts';
 import { uploadBytesPerSecond } from '../config/peering.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { reasonOf } from '../peers/failure.ts';
 import { type Identity, openIdentity, passingIdentity } from '../peers/identity.ts';
+import type { CellProof } from '../peers/membership.ts';
 import { windowBytes } from '../peers/placement.ts';
-import type { PeerPlane } from '../peers/plane.ts';
+import type { PeerPlane, PeerPlaneOptions } from '../peers/plane.ts';
 import { HeldGroups } from './held-groups.ts';
 import { CachePeerSource } from './peer-source.ts';
 
@@ -44,11 +46,12 @@ export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers>
   const { PeerPlane } = await import('../peers/plane.ts');
   const plane = await PeerPlane.open({
     identity,
-    cell: { name: config.cell.name, keyHex: Buffer.from(config.cell.key).toString('hex') },
+    cell: proofOf(config.cell),
     listen: config.peerListen,
     bootstrap: config.peers,
     mdns: config.peering.mdns,
     transport: config.peering.transport,
+    ...networkOf(config),
     weight: config.peering.weight,
     uploadBytesPerSecond: (nowMs) => uploadBytesPerSecond(config.peering, nowMs),
     auditShare: config.peering.auditShare,
@@ -72,6 +75,30 @@ export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers>
   return { peerId, plane, source, held };
 }
 
+/** Takes over a credential that was issued anew; another cell, or its key instead, needs a restart. */
+export async function reloadCredential(config: Config, { plane, log }: { plane: PeerPlane | undefined; log: Log }) {
+  const credential = config.cell?.credential;
+  if (credential === undefined || plane === undefined) return;
+  try {
+    await plane.replaceCredential(credential);
+  } catch (error) {
+    log.error({ reason: reasonOf(error) }, 'the cell credential is not taken over');
+  }
+}
+
+function networkOf({ peering }: Config): Pick<PeerPlaneOptions, 'reachable' | 'relay'> {
+  const { reachable, relay, relayBytesPerSecond } = peering;
+  return {
+    reachable,
+    ...(relay && { relay: { bytesPerSecond: relayBytesPerSecond || Number.POSITIVE_INFINITY } }),
+  };
+}
+
+function proofOf(cell: NonNullable<Config['cell']>): CellProof {
+  const { name, key, credential } = cell;
+  return key === undefined ? { name, credential } : { name, keyHex: Buffer.from(key).toString('hex') };
+}
+
 function keyOf({ map, target }: SupplyRequest, policies: readonly MapPolicy[]): string {
   const policy = policies.find(({ name }) => name === map);
   return policy === undefined ? `${map} ${target}` : cacheKey({ target, policy });
@@ -83,8 +110,10 @@ async function identityIn(dataDir: string, log: Log): Promise<Identity> {
   try {
     return await openIdentity(file);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    log.error({ file, reason }, 'the identity of this node cannot be kept: it has another one until it ends');
+    log.error(
+      { file, reason: reasonOf(error) },
+      'the identity of this node cannot be kept: it has another one until it ends',
+    );
     return passingIdentity();
   }
 }

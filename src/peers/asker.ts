@@ -24,6 +24,11 @@ export class Asker {
     this.#options = options;
   }
 
+  /** Requests under way. */
+  get count(): number {
+    return this.#exchanges.size;
+  }
+
   get isFull(): boolean {
     return this.#exchanges.size >= exchangesMax;
   }

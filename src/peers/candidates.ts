@@ -37,8 +37,9 @@ export class Candidates {
   for(group: string): readonly Candidate[] {
     const { members, selfId, link } = this.#options;
     const order = members.placement().order(group);
+    const own = order.indexOf(selfId);
     const responsible = order
-      .slice(0, order.indexOf(selfId))
+      .slice(0, own < 0 ? order.length : own)
       .map(link)
       .filter((each) => this.#mayAsk(each, group));
     const links = responsible.slice(0, responsibleMax);

@@ -15,7 +15,8 @@ export type CredentialFault = 'another peer' | 'expired' | 'too far ahead' | 'no
 
 /** Clocks of members may differ by this much. */
 const clockSkewMs = 5 * 60_000;
-const lifetimeMsMax = 400 * 24 * 3_600_000;
+/** Of any credential, from now on. */
+export const lifetimeMsMax = 400 * 24 * 3_600_000;
 const signatureBytes = 64;
 const encodedBytes = 8 + signatureBytes;
 
@@ -37,14 +38,20 @@ export async function credentialFault(
   { peerId, nowMs }: { peerId: string; nowMs: number },
 ): Promise<CredentialFault | undefined> {
   if (credential.peerId !== peerId) return 'another peer';
-  if (!(credential.expiresMs + clockSkewMs > nowMs)) return 'expired';
-  if (credential.expiresMs > nowMs + lifetimeMsMax + clockSkewMs) return 'too far ahead';
+  const byTime = expiryFault(credential.expiresMs, nowMs);
+  if (byTime !== undefined) return byTime;
   try {
     const signed = signedBytes(cell, peerId, credential.expiresMs);
     return (await cell.publicKey.verify(signed, credential.signature)) ? undefined : 'not signed by the cell';
   } catch {
     return 'not signed by the cell';
   }
+}
+
+/** What is wrong with that expiry now. */
+export function expiryFault(expiresMs: number, nowMs: number): 'expired' | 'too far ahead' | undefined {
+  if (!(expiresMs + clockSkewMs > nowMs)) return 'expired';
+  return expiresMs > nowMs + lifetimeMsMax + clockSkewMs ? 'too far ahead' : undefined;
 }
 
 /** Expiry as 8 bytes big-endian milliseconds, then the signature. The peer id goes without saying. */

@@ -4,6 +4,13 @@ interface Attempt {
   running: boolean;
 }
 
+export interface AttemptOptions {
+  /** Before the very first attempt. */
+  readonly delayMs?: number;
+  /** Between attempts, however many fail. */
+  readonly pauseMsMax?: number;
+}
+
 const firstMs = 250;
 const longestMs = 10_000;
 const runningMax = 8;
@@ -21,8 +28,12 @@ export class Dials {
     this.#random = random;
   }
 
-  /** Runs `dial` unless it is too early for `key`. `delayMs`: before the very first attempt. */
-  attempt(key: string, dial: () => Promise<unknown>, delayMs = 0): void {
+  /** Runs `dial` unless it is too early for `key`. */
+  attempt(
+    key: string,
+    dial: () => Promise<unknown>,
+    { delayMs = 0, pauseMsMax = longestMs }: AttemptOptions = {},
+  ): void {
     const nowMs = this.#nowMs();
     let attempt = this.#attempts.get(key);
     if (attempt === undefined) {
@@ -31,7 +42,7 @@ export class Dials {
       this.#attempts.set(key, attempt);
     }
     if (attempt.running || nowMs < attempt.nextMs || this.#running >= runningMax) return;
-    void this.#run(attempt, dial);
+    void this.#run(attempt, { dial, pauseMsMax });
   }
 
   /** It is linked, or gone for good: the next attempt is a first one again. */
@@ -43,7 +54,10 @@ export class Dials {
     for (const [key, { running }] of this.#attempts) if (!running) return void this.#attempts.delete(key);
   }
 
-  async #run(attempt: Attempt, dial: () => Promise<unknown>): Promise<void> {
+  async #run(
+    attempt: Attempt,
+    { dial, pauseMsMax }: { dial: () => Promise<unknown>; pauseMsMax: number },
+  ): Promise<void> {
     attempt.running = true;
     this.#running++;
     try {
@@ -54,7 +68,7 @@ export class Dials {
     } finally {
       attempt.running = false;
       this.#running--;
-      const pauseMs = Math.min(longestMs, firstMs * 2 ** Math.min(attempt.failures, 10));
+      const pauseMs = Math.min(pauseMsMax, firstMs * 2 ** Math.min(attempt.failures, 10));
       attempt.nextMs = this.#nowMs() + pauseMs * (0.75 + this.#random() / 2);
     }
   }

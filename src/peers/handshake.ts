@@ -1,8 +1,9 @@
 import type { Cell } from './cell-key.ts';
-import { type Credential, credentialFault, decodeCredential, encodeCredential } from './credential.ts';
+import { credentialFault, decodeCredential } from './credential.ts';
 import { PeerError } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
 import { encodeFrame } from './frames.ts';
+import type { Membership } from './membership.ts';
 import { encodeJson, type Hello, parseHello } from './messages.ts';
 
 /** It spoke, and not as a member does. */
@@ -14,39 +15,51 @@ export class StrangerError extends PeerError {
 
 /** What this node shows of itself. */
 export interface Greeting {
-  readonly cell: Cell;
-  readonly credential: () => Promise<Credential>;
+  readonly membership: Membership;
   readonly weight: number;
+}
+
+/** What the other end showed of itself, and until when that counts. */
+export interface Shown {
+  readonly hello: Hello;
+  readonly expiresMs: number;
 }
 
 export const helloTimeoutMs = 3_000;
 
 /** Shows our proof on a control stream we opened and checks the other one's. Rejects with PeerError. */
-export async function greet(stream: FramedStream, peerId: string, greeting: Greeting): Promise<Hello> {
-  await sendHello(stream, greeting);
-  return checkedHello(stream, peerId, greeting.cell);
+export async function greet(stream: FramedStream, peerId: string, greeting: Greeting): Promise<Shown> {
+  sendHello(stream, greeting);
+  return checkedHello(stream, peerId, greeting.membership.cell);
 }
 
 /** Checks who opened a control stream before saying anything, then shows our own proof. Rejects with PeerError. */
-export async function welcome(stream: FramedStream, peerId: string, greeting: Greeting): Promise<Hello> {
-  const hello = await checkedHello(stream, peerId, greeting.cell);
-  await sendHello(stream, greeting);
-  return hello;
+export async function welcome(stream: FramedStream, peerId: string, greeting: Greeting): Promise<Shown> {
+  const shown = await checkedHello(stream, peerId, greeting.membership.cell);
+  sendHello(stream, greeting);
+  return shown;
 }
 
-async function sendHello(stream: FramedStream, { cell, credential, weight }: Greeting): Promise<void> {
-  const encoded = encodeCredential(await credential()).toString('base64');
-  stream.send(encodeFrame('hello', encodeJson({ cell: cell.tag, credential: encoded, weight })));
+/** When a credential that is shown later counts until. Rejects with StrangerError if it does not. */
+export async function checkedCredential(encoded: Buffer, peerId: string, cell: Cell): Promise<number> {
+  const credential = decodeCredential(encoded, peerId);
+  if (credential === undefined) throw new StrangerError('a malformed credential');
+  const fault = await credentialFault(cell, credential, { peerId, nowMs: Date.now() });
+  if (fault !== undefined) throw new StrangerError(`a credential that does not count: ${fault}`);
+  return credential.expiresMs;
 }
 
-async function checkedHello(stream: FramedStream, peerId: string, cell: Cell): Promise<Hello> {
+function sendHello(stream: FramedStream, { membership, weight }: Greeting): void {
+  const fault = membership.fault(Date.now());
+  if (fault !== undefined) throw new PeerError('aborted', `this node is no member: ${fault}`);
+  const credential = membership.shown().toString('base64');
+  stream.send(encodeFrame('hello', encodeJson({ cell: membership.cell.tag, credential, weight })));
+}
+
+async function checkedHello(stream: FramedStream, peerId: string, cell: Cell): Promise<Shown> {
   const frame = await stream.first(helloTimeoutMs);
   if (frame.name !== 'hello') throw new StrangerError(`${frame.name} instead of hello`);
   const hello = parseHello(frame.payload);
   if (hello.cell !== cell.tag) throw new StrangerError('a node of another cell');
-  const credential = decodeCredential(Buffer.from(hello.credential, 'base64'), peerId);
-  if (credential === undefined) throw new StrangerError('a malformed credential');
-  const fault = await credentialFault(cell, credential, { peerId, nowMs: Date.now() });
-  if (fault !== undefined) throw new StrangerError(`a credential that does not count: ${fault}`);
-  return hello;
+  return { hello, expiresMs: await checkedCredential(Buffer.from(hello.credential, 'base64'), peerId, cell) };
 }

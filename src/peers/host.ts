@@ -4,6 +4,7 @@ import { mdns } from '@libp2p/mdns';
 import { tcp } from '@libp2p/tcp';
 import { tls } from '@libp2p/tls';
 import { createLibp2p } from 'libp2p';
+import { type Circuits, relayServer } from './circuits.ts';
 import { TlsTransport } from './tls-transport.ts';
 
 export interface HostOptions {
@@ -15,6 +16,9 @@ export interface HostOptions {
   /** Names the cell on the LAN; undefined: no mDNS. */
   readonly mdnsTag: string | undefined;
   readonly gate: HostGate;
+  readonly circuits: Circuits;
+  /** Lets members that cannot be dialled reach each other through this node. */
+  readonly relay: { readonly bytesPerSecond: number } | undefined;
 }
 
 /** Who may connect. */
@@ -23,6 +27,8 @@ export interface HostGate {
   acceptAddress(address: string): boolean;
   /** By peer id, once the handshake proved it. */
   acceptPeer(peerId: string): boolean;
+  /** Whether that peer may use this node as a relay, or be one for it. */
+  acceptRelaying(peerId: string): boolean;
 }
 
 /** Connections of all peers together; a pair of nodes has two. */
@@ -36,8 +42,9 @@ const dialTimeoutMs = 5_000;
  * them. Buffers are finite: a stream whose reader or writer does not keep up is reset, not kept in memory.
  */
 const muxer = yamux({
-  maxInboundStreams: 16,
-  maxOutboundStreams: 16,
+  // One of each protocol, and what is relayed.
+  maxInboundStreams: 128,
+  maxOutboundStreams: 128,
   keepAliveInterval: 15_000,
   streamOptions: {
     initialStreamWindowSize: 256 * 1024,
@@ -49,7 +56,7 @@ const muxer = yamux({
 
 /** Starts the libp2p node. Rejects when it cannot listen. */
 export async function startHost(options: HostOptions): Promise<Libp2p> {
-  const { gate } = options;
+  const { gate, circuits, relay } = options;
   const direct = options.transport === 'direct';
   return createLibp2p({
     privateKey: options.privateKey,
@@ -62,8 +69,10 @@ export async function startHost(options: HostOptions): Promise<Libp2p> {
               acceptAddress: (address) => gate.acceptAddress(plain(address)),
             })
         : tcp(),
+      circuits.transport,
     ],
-    connectionEncrypters: direct ? [] : [tls()],
+    // Relayed connections are secured by libp2p's own means, from end to end.
+    connectionEncrypters: [tls()],
     streamMuxers: [muxer],
     connectionGater: {
       denyDialMultiaddr: () => false,
@@ -73,6 +82,11 @@ export async function startHost(options: HostOptions): Promise<Libp2p> {
       },
       denyInboundEncryptedConnection: (peerId) => !gate.acceptPeer(peerId.toString()),
       denyOutboundEncryptedConnection: (peerId) => !gate.acceptPeer(peerId.toString()),
+      denyInboundRelayReservation: (peerId) => !gate.acceptRelaying(peerId.toString()),
+      denyOutboundRelayedConnection: (from, to) =>
+        !gate.acceptRelaying(from.toString()) || !gate.acceptRelaying(to.toString()),
+      denyInboundRelayedConnection: (relay, from) =>
+        !gate.acceptRelaying(relay.toString()) || !gate.acceptPeer(from.toString()),
     },
     connectionManager: {
       maxConnections: connectionsMax,
@@ -82,6 +96,7 @@ export async function startHost(options: HostOptions): Promise<Libp2p> {
     },
     // The control stream has its own heartbeat.
     connectionMonitor: { enabled: false },
+    ...(relay && { services: { relay: await relayServer(relay.bytesPerSecond) } }),
     ...(options.mdnsTag !== undefined && {
       peerDiscovery: [mdns({ serviceTag: `_eddy-${options.mdnsTag.slice(0, 16)}._udp.local` })],
     }),

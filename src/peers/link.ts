@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection, Stream } from '@libp2p/interface';
+import type { Multiaddr } from '@multiformats/multiaddr';
 import { Asker } from './asker.ts';
+import { relayIn } from './circuit.ts';
+import { expiryFault } from './credential.ts';
 import { PeerError } from './failure.ts';
 import { FrameMemory } from './frame-memory.ts';
 import { FramedStream } from './framed-stream.ts';
@@ -11,6 +15,8 @@ export interface LinkOptions {
   readonly member: Member;
   readonly dialled: boolean;
   readonly connection: Connection;
+  /** When the member's credential expires. */
+  readonly expiresMs: number;
   readonly control: FramedStream;
   readonly responder: ResponderOptions;
   /** Gossip, digests and announcements. What it throws ends the link. */
@@ -22,6 +28,8 @@ export interface LinkOptions {
 const suspectAfterMs = 1_500;
 const deadAfterMs = 6_000;
 const bulkWaitMs = 6_000;
+const retireMsMax = 20_000;
+const retireCheckMs = 250;
 
 /**
  * The two connections with one member, whose proof of membership is done: control for small messages, bulk for bodies,
@@ -30,7 +38,11 @@ const bulkWaitMs = 6_000;
 export class Link {
   readonly member: Member;
   readonly dialled: boolean;
+  /** The peer id of the relay it goes through; undefined: it is direct. */
+  readonly relay: string | undefined;
   readonly asker: Asker;
+  /** When the member's credential expires; later once it has shown another. */
+  expiresMs: number;
   readonly #options: LinkOptions;
   readonly #connection: Connection;
   readonly #control: FramedStream;
@@ -46,6 +58,8 @@ export class Link {
     this.#connection = options.connection;
     this.member = options.member;
     this.dialled = options.dialled;
+    this.relay = relayIn(options.connection.remoteAddr.toString());
+    this.expiresMs = options.expiresMs;
     this.#bulkOpen.promise.catch(() => {});
     this.#control = options.control;
     const send = (frame: Buffer) => this.#control.send(frame);
@@ -57,6 +71,21 @@ export class Link {
   start(): void {
     this.#adopt(this.#control);
     void this.bulk().catch((error) => this.close(error));
+  }
+
+  /** Answers that this node is giving. */
+  get answering(): number {
+    return this.#responder.count;
+  }
+
+  /** As this node sees it. */
+  get remoteAddress(): Multiaddr {
+    return this.#connection.remoteAddr;
+  }
+
+  /** Whether bodies have a connection of their own already. */
+  get isWhole(): boolean {
+    return this.#bulk !== undefined;
   }
 
   get isClosed(): boolean {
@@ -94,6 +123,8 @@ export class Link {
 
   /** Called about once a second: measures the round trip, and notices a peer that no longer answers. */
   beat(nowMs: number): void {
+    const fault = expiryFault(this.expiresMs, nowMs);
+    if (fault !== undefined) return this.close(new PeerError('aborted', `its credential does not count: ${fault}`));
     if (this.#pingSentMs === undefined) {
       this.#pingSentMs = performance.now();
       const payload = Buffer.alloc(8);
@@ -103,7 +134,15 @@ export class Link {
     }
     const silentMs = performance.now() - this.#pingSentMs;
     if (silentMs > deadAfterMs) this.close(new PeerError('timeout', `no answer for ${Math.round(silentMs)} ms`));
-    else if (silentMs > suspectAfterMs) this.member.enter('suspect', `no answer for ${Math.round(silentMs)} ms`, nowMs);
+    else if (silentMs > suspectAfterMs && this.member.state === 'up')
+      this.member.enter('suspect', `no answer for ${Math.round(silentMs)} ms`, nowMs);
+  }
+
+  /** Another link takes its place: what is under way on it comes to its end, within limits. */
+  async retire(error: PeerError): Promise<void> {
+    for (let leftMs = retireMsMax; leftMs > 0 && this.answering + this.asker.count > 0; leftMs -= retireCheckMs)
+      await sleep(retireCheckMs, undefined, { ref: false });
+    this.close(error);
   }
 
   close(error: PeerError): void {
@@ -138,6 +177,10 @@ export class Link {
       case 'digest':
       case 'digestChanges':
       case 'announcement':
+      case 'credential':
+      case 'leaving':
+      case 'probe':
+      case 'probed':
         return this.#options.onNews(frame);
       case 'hello':
         throw new PeerError('broken', 'a second hello');

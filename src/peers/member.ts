@@ -29,6 +29,9 @@ export interface PeerReport {
   readonly hitShare: number;
   readonly weight: number;
   readonly addresses: readonly string[];
+  /** How it is connected: null while it is not, else `direct`, or `relayed` with the peer id of the relay. */
+  readonly connection: 'direct' | 'relayed' | null;
+  readonly relay: string | null;
 }
 
 const rttShare = 0.2;
@@ -47,6 +50,10 @@ export class Member {
   readonly announcements: AnnouncementRate;
   addresses: readonly string[] = [];
   weight = 1;
+  /** It relays for others, as it says. */
+  relays = false;
+  /** Undefined while there is no link. */
+  connection: { readonly relay: string | undefined } | undefined;
   bytesIn = 0;
   bytesOut = 0;
   state: MemberState = 'down';
@@ -85,6 +92,11 @@ export class Member {
     this.state = state;
     this.stateSinceMs = nowMs;
     this.#options.onState(this, before);
+  }
+
+  /** It drains: nothing new is asked of it, and nobody counts on it, while what it gives goes on. */
+  leave(nowMs: number): void {
+    this.enter('down', 'it is draining', nowMs);
   }
 
   /** It gave wrong bytes: not asked and not answered for a while, twice as long each time. */
@@ -131,6 +143,8 @@ export class Member {
       hitShare: this.#asked === 0 ? 0 : this.#answered / this.#asked,
       weight: this.weight,
       addresses: this.addresses,
+      connection: this.connection === undefined ? null : this.connection.relay === undefined ? 'direct' : 'relayed',
+      relay: this.connection?.relay ?? null,
     };
   }
 }

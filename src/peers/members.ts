@@ -1,3 +1,4 @@
+import { withoutPeerId } from './circuit.ts';
 import { Member, type MemberOptions, type PeerReport } from './member.ts';
 import { isDialable, type MemberNews } from './messages.ts';
 import { Patience } from './patience.ts';
@@ -21,6 +22,7 @@ export class Members {
   readonly #options: MembersOptions;
   readonly #members = new Map<string, Member>();
   #placement: Placement | undefined;
+  #isLeaving = false;
 
   constructor(options: MembersOptions) {
     this.#options = {
@@ -51,12 +53,14 @@ export class Members {
     return member;
   }
 
-  /** Told of by another member, or found on the LAN. What is known of it first hand is not replaced by hearsay. */
-  learn({ peerId, addresses }: Pick<MemberNews, 'peerId' | 'addresses'>): void {
+  /** Told of by a member. What is known of it is not replaced by hearsay. Returns whether there is something new. */
+  learn({ peerId, addresses }: Pick<MemberNews, 'peerId' | 'addresses'>): boolean {
     const member = this.meet(peerId);
-    if (member === undefined) return;
-    const dialable = addresses.map((address) => address.replace(/\/p2p\/.*$/, '')).filter(isDialable);
+    if (member === undefined) return false;
+    const dialable = addresses.map(withoutPeerId).filter(isDialable);
+    const isNew = dialable.some((address) => !member.addresses.includes(address));
     member.addresses = [...new Set([...dialable, ...member.addresses])].slice(0, addressesMax);
+    return isNew;
   }
 
   /** What others are told: members that are up. */
@@ -66,10 +70,19 @@ export class Members {
       .map(({ peerId, addresses, weight }) => ({ peerId, weight, addresses: addresses.slice(0, addressesToldMax) }));
   }
 
-  /** Over the members that are up, and this node. */
+  /** This node drains: it is responsible for nothing any more. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.#placement = undefined;
+  }
+
+  /** Over the members that are up, and this node unless it drains. */
   placement(): Placement {
     const self = { peerId: this.#options.selfId, weight: this.#options.selfWeight };
-    this.#placement ??= new Placement([self, ...this.all().filter(({ state }) => state === 'up')]);
+    this.#placement ??= new Placement([
+      ...(this.#isLeaving ? [] : [self]),
+      ...this.all().filter(({ state }) => state === 'up'),
+    ]);
     return this.#placement;
   }
 

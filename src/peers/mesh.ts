@@ -1,29 +1,31 @@
 import type { Libp2p } from '@libp2p/interface';
-import { multiaddr } from '@multiformats/multiaddr';
 import type { Log } from '../log.ts';
-import { type Announcement, AnnouncementRate, decodeAnnouncement, encodeAnnouncement } from './announcement.ts';
-import { Dials } from './dials.ts';
+import type { Announcement } from './announcement.ts';
+import { relayIn } from './circuit.ts';
+import { Circuits } from './circuits.ts';
+import { DialBack } from './dial-back.ts';
+import { Dialler } from './dialler.ts';
 import { HeldDigest } from './digest.ts';
-import { Doors } from './doors.ts';
-import { PeerError, reasonOf } from './failure.ts';
-import { FramedStream } from './framed-stream.ts';
-import { encodeFrame, type Frame } from './frames.ts';
-import { type Greeting, greet } from './handshake.ts';
+import { PeerError } from './failure.ts';
+import { encodeFrame } from './frames.ts';
+import { Gossip } from './gossip.ts';
+import type { Greeting } from './handshake.ts';
 import { type HostOptions, startHost } from './host.ts';
 import { Link } from './link.ts';
 import type { Member, MemberState } from './member.ts';
 import { Members } from './members.ts';
-import { parseMembers } from './messages.ts';
-import { newsFrames } from './news.ts';
-import { bulkProtocol, controlProtocol, type Proven, Reception } from './reception.ts';
+import { type Proven, Reception } from './reception.ts';
+import { Relays } from './relays.ts';
 import type { ResponderOptions } from './responder.ts';
 
-export interface MeshOptions extends Omit<HostOptions, 'gate'> {
+export interface MeshOptions extends Omit<HostOptions, 'gate' | 'circuits'> {
   readonly peerId: string;
   readonly greeting: Greeting;
   /** Addresses to begin with. Any one member is enough: it tells of the others. */
   readonly bootstrap: readonly string[];
   readonly responder: ResponderOptions;
+  /** Whether others can dial this node; `auto`: to be found out from members that relay. */
+  readonly reachable: boolean | 'auto';
   readonly log: Log;
   readonly onAnnounced: ((peerId: string, announcement: Announcement) => void) | undefined;
 }
@@ -32,28 +34,29 @@ const tickMs = 250;
 const beatEveryTicks = 4;
 const newsEveryTicks = 60;
 const digestChangesBytesMax = 4 * 1024;
-/** Of two that learn of each other at once, one waits so that both do not dial. */
-const politeMs = 600;
+const leavingFrame = encodeFrame('leaving', Buffer.alloc(0));
 
 /** Links this node to every other member of its cell, and keeps it so. */
 export class Mesh {
   readonly members: Members;
   readonly held = new HeldDigest();
+  readonly gossip: Gossip;
   readonly #options: MeshOptions;
   readonly #reception: Reception;
-  readonly #dials = new Dials(Date.now, Math.random);
+  readonly #dialler: Dialler;
   readonly #links = new Map<string, Link>();
   readonly #stopping = new AbortController();
-  readonly #doors: Doors;
-  readonly #rate = new AnnouncementRate(Date.now());
+  readonly #relays: Relays;
+  readonly #circuits = new Circuits();
+  readonly #dialBack = new DialBack();
   #host: Libp2p | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ticks = 0;
   #newsDue = false;
+  #isLeaving = false;
 
   private constructor(options: MeshOptions) {
     this.#options = options;
-    this.#doors = new Doors(options.peerId, options.bootstrap);
     this.members = new Members({
       selfId: options.peerId,
       selfWeight: options.greeting.weight,
@@ -66,25 +69,61 @@ export class Mesh {
       linkOf: (peerId) => this.#links.get(peerId),
       onProven: (proven) => this.#open(proven),
     });
+    this.#dialler = new Dialler({
+      ...options,
+      selfId: options.peerId,
+      signal: this.#stopping.signal,
+      linkOf: (peerId) => this.#links.get(peerId),
+      areRelaysUsed: () => this.#circuits.isOpen,
+      onProven: (proven) => this.#open(proven),
+      onStranger: (peerId, error) => this.#reception.onStranger(peerId, error),
+    });
+    const onMoved = (): void => {
+      this.#newsDue = true;
+    };
+    this.#relays = new Relays({
+      ...options,
+      circuits: this.#circuits,
+      links: () => this.#links.values(),
+      listening: () => this.#listening,
+      onMoved,
+    });
+    this.gossip = new Gossip({
+      ...options,
+      relays: options.relay !== undefined,
+      members: this.members,
+      addresses: () => this.addresses,
+      broadcast: (frames) => this.#broadcast(frames),
+      onMoved,
+      onProbe: (link, payload) => {
+        if (this.#host) this.#dialBack.answer(this.#host, link, payload);
+      },
+      onProbed: (link, payload) => this.#relays.onProbed(link, payload),
+    });
   }
 
   /** Rejects when it cannot listen. */
   static async start(options: MeshOptions): Promise<Mesh> {
     const mesh = new Mesh(options);
-    const host = await startHost({ ...options, gate: mesh.#reception });
+    const host = await startHost({ ...options, gate: mesh.#reception, circuits: mesh.#circuits });
     mesh.#host = host;
     await mesh.#reception.open(host);
     if (options.mdnsTag !== undefined)
       host.addEventListener('peer:discovery', ({ detail }) =>
-        mesh.#doors.seen(detail.id.toString(), detail.multiaddrs.map(String)),
+        mesh.#dialler.seen(detail.id.toString(), detail.multiaddrs.map(String)),
       );
-    mesh.#timer = setInterval(() => mesh.#tick(), tickMs);
-    mesh.#tick();
+    mesh.#timer = setInterval(() => mesh.#tick(host), tickMs);
+    mesh.#tick(host);
     return mesh;
   }
 
   /** As others can dial this node, peer id included. */
   get addresses(): string[] {
+    const relayed = this.#relays.addresses().map((address) => `${address}/p2p/${this.#options.peerId}`);
+    return [...this.#listening, ...relayed];
+  }
+
+  get #listening(): readonly string[] {
     return this.#host?.getMultiaddrs().map(String) ?? [];
   }
 
@@ -99,6 +138,18 @@ export class Mesh {
     this.#links.get(peerId)?.close(new PeerError('corrupt', reason));
   }
 
+  /** Tells the members that this node drains, and counts on them alone from now on. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.members.leave();
+    this.#broadcast([leavingFrame]);
+  }
+
+  /** Answers that this node is giving to members. */
+  get answering(): number {
+    return [...this.#links.values()].reduce((sum, link) => sum + link.answering, 0);
+  }
+
   async close(): Promise<void> {
     this.#stopping.abort();
     clearInterval(this.#timer);
@@ -106,19 +157,11 @@ export class Mesh {
     await this.#host?.stop();
   }
 
-  /** Tells every member that is linked now. False: too much was said lately, this was not. Throws RangeError. */
-  announce(topic: string, message: Uint8Array): boolean {
-    const frame = encodeFrame('announcement', encodeAnnouncement(topic, message));
-    if (!this.#rate.take(Date.now())) return false;
-    this.#broadcast([frame]);
-    return true;
-  }
-
-  #tick(): void {
+  #tick(host: Libp2p): void {
     const nowMs = Date.now();
     this.members.age(nowMs, (peerId) => this.#links.has(peerId));
-    this.#dialMembers();
-    this.#dialDoors();
+    if (this.#mayBeMember(nowMs)) this.#dialler.tick(host, this.members.all());
+    if (this.#ticks % beatEveryTicks === 0) this.#relays.tick(nowMs);
     if (++this.#ticks % beatEveryTicks === 0) {
       for (const link of this.#links.values()) link.beat(nowMs);
       const changes = this.held.takeChanges(digestChangesBytesMax);
@@ -126,65 +169,28 @@ export class Mesh {
     }
     if (this.#newsDue || this.#ticks % newsEveryTicks === 0) {
       this.#newsDue = false;
-      this.#broadcast(this.#newsFrames());
+      this.#broadcast(this.gossip.members());
+      void this.#options.greeting.membership.renew(nowMs).then(() => this.gossip.showCredential());
     }
   }
 
-  #dialMembers(): void {
-    for (const { peerId, addresses, state } of this.members.all()) {
-      if (this.#links.has(peerId) || addresses.length === 0 || state === 'quarantined') continue;
-      const polite = peerId < this.#options.peerId ? politeMs : 0;
-      const where = addresses.map((address) => `${address}/p2p/${peerId}`);
-      this.#dials.attempt(peerId, () => this.#dial(where), polite);
-    }
+  /** Without a credential that counts there is nobody to talk to. */
+  #mayBeMember(nowMs: number): boolean {
+    const { greeting, log } = this.#options;
+    greeting.membership.report(nowMs, log);
+    const fault = greeting.membership.fault(nowMs);
+    if (fault === undefined) return true;
+    for (const link of [...this.#links.values()])
+      link.close(new PeerError('aborted', `this node is no member: ${fault}`));
+    return false;
   }
 
-  #dialDoors(): void {
-    for (const address of this.#doors.closed((peerId) => this.#links.has(peerId)))
-      this.#dials.attempt(address, async () => {
-        try {
-          this.#doors.opened(address, await this.#dial([address]));
-        } catch (error) {
-          if (reasonOf(error).includes('dial self')) this.#doors.opened(address, this.#options.peerId);
-          throw error;
-        }
-      });
-  }
-
-  /** Resolves to the peer id found there, once it is linked. */
-  async #dial(addresses: readonly string[]): Promise<string> {
-    const host = this.#host;
-    if (host === undefined) throw new PeerError('aborted', 'not started');
-    const { signal } = this.#stopping;
-    const where = addresses.map((address) => multiaddr(address));
-    const connection = await host.dial(where, { signal, force: true });
-    const peerId = connection.remotePeer.toString();
-    if (this.#links.get(peerId) !== undefined) {
-      await connection.close();
-      return peerId;
-    }
-    try {
-      const control = new FramedStream(await connection.newStream([controlProtocol], { signal }));
-      const hello = await greet(control, peerId, this.#options.greeting);
-      const link = this.#open({ hello, control, connection, dialled: true });
-      if (link === undefined) return peerId;
-      const bulk = await host.dial(where, { signal, force: true });
-      link.attachBulk(await bulk.newStream([bulkProtocol], { signal }), bulk);
-      return peerId;
-    } catch (error) {
-      connection.abort(new PeerError('broken', reasonOf(error)));
-      this.#options.log.debug({ peer: peerId, reason: reasonOf(error) }, 'a peer was not taken');
-      throw error;
-    }
-  }
-
-  /** Between two nodes one link stays: the one that the smaller peer id dialled, or the newer one of the same side. */
-  #open({ hello, ...via }: Proven): Link | undefined {
+  /** Between two nodes one link stays: a direct one; the one that the smaller peer id dialled; the newer one of a side. */
+  #open({ hello, expiresMs, ...via }: Proven): Link | undefined {
     const peerId = via.connection.remotePeer.toString();
     const member = this.members.meet(peerId);
     const before = this.#links.get(peerId);
-    const preferred = via.dialled === this.#options.peerId < peerId;
-    if (member === undefined || (before !== undefined && !preferred && before.dialled !== via.dialled)) {
+    if (member === undefined || (before !== undefined && !this.#isBetter(via, before))) {
       via.control.close(new PeerError('aborted', 'there is a link already'));
       via.connection.close().catch(() => {});
       return undefined;
@@ -192,27 +198,41 @@ export class Mesh {
     member.weight = hello.weight;
     const link = new Link({
       ...via,
+      expiresMs,
       member,
       responder: this.#options.responder,
-      onNews: (frame) => this.#onNews(member, frame),
+      onNews: (frame) => this.gossip.onNews(link, frame),
       onClosed: (error) => this.#onLinkClosed(link, error),
     });
     this.#links.set(peerId, link);
-    before?.close(new PeerError('aborted', 'replaced by another link'));
+    const replaced = new PeerError('aborted', 'replaced by another link');
+    if (before?.relay !== undefined && link.relay === undefined) void before.retire(replaced);
+    else before?.close(replaced);
+    member.connection = link;
     this.#reception.clear(via.connection);
-    this.#dials.forget(peerId);
+    this.#dialler.linked(peerId);
     member.enter('up', 'linked', Date.now());
-    for (const frame of [...this.#newsFrames(), encodeFrame('digest', this.held.full())]) link.send(frame);
+    for (const frame of [...this.gossip.members(), encodeFrame('digest', this.held.full())]) link.send(frame);
+    if (this.#isLeaving) link.send(leavingFrame);
     link.beat(Date.now());
     link.start();
     return link;
+  }
+
+  #isBetter({ connection, dialled }: Pick<Proven, 'connection' | 'dialled'>, before: Link): boolean {
+    const isDirect = relayIn(connection.remoteAddr.toString()) === undefined;
+    const wasDirect = before.relay === undefined;
+    if (isDirect !== wasDirect) return isDirect;
+    return before.dialled === dialled || dialled === this.#options.peerId < before.member.peerId;
   }
 
   #onLinkClosed(link: Link, error: PeerError): void {
     const { member } = link;
     if (this.#links.get(member.peerId) !== link) return;
     this.#links.delete(member.peerId);
-    if (!this.#stopping.signal.aborted) member.enter('suspect', error.message, Date.now());
+    member.connection = undefined;
+    // A member that has said that it leaves is down already.
+    if (!this.#stopping.signal.aborted && member.state !== 'down') member.enter('suspect', error.message, Date.now());
   }
 
   #onState(member: Member, before: MemberState): void {
@@ -220,26 +240,6 @@ export class Mesh {
     if (member.state === 'quarantined') this.#options.log.error(about, 'a peer gave wrong bytes');
     else this.#options.log.info(about, 'a peer changed its state');
     if (member.state === 'up') this.#newsDue = true;
-  }
-
-  #onNews(member: Member, frame: Frame): void {
-    const payload = frame.payload;
-    if (frame.name === 'members') for (const news of parseMembers(payload)) this.members.learn(news);
-    else if (frame.name === 'announcement') this.#onAnnouncement(member, payload);
-    else if (frame.name === 'digest' ? !member.digest.replace(payload) : !member.digest.change(payload))
-      throw new PeerError('broken', 'a malformed digest');
-  }
-
-  /** What is more than a member may say is passed over. */
-  #onAnnouncement(member: Member, payload: Buffer): void {
-    const announcement = decodeAnnouncement(payload);
-    if (announcement === undefined) throw new PeerError('broken', 'a malformed announcement');
-    if (member.announcements.take(Date.now())) this.#options.onAnnounced?.(member.peerId, announcement);
-  }
-
-  #newsFrames(): Buffer[] {
-    const { peerId, greeting } = this.#options;
-    return newsFrames({ peerId, weight: greeting.weight, addresses: this.addresses }, this.members.news());
   }
 
   #broadcast(frames: readonly Buffer[]): void {

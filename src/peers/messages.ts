@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { relayIn } from './circuit.ts';
 import { PeerError } from './failure.ts';
 
 /** First message in both directions: who speaks for which cell. */
@@ -15,6 +16,8 @@ export interface MemberNews {
   readonly peerId: string;
   readonly addresses: readonly string[];
   readonly weight: number;
+  /** It lets members that cannot be dialled reach each other through it. */
+  readonly relays?: boolean;
 }
 
 /** What is asked of a peer. Never forwarded to another peer. */
@@ -77,11 +80,12 @@ export function parseMembers(bytes: Buffer): readonly MemberNews[] {
   const list = jsonIn(bytes, 'members');
   if (!Array.isArray(list) || list.length > membersMax) throw malformed('members');
   return list.map((each) => {
-    const { peerId, addresses, weight } = asObject(each, 'members');
+    const { peerId, addresses, weight, relays } = asObject(each, 'members');
     return {
       peerId: text(peerId, 128),
       addresses: texts(addresses, addressesMax, addressLengthMax),
       weight: weightOf(weight),
+      ...(relays === true && { relays }),
     };
   });
 }
@@ -108,11 +112,12 @@ export function parseStatus(bytes: Buffer): StatusMessage {
   return { answer: answer as StatusName, head: { status, fields: fieldsOf(fields), completeLength } };
 }
 
-/** Addresses worth dialling: /ip4 or /ip6 or /dns with /tcp, and not more. */
+/** Addresses worth dialling: /ip4 or /ip6 or /dns with /tcp, and not more but the peer id, or a relay's and /p2p-circuit. */
 export function isDialable(address: string): boolean {
-  const [, family = '', host = '', tcp, port = '', peer, , more] = address.split('/');
+  const [, family = '', host = '', tcp, port = '', peer, , circuit, more] = address.split('/');
   if (tcp !== 'tcp' || !/^\d{1,5}$/.test(port) || more !== undefined || (peer !== undefined && peer !== 'p2p'))
     return false;
+  if (circuit !== undefined && relayIn(address) === undefined) return false;
   if (family === 'ip4' || family === 'ip6') return isIP(host) === (family === 'ip4' ? 4 : 6);
   return ['dns', 'dns4', 'dns6'].includes(family) && /^[\w.-]{1,253}$/.test(host);
 }

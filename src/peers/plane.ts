@@ -1,13 +1,13 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Supplier, SupplyRequest } from '../cache/types.ts';
 import type { Log } from '../log.ts';
 import { Audit } from './audit.ts';
-import { openCell } from './cell-key.ts';
-import { type Credential, issueCredential } from './credential.ts';
 import type { Identity } from './identity.ts';
 import { KeptDigests } from './kept-digests.ts';
 import type { PeerReport } from './member.ts';
 import type { Manifest } from './manifest.ts';
 import { Manifests } from './manifests.ts';
+import { type CellProof, type GivenCredential, Membership } from './membership.ts';
 import { Mesh } from './mesh.ts';
 import { groupOf } from './placement.ts';
 import type { AskOutcome } from './race.ts';
@@ -18,13 +18,17 @@ import { UploadBudget } from './upload-budget.ts';
 
 export interface PeerPlaneOptions {
   readonly identity: Identity;
-  readonly cell: { readonly name: string; readonly keyHex: string };
+  readonly cell: CellProof;
   /** Multiaddrs. */
   readonly listen: readonly string[];
   readonly bootstrap: readonly string[];
   /** Looks for members on the LAN. */
   readonly mdns: boolean;
   readonly transport?: 'direct' | 'stock';
+  /** Whether others can dial this node; if not, members that relay lead to it. Default `auto`: those are asked to try. */
+  readonly reachable?: boolean | 'auto';
+  /** Lets members that cannot be dialled reach each other through this node, with that many bytes a second at most. */
+  readonly relay?: { readonly bytesPerSecond: number } | undefined;
   /** Share of the pieces this node is responsible for, relative to the others. Default 1. */
   readonly weight?: number;
   /** What peers are given. */
@@ -50,7 +54,8 @@ export interface PeerPlaneOptions {
 
 /** Later than what viewers wait for. */
 const auditDelayMs = 30_000;
-const credentialLifetimeMs = 24 * 3_600_000;
+/** Also what requests that are on their way have to arrive. */
+const drainCheckMs = 100;
 
 /** This node among its peers. */
 export class PeerPlane {
@@ -58,19 +63,19 @@ export class PeerPlane {
   /** Goes before the origin in the order of suppliers. */
   readonly supplier: PeerSupplier;
   readonly #mesh: Mesh;
+  readonly #membership: Membership;
 
-  private constructor(peerId: string, mesh: Mesh, supplier: PeerSupplier) {
+  private constructor(peerId: string, parts: { mesh: Mesh; membership: Membership; supplier: PeerSupplier }) {
     this.peerId = peerId;
-    this.#mesh = mesh;
-    this.supplier = supplier;
+    this.#mesh = parts.mesh;
+    this.#membership = parts.membership;
+    this.supplier = parts.supplier;
   }
 
   /** Rejects with a clear error when the identity, the key or an address cannot be used. */
   static async open(options: PeerPlaneOptions): Promise<PeerPlane> {
-    const cell = await openCell(options.cell.name, options.cell.keyHex);
     const { privateKey, peerId } = options.identity;
-    const credential = (): Promise<Credential> =>
-      issueCredential(cell, { peerId, expiresMs: Date.now() + credentialLifetimeMs });
+    const membership = await Membership.open(options.cell, peerId);
     const budget = new UploadBudget({
       bytesPerSecond: options.uploadBytesPerSecond ?? (() => Number.POSITIVE_INFINITY),
       nowMs: Date.now,
@@ -83,9 +88,11 @@ export class PeerPlane {
       privateKey,
       listen: options.listen,
       bootstrap: options.bootstrap,
+      reachable: options.reachable ?? 'auto',
+      relay: options.relay,
       transport: options.transport ?? 'direct',
-      mdnsTag: options.mdns ? cell.tag : undefined,
-      greeting: { cell, credential, weight: options.weight ?? 1 },
+      mdnsTag: options.mdns ? membership.cell.tag : undefined,
+      greeting: { membership, weight: options.weight ?? 1 },
       log: options.log,
       onAnnounced: (from, { topic, message }) => options.onAnnounced?.(from, topic, message),
       responder: {
@@ -121,7 +128,7 @@ export class PeerPlane {
         nodes: () => 1 + mesh.members.all().filter(({ state }) => state === 'up').length,
       }),
     });
-    return new PeerPlane(peerId, mesh, supplier);
+    return new PeerPlane(peerId, { mesh, membership, supplier });
   }
 
   /** As other nodes can dial this one, peer id included. */
@@ -145,13 +152,30 @@ export class PeerPlane {
    * `_ . / -`. Message: at most 16 KiB. False: more than fifty a second, not sent. Throws RangeError out of bounds.
    */
   announce(topic: string, message: Uint8Array): boolean {
-    return this.#mesh.announce(topic, message);
+    return this.#mesh.gossip.announce(topic, message);
   }
 
   /** This node now holds bytes of that window of a representation, or has lost the last of them: tells the neighbours. */
   holds(key: string, first: number, held: boolean): void {
     if (held) this.#mesh.held.add(groupOf(key, first));
     else this.#mesh.held.remove(groupOf(key, first));
+  }
+
+  /**
+   * Tells the members that this node drains: they ask for nothing new, and what it was responsible for goes to others.
+   * Resolves when it gives nothing any more, or after `deadlineMs`.
+   */
+  async drain(deadlineMs: number): Promise<void> {
+    this.#mesh.leave();
+    const untilMs = performance.now() + deadlineMs;
+    do await sleep(drainCheckMs);
+    while (this.#mesh.answering > 0 && performance.now() < untilMs);
+  }
+
+  /** Takes another credential for the same cell and shows it to the others. Throws EddyError when it is for another. */
+  async replaceCredential(credential: GivenCredential): Promise<void> {
+    await this.#membership.replace(credential);
+    this.#mesh.gossip.showCredential();
   }
 
   /** Ends what is under way and closes every connection. */

@@ -1,5 +1,6 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import type { Log } from '../log.ts';
+import { relayIn } from './circuit.ts';
 import { PeerError, reasonOf } from './failure.ts';
 import { FramedStream } from './framed-stream.ts';
 import { type Greeting, helloTimeoutMs, StrangerError, welcome } from './handshake.ts';
@@ -15,6 +16,7 @@ export const bulkProtocol = '/eddy/bulk/1';
 /** A connection whose other end proved to be a member. */
 export interface Proven {
   readonly hello: Hello;
+  readonly expiresMs: number;
   readonly control: FramedStream;
   readonly connection: Connection;
   readonly dialled: boolean;
@@ -40,11 +42,18 @@ export class Reception implements HostGate {
   }
 
   acceptAddress(address: string): boolean {
-    return !this.#refusals.refusesAddress(address);
+    // Without a credential that counts this node has nobody to let in.
+    const isMember = this.#options.greeting.membership.fault(Date.now()) === undefined;
+    return isMember && !this.#refusals.refusesAddress(address);
   }
 
   acceptPeer(peerId: string): boolean {
     return !this.#refusals.refusesPeer(peerId) && this.#options.stateOf(peerId) !== 'quarantined';
+  }
+
+  acceptRelaying(peerId: string): boolean {
+    const link = this.#options.linkOf(peerId);
+    return link !== undefined && link.relay === undefined && this.acceptPeer(peerId);
   }
 
   async open(host: Libp2p): Promise<void> {
@@ -57,6 +66,14 @@ export class Reception implements HostGate {
   /** A member was met there. */
   clear(connection: Connection): void {
     this.#refusals.clear(connection.remotePeer.toString(), ipOf(connection));
+  }
+
+  /** Whoever was dialled and shows to be no member is not dialled again for a while. */
+  onStranger(peerId: string, error: unknown): void {
+    const about = { peer: peerId, reason: reasonOf(error) };
+    if (!(error instanceof StrangerError)) return this.#options.log.debug(about, 'a peer was not taken');
+    this.#options.log.info(about, 'refused a peer');
+    this.#refusals.add(peerId, undefined, 'stranger');
   }
 
   #onConnection(connection: Connection): void {
@@ -72,9 +89,9 @@ export class Reception implements HostGate {
   async #onControl(stream: Stream, connection: Connection): Promise<void> {
     const control = new FramedStream(stream);
     try {
-      const hello = await welcome(control, connection.remotePeer.toString(), this.#options.greeting);
+      const shown = await welcome(control, connection.remotePeer.toString(), this.#options.greeting);
       this.clear(connection);
-      this.#options.onProven({ hello, control, connection, dialled: false });
+      this.#options.onProven({ ...shown, control, connection, dialled: false });
     } catch (error) {
       this.#refuse(connection, error);
     }
@@ -99,6 +116,8 @@ export class Reception implements HostGate {
   }
 }
 
+/** Undefined for what comes by a relay: the address is the relay's. */
 function ipOf({ remoteAddr }: Connection): string | undefined {
+  if (relayIn(remoteAddr.toString()) !== undefined) return undefined;
   return remoteAddr.getComponents().find(({ name }) => name === 'ip4' || name === 'ip6')?.value;
 }

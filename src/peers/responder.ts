@@ -49,6 +49,11 @@ export class Responder {
     this.#options = options;
   }
 
+  /** Answers under way. */
+  get count(): number {
+    return this.#answers.size;
+  }
+
   /** Throws PeerError when the peer breaks the protocol. */
   onRequest(payload: Buffer): void {
     if (payload.length < 4) throw new PeerError('broken', 'a request without id');

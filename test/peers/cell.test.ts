@@ -6,7 +6,8 @@ import { encodeFrame } from '../../src/peers/frames.ts';
 import { openCell } from '../../src/peers/cell-key.ts';
 import { encodeCredential, issueCredential } from '../../src/peers/credential.ts';
 import { encodeJson } from '../../src/peers/messages.ts';
-import { cellKeyHex } from '../support/peer-options.ts';
+import type { Log } from '../../src/log.ts';
+import { cellKeyHex, plainHost, quietLog } from '../support/peer-options.ts';
 import { seededRandom } from '../support/random.ts';
 import { startHost } from '../../src/peers/host.ts';
 import { passingIdentity } from '../../src/peers/identity.ts';
@@ -121,8 +122,13 @@ describe('a cell', () => {
   it('cuts off who speaks without proof, and does not let it in again', async () => {
     const member = await cell.start();
     const { privateKey } = await passingIdentity();
-    const gate = { acceptAddress: () => true, acceptPeer: () => true };
-    const stranger = await startHost({ privateKey, listen: [], transport: 'direct', mdnsTag: undefined, gate });
+    const stranger = await startHost({
+      privateKey,
+      listen: [],
+      transport: 'direct',
+      mdnsTag: undefined,
+      ...plainHost(),
+    });
     try {
       const address = multiaddr(member.plane.addresses[0] ?? '');
       const connection = await stranger.dial(address);
@@ -139,14 +145,51 @@ describe('a cell', () => {
     }
   });
 
+  it('refuses an expired credential, whoever dials', async () => {
+    const lines: string[] = [];
+    const log: Log = { ...quietLog, info: (about, message) => lines.push(`${message}: ${JSON.stringify(about)}`) };
+    const identity = await passingIdentity();
+    const own = await openCell('test', cellKeyHex);
+    const expired = await issueCredential(own, { peerId: identity.peerId, expiresMs: Date.now() - 6 * 60_000 });
+    const credential = encodeCredential(expired).toString('base64');
+    const hello = encodeFrame('hello', encodeJson({ cell: own.tag, credential, weight: 1 }));
+    const listen = ['/ip4/127.0.0.1/tcp/0'];
+    const stranger = await startHost({ ...identity, listen, transport: 'direct', mdnsTag: undefined, ...plainHost() });
+    try {
+      let dialled = 0;
+      await stranger.handle('/eddy/control/1', (stream) => {
+        dialled++;
+        stream.send(hello);
+      });
+      const dialling = await cell.start({ log, bootstrap: stranger.getMultiaddrs().map(String) });
+      await vi.waitFor(() => expect(lines.join()).toContain('a credential that does not count: expired'));
+      expect(dialled).toBe(1);
+      expect(dialling.plane.peers()).toEqual([]);
+
+      lines.length = 0;
+      const dialledTo = await cell.start({ log, bootstrap: [] });
+      const connection = await stranger.dial(multiaddr(dialledTo.plane.addresses[0] ?? ''));
+      const closed = new Promise((resolve) => connection.addEventListener('close', resolve));
+      const stream = await connection.newStream(['/eddy/control/1']);
+      const told = vi.fn();
+      stream.addEventListener('message', told);
+      stream.send(hello);
+      await closed;
+      expect(lines.join()).toContain('a credential that does not count: expired');
+      expect(told).not.toHaveBeenCalled();
+      expect(dialledTo.plane.peers()).toEqual([]);
+    } finally {
+      await stranger.stop();
+    }
+  });
+
   it('cuts off a member that sends what is no protocol, and goes on', async () => {
     const [a] = await cell.of(3);
     if (a === undefined) throw new Error('no nodes');
     const identity = await passingIdentity();
     const own = await openCell('test', cellKeyHex);
     const credential = await issueCredential(own, { peerId: identity.peerId, expiresMs: Date.now() + 60_000 });
-    const gate = { acceptAddress: () => true, acceptPeer: () => true };
-    const rogue = await startHost({ ...identity, listen: [], transport: 'direct', mdnsTag: undefined, gate });
+    const rogue = await startHost({ ...identity, listen: [], transport: 'direct', mdnsTag: undefined, ...plainHost() });
     try {
       const random = seededRandom(4);
       for (let round = 0; round < 20; round++) {

@@ -5,9 +5,9 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type HostGate, startHost } from '../../src/peers/host.ts';
 import { passingIdentity } from '../../src/peers/identity.ts';
+import { openGate, plainHost } from '../support/peer-options.ts';
 
 const open: Libp2p[] = [];
-const openGate: HostGate = { acceptAddress: () => true, acceptPeer: () => true };
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map((host) => host.stop()));
@@ -20,6 +20,7 @@ async function host(transport: 'direct' | 'stock', gate: HostGate = openGate): P
     listen: ['/ip4/127.0.0.1/tcp/0'],
     transport,
     mdnsTag: undefined,
+    ...plainHost(),
     gate,
   });
   open.push(started);

@@ -33,7 +33,7 @@ describe('the examples in config/', () => {
     const text = readFileSync(`${directory}default.yaml`, 'utf8');
     expect(configOf({ files: { 'eddy.yaml': text } })).toEqual(configOf({}));
     const map = Object.keys(mapWithDefaults({ name: 'a', origins: ['http://a.example'] }));
-    for (const key of [...map, 'tlsCert', 'ram', 'disk', 'cell', 'cellKey', 'workers', 'origin']) {
+    for (const key of [...map, 'tlsCert', 'ram', 'disk', 'cell', 'cellKey', 'cellCredential', 'workers', 'origin']) {
       expect(text).toMatch(new RegExp(`\\b${key}:`));
     }
   });

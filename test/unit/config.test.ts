@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { type CellCredential, credentialText } from '../../src/config/cell-credential.ts';
 import { uploadBytesPerSecond } from '../../src/config/peering.ts';
 import { policyOf } from '../../src/config/maps.ts';
 import { configOf, errorsOf } from '../support/config-load.ts';
@@ -199,7 +200,7 @@ describe('the cell', () => {
 
   it('is an error without a key, as is a key without a cell', () => {
     expect(errorsOf({ argv: ['--cell', 'lobby'] })).toEqual([
-      'cellKey (--cell-key) is missing: must be a file with 64 hex digits, given with --cell',
+      'cellKey (--cell-key) is missing: must be a file with 64 hex digits, given with --cell, or cellCredential (--cell-credential) instead',
     ]);
     expect(errorsOf({ argv: ['--cell-key', 'cell.key'], files: { 'cell.key': hexKey } })).toEqual([
       'cell (--cell) is missing: must be given with --cell-key',
@@ -210,6 +211,39 @@ describe('the cell', () => {
     const errors = errorsOf({ argv: ['--cell', 'lobby', '--cell-key', 'cell.key'], files: { 'cell.key': text } });
     expect(errors).toEqual([
       '--cell-key is "cell.key": must be a file that holds 32 bytes as 64 hex digits, as "openssl rand -hex 32" makes it',
+    ]);
+  });
+});
+
+describe('a credential for the cell', () => {
+  const credential: CellCredential = {
+    cell: 'lobby',
+    publicKey: Buffer.alloc(32, 1),
+    peerId: `12D3KooW${'a'.repeat(44)}`,
+    expiresMs: Date.UTC(2027, 0, 31),
+    signature: Buffer.alloc(64, 2),
+  };
+  const argv = ['--cell', 'lobby', '--cell-credential', 'node.json'];
+
+  it('takes the place of the key', () => {
+    const { cell } = configOf({ argv, files: { 'node.json': credentialText(credential) } });
+    expect(cell).toEqual({ name: 'lobby', credential });
+  });
+
+  it('is for this cell, well formed, and not given beside the key', () => {
+    const text = credentialText(credential);
+    expect(errorsOf({ argv, files: { 'node.json': credentialText({ ...credential, cell: 'attic' }) } })).toEqual([
+      '--cell-credential is "node.json": must be a credential for the cell lobby, not for attic',
+    ]);
+    for (const bad of ['', '[]', text.replace('peerId', 'peer'), text.replace('2027', 'year'), text.replace('02', 'x')])
+      expect(errorsOf({ argv, files: { 'node.json': bad } })).toEqual([
+        '--cell-credential is "node.json": must be a file as "eddy credential" makes it',
+      ]);
+    expect(errorsOf({ argv: [...argv, '--cell-key', 'k'], files: { 'node.json': text, k: hexKey } })).toEqual([
+      '--cell-key and --cell-credential are both given: must be one of them',
+    ]);
+    expect(errorsOf({ argv: argv.slice(2), files: { 'node.json': text } })).toEqual([
+      'cell (--cell) is missing: must be given with --cell-credential',
     ]);
   });
 });
