@@ -4,6 +4,7 @@ import type { Clock } from './clock.ts';
 import { type ClientData, clientDataOf } from './cmcd.ts';
 import { fetchAhead } from './fetch-ahead.ts';
 import { Lately } from './lately.ts';
+import { LiveTails } from './live-tails.ts';
 import type { Manifest } from './manifest.ts';
 import { edgeTarget, type LiveMap, mapOf } from './mapped-urls.ts';
 import { Prefetcher, type PrefetchCounts } from './prefetch.ts';
@@ -52,12 +53,14 @@ export class Viewing {
   readonly #options: ViewingOptions;
   readonly #sequences = new Sequences();
   readonly #prefetcher: Prefetcher<CacheRequest>;
+  readonly #tails: LiveTails<{ readonly request: CacheRequest; readonly about: Seen }>;
   /** What viewers who say nothing asked for: the next one to ask for it wants nothing else. */
   readonly #seen: Lately;
 
   constructor(options: ViewingOptions) {
     this.#options = options;
     const { clock, limits, counts, inner } = options;
+    this.#tails = new LiveTails(clock);
     this.#seen = new Lately(clock, { forMs: seenMs, max: 4_096 });
     this.#prefetcher = new Prefetcher({
       ...{ clock, ...limits, counts: counts.prefetch },
@@ -72,10 +75,15 @@ export class Viewing {
     const { policy } = request;
     if (manifest.level !== 'media' || this.#segmentsAhead(policy) === 0) return;
     const announced = manifest.live ? manifest.announced.slice(-liveAnnouncedMax) : manifest.announced;
-    this.#sequences.set(`${policy.name} ${target.split('?', 1)[0]}`, announced, {
+    const name = `${policy.name} ${target.split('?', 1)[0]}`;
+    this.#sequences.set(name, announced, {
       keyOf: (each) => keyOf({ target: each, policy }),
       toEdge: byFolder((url) => this.#ours(edgeTarget(url, maps()), policy)),
     });
+    // What an HLS playlist newly names is fetched whoever watches: it has one rendition.
+    if (!manifest.live || manifest.kind !== 'dash') return;
+    for (const { request: asked, about } of this.#tails.of(name))
+      this.#plan(asked, { ...about, place: this.#sequences.after(about.key, about.first) });
   }
 
   /** A viewer asks for something that is no manifest. What it says of itself, if it does. */
@@ -120,6 +128,7 @@ export class Viewing {
       this.#named(request, { reference, range });
     const wanted = nextWanted({ data, segments, next, named });
     const viewing = viewingOf(data, place?.name ?? key);
+    if (place !== undefined && next(segments).length < segments) this.#tails.set(place.name, { request, about });
     // What holds many segments was perhaps wanted as a whole.
     this.#prefetcher.used(key);
     this.#prefetcher.seen(keyWithRange(key, first), { viewing, wanted, context: request });

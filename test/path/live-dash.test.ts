@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type Edge, type EdgeOptions, startEdge } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { mpdText, period } from '../support/mpd.ts';
-import { startOrigin, type TestOrigin } from '../support/origin.ts';
+import { type OriginRoutes, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { until } from '../support/until.ts';
 import { view } from '../support/viewer.ts';
 
@@ -29,9 +29,10 @@ const numbered =
 const dynamic = (more: string): string =>
   `type="dynamic" availabilityStartTime="2026-01-01T00:00:00Z" timeShiftBufferDepth="PT30S" ${more}`;
 
-async function stage(options: Partial<EdgeOptions> = {}): Promise<Stage> {
+async function stage({ routes, ...options }: Partial<EdgeOptions> & { routes?: OriginRoutes } = {}): Promise<Stage> {
   const clock = new HandClock();
   const origin = await startOrigin({
+    ...routes,
     [path]: (_, response) => {
       response.writeHead(200, { 'Content-Type': 'application/dash+xml' }).end(made.text);
     },
@@ -49,6 +50,31 @@ async function stage(options: Partial<EdgeOptions> = {}): Promise<Stage> {
   const made: Stage = { clock, edge, origin, url: edge.url + path, text: '', poll };
   return made;
 }
+
+describe('a segment that a live MPD newly lists', () => {
+  it('is fetched before it is asked for, of the representation that is watched', async () => {
+    const segment = { length: 1_000, contentType: 'video/mp4', fields: { 'Cache-Control': 'max-age=600' } };
+    const made = await stage({
+      prefetch: { bytesMax: 1_000_000, requestsMax: 4 },
+      routes: Object.fromEntries(['v/4.m4s', 'v/6.m4s', 'w/6.m4s'].map((name) => [`/live/${name}`, segment])),
+    });
+    const timeline = (segments: number) =>
+      `<SegmentTemplate timescale="1" media="$RepresentationID$/$Time$.m4s"><SegmentTimeline><S t="0" d="2" r="${segments - 1}"/></SegmentTimeline></SegmentTemplate>`;
+    const began = new Date(made.clock.nowMs() - 60_000).toISOString();
+    const text = (segments: number) =>
+      mpdText({
+        mpd: `type="dynamic" availabilityStartTime="${began}" minimumUpdatePeriod="PT2S"`,
+        periods: [period(timeline(segments), { ids: ['v', 'w'] })],
+      });
+    made.text = text(3);
+    await view(made.url);
+    expect((await view(`${made.edge.url}/live/v/4.m4s`)).status).toBe(200);
+    made.text = text(4);
+    await made.poll();
+    await until(() => made.origin.count('/live/v/6.m4s') === 1, 'the segment being fetched');
+    expect(made.origin.count('/live/w/6.m4s')).toBe(0);
+  });
+});
 
 describe('a live MPD', () => {
   it('is asked for once for each update period, however many watch, and is seen as a stream', async () => {
