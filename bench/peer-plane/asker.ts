@@ -1,5 +1,4 @@
 /** Takes pieces from one member, or from a bare stream, for some seconds: `asker.ts OPTIONS`. Prints what it took. */
-import { setPriority } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fields } from '../../src/fields.ts';
 import { groupOf, Placement } from '../../src/peers/placement.ts';
@@ -38,8 +37,6 @@ const options = clientOptions<AskerOptions>();
 const firstByteMs: number[] = [];
 let bytes = 0;
 
-// Whoever measures latency on this core goes first.
-setPriority(19);
 if (options.mode === 'plane') await askPlane(await openMember(options, { open: async () => undefined }));
 else {
   const { pieceBytes, inFlight } = options;

@@ -45,7 +45,7 @@ export const peers: Scenario = {
     const notes = [
       'Giver on the first core, taker on the second. MB per CPU second: user and system time of both ends together.',
       '`bare`: one libp2p stream over TLS on the socket and yamux, 64 KB sends, nothing checked; `bare-sha256`: with SHA-256 of each send on receipt; `plane`: requests, credit, digests, all that src/peers does, given to nobody.',
-      `Hits are sent at their time on ${hitConnections} connections, whether or not earlier ones were answered. Client and taker share the second core, the client going first.`,
+      `Hits are sent at their time on ${hitConnections} connections, whether or not earlier ones were answered. Client and taker share the second core, the taker with SCHED_IDLE, so that it is not what the client waits for.`,
     ];
     return { findings: [...throughput, ...beside], notes, charts: [], failures };
   },
@@ -62,7 +62,7 @@ async function throughputRows(bench: Bench, cell: Cell): Promise<readonly Findin
     for (const mode of round % 2 === 0 ? modes : modes.toReversed()) {
       const giver = mode === 'plane' ? plane : bare;
       const about = { mode, seconds, bytesPerSecond: 0, target: '/piece-{n}', targets: objects };
-      results.get(mode)?.push(await ask(bench, { ...about, giver, cell }));
+      results.get(mode)?.push(await ask(bench, { ...about, giver, cell, yields: false }));
     }
   await Promise.all([bare.stop(), plane.stop()]);
   const efficiency = (mode: string) => perCpuSecond(results.get(mode) ?? []);
@@ -101,7 +101,8 @@ async function besideRows(
       const seconds = options.seconds + 3;
       const bytesPerSecond = Number.isFinite(rate) ? rate : 0;
       const about = { mode: 'plane', seconds, bytesPerSecond, target, targets: objects } as const;
-      const taking = rate === 0 ? undefined : ask(bench, { ...about, giver: { pid, address: node.peer }, cell });
+      const taking =
+        rate === 0 ? undefined : ask(bench, { ...about, giver: { pid, address: node.peer }, cell, yields: true });
       if (rate !== 0) await new Promise((resolve) => setTimeout(resolve, 2_500));
       const hits = await runHits(bench, { node, hit, seconds: options.seconds });
       const taken = await taking;
@@ -135,15 +136,18 @@ async function ask(
   { rig }: Bench,
   {
     giver,
+    yields,
     ...about
   }: Omit<AskerOptions, 'address' | 'giverPid' | 'pieceBytes' | 'inFlight' | 'bootstrap'> & {
     giver: Pick<Giver, 'pid' | 'address'>;
+    /** Whether whoever else runs on its core goes first, at once. */
+    yields: boolean;
   },
 ): Promise<AskerResult> {
   const { address, pid: giverPid } = giver;
   const options = { ...about, address, giverPid, pieceBytes, inFlight, bootstrap: [address] };
   const file = fileURLToPath(new URL('../peer-plane/asker.ts', import.meta.url));
-  const command = [process.execPath, file, JSON.stringify(options)];
+  const command = [...(yields ? ['chrt', '--idle', '0'] : []), process.execPath, file, JSON.stringify(options)];
   const timeoutMs = about.seconds * 1000 + graceMs;
   return JSON.parse(await rig.run(command, { core: rig.loadCore, timeoutMs })) as AskerResult;
 }

@@ -194,6 +194,8 @@ export class VideoCache implements Cache {
         content.dependable || range === undefined || (await secure(representation, range, this.#contentOptions));
       if (secured) return this.#answer(representation, request, status);
     }
+    if (request.originForbidden === true && completeLength === undefined)
+      throw new EddyError('only-if-cached', `${request.target} is not stored in full`, { side: 'downstream' });
     if (range === undefined) return this.#answer(representation, request, status);
     if (strongValidator === undefined) {
       const missingFrom = this.#filler.firstGap(representation, range);
@@ -384,12 +386,16 @@ export class VideoCache implements Cache {
     const { representation, request } = content;
     const { completeLength } = representation;
     if (request.method === 'HEAD') return true;
-    if (completeLength === undefined) return representation.flights.size > 0;
+    if (completeLength === undefined) return representation.flights.size > 0 && request.originForbidden !== true;
     const range = !request.fields.isPlain
       ? within(wantedOf(request.method, request.fields), completeLength)
       : { first: 0, last: completeLength - 1 };
     if (range === undefined || range.last < range.first) return true;
-    return content.gather(range.first, range.last) || this.#filler.holds(representation, range.first, range.last);
+    if (content.gather(range.first, range.last)) return true;
+    const { first, last } = range;
+    return request.originForbidden === true
+      ? this.#filler.holdsItself(representation, first, last)
+      : this.#filler.holds(representation, first, last);
   }
 
   #changed(representation: Representation, request: CacheRequest, supply: Supply | undefined): void {

@@ -80,6 +80,17 @@ export class Filler {
     return this.firstGap(representation, { first, last }) > last;
   }
 
+  /** The same without waiting for what a peer may still give: so that no two nodes wait for each other. */
+  holdsItself(representation: Representation, first: number, last: number): boolean {
+    for (let offset = first; offset <= last; ) {
+      const place = this.locate(representation, offset);
+      if (place.kind === 'gap') return false;
+      if (place.kind === 'flight' && offset >= place.flight.position && place.flight.begunBy !== 'origin') return false;
+      offset = afterPlace(place, offset);
+    }
+    return true;
+  }
+
   /**
    * Opens flights for the gaps of a range, in parallel, no further than the look-ahead.
    * Returns the offset at which it wants to be called again: half a look-ahead before the end of what it planned.

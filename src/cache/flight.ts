@@ -21,6 +21,8 @@ export class Flight {
   /** The next byte to arrive. */
   position: number;
   source: Source = 'origin';
+  /** Who gives the bytes; undefined before anybody said so. */
+  begunBy: Source | undefined;
   error: EddyError | undefined;
   ended = false;
   readonly startedMs: number;
@@ -53,6 +55,7 @@ export class Flight {
     this.last =
       this.last === undefined || range.first < this.first ? range.last : Math.min(this.last, range.last ?? this.last);
     this.source = source;
+    this.begunBy = source;
     this.#headSettled.resolve();
   }
 

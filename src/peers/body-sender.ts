@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { creditBytes } from './exchange.ts';
 import { PeerError } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
-import { dataBytesMax, dataFrameHead } from './frames.ts';
+import { dataFrameHead } from './frames.ts';
 import type { KeptDigests } from './kept-digests.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
@@ -14,8 +14,15 @@ export interface BodySenderOptions {
   readonly onBytes: (bytes: number) => void;
 }
 
-/** The first frame of a body fits one TLS record with its headers: a viewer waits for it. */
-const firstBytesMax = 16 * 1024 - 64;
+/** Headers of the frame, its fixed part, and the muxer's: what is left of TLS records of 16 KiB is for the body. */
+const overheadBytes = 64;
+/**
+ * Two TLS records. Of longer frames each is one segment of the loopback device, and one that does not fit the receiver's
+ * window, 64 KiB at first, waits whole until an acknowledgement is due: 40 ms.
+ */
+const frameBytesMax = 32 * 1024 - overheadBytes;
+/** The first frame of a body is one record: a viewer waits for it. */
+const firstBytesMax = 16 * 1024 - overheadBytes;
 
 /** Sends one body as data frames: each with its digest, within the credit and the upload budget. */
 export class BodySender {
@@ -44,12 +51,13 @@ export class BodySender {
   /** `kept`: whether the memory of the body's buffers is never written to again. */
   async send(iterator: AsyncIterator<Buffer>, { bulk, kept }: { bulk: FramedStream; kept: boolean }): Promise<void> {
     for (;;) {
+      this.#options.signal.throwIfAborted();
       this.idle = true;
       const { done, value } = await this.#next(iterator);
       this.idle = false;
       if (done) return;
       for (let at = 0; at < value.length; ) {
-        const part = value.subarray(at, at + (this.position === 0 ? firstBytesMax : dataBytesMax));
+        const part = value.subarray(at, at + (this.position === 0 ? firstBytesMax : frameBytesMax));
         await this.#sendData(bulk, part, kept);
         at += part.length;
       }

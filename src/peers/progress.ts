@@ -72,6 +72,13 @@ export class ProgressFloor {
     this.#paceStartBytes = this.#received;
   }
 
+  /** This process was held up for that long: nothing is to be expected of that time, and of the rest as much as ever. */
+  stalled(ms: number): void {
+    this.#spanStartMs += ms;
+    this.#lastByteMs += ms;
+    this.#paceStartMs += ms;
+  }
+
   /** Called often, a few times in a span. */
   isLate(nowMs: number): boolean {
     if (nowMs - this.#lastByteMs > this.#silenceMsMax || this.#isSlow(nowMs)) return true;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ProcessCell } from '../support/cell.ts';
 import { type Fetched, fetchChecked } from '../support/cell-fetch.ts';
-import { cellMedia, coldPath, KnownBytes, patienceMs } from '../support/cell-media.ts';
+import { coldPath, faultMedia, KnownBytes } from '../support/cell-media.ts';
 import { CellOrigin } from '../support/cell-origin.ts';
 import { type LyingMember, startLyingMember } from '../support/lying-member.ts';
 
@@ -13,7 +13,7 @@ let cell: ProcessCell;
 let liar: LyingMember;
 
 beforeAll(async () => {
-  origin = await CellOrigin.start();
+  origin = await CellOrigin.start({ media: faultMedia });
   cell = await ProcessCell.start(2, ['--origin', origin.url]);
   liar = await startLyingMember(cell, 'none');
 }, 60_000);
@@ -26,7 +26,7 @@ afterAll(async () => {
 
 const liarsPath = (name: string) => cell.pathOf([liar], (i) => coldPath(`${name}-${i}`));
 const view = (http: string, path: string, range?: { first: number; last: number }) =>
-  fetchChecked(http, path, { agent: false, known, media: cellMedia, range });
+  fetchChecked(http, path, { agent: false, known, media: faultMedia, range });
 
 /** Read by viewers of both nodes at once; all whole and right. */
 async function everywhere(path: string): Promise<readonly Fetched[]> {
@@ -34,12 +34,12 @@ async function everywhere(path: string): Promise<readonly Fetched[]> {
     cell.nodes.flatMap(({ http }) => Array.from({ length: viewersEach }, () => view(http, path))),
   );
   expect(all.map(({ fault }) => fault).filter((fault) => fault !== undefined)).toEqual([]);
-  expect(Math.max(...all.map(({ wholeMs }) => wholeMs))).toBeLessThan(patienceMs);
+  expect(Math.max(...all.map(({ wholeMs }) => wholeMs))).toBeLessThan(faultMedia.segmentMs);
   return all;
 }
 
 async function fetches(path: string): Promise<number> {
-  return (await origin.count(path)).bodyBytes / cellMedia.segmentBytes;
+  return (await origin.count(path)).bodyBytes / faultMedia.segmentBytes;
 }
 
 it('a member that keeps to the rules is believed', async () => {
@@ -76,7 +76,7 @@ it('a member that gives an old version under its old validator does not get it i
   expect(etag).toBe('"v2"');
   await liar.tell({ lie: 'old-version' });
   const whole = await view(node?.http ?? '', path);
-  expect(whole).toMatchObject({ status: 200, etag: '"v2"', bytes: cellMedia.segmentBytes, fault: undefined });
+  expect(whole).toMatchObject({ status: 200, etag: '"v2"', bytes: faultMedia.segmentBytes, fault: undefined });
   await everywhere(path);
 });
 

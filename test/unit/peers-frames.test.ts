@@ -208,6 +208,26 @@ function handle(
   }
 }
 
+describe('the memory of data frames', () => {
+  it('is used again once it was given back, and not before', () => {
+    const memory = new FrameMemory();
+    const [a, b] = [memory.take(10), memory.take(20)];
+    expect(a.buffer).not.toBe(b.buffer);
+    memory.giveBack(b.subarray(5));
+    memory.giveBack(b);
+    const [c, d] = [memory.take(30), memory.take(40)];
+    expect(c.buffer).toBe(b.buffer);
+    expect([a.buffer, b.buffer]).not.toContain(d.buffer);
+  });
+
+  it('is never that of others', () => {
+    const memory = new FrameMemory();
+    const other = Buffer.allocUnsafeSlow(64 * 1024);
+    memory.giveBack(other);
+    expect(memory.take(10).buffer).not.toBe(other.buffer);
+  });
+});
+
 describe('a manifest', () => {
   it('is what its signer said of a representation', async () => {
     const { privateKey, peerId } = await passingIdentity();

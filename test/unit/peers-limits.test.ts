@@ -93,6 +93,16 @@ describe('a progress floor', () => {
     expect(isLateAt(floor(100_000_000), 100_000)).toBe(400);
   });
 
+  it('finds out a silent peer on a machine that is always late', () => {
+    const progress = floor();
+    const startMs = nowMs;
+    do {
+      nowMs += 200;
+      progress.stalled(100);
+    } while (!progress.isLate(nowMs) && nowMs < startMs + 20_000);
+    expect(nowMs - startMs).toBe(800);
+  });
+
   it('leaves a peer that is far too slow for a body of known length, whatever it says', () => {
     const trickle = (length: number | undefined): number | undefined => {
       const progress = floor();
