@@ -140,7 +140,7 @@ export class Filler {
   #flight(representation: Representation, range: { first: number; last: number | undefined }): Flight {
     const keeper = this.#keeping.of(representation);
     const flight = new Flight(range, { keeper, holding: this.#holding, nowMs: this.#options.now() });
-    representation.flights.add(flight);
+    representation.begin(flight);
     return flight;
   }
 
@@ -201,7 +201,7 @@ export class Filler {
 
   async #pump(representation: Representation, flight: Flight, { body, givers, onTaken }: Supply): Promise<void> {
     const planned = flight.last;
-    for (const giver of givers ?? []) representation.givers.add(giver);
+    representation.givenBy(givers ?? []);
     try {
       for await (const chunk of body) {
         const from = flight.position;
@@ -221,7 +221,7 @@ export class Filler {
     } catch (error) {
       flight.fail(asEddyError(error));
     }
-    for (const giver of givers ?? []) representation.givers.add(giver);
+    representation.givenBy(givers ?? []);
     const incompletable = representation.strongValidator === undefined || representation.completeLength === undefined;
     if (flight.error !== undefined && incompletable) this.#options.onSettled(representation, 'broken');
     representation.settle();

@@ -23,11 +23,7 @@ export class Representation {
   readonly key: string;
   /** Target URI of the request that stored it, as the origin knows it. */
   readonly target: string;
-  /** Those that bring its bytes, and those that have ended and hold bytes for its readers. */
-  readonly flights = new Set<Flight>();
   readonly ungiven = new Ungiven();
-  /** Ids of the peers that gave of it, as far as is known: not from before a restart. */
-  readonly givers = new Set<string>();
   /** Set when it was stored from what a supplier brought, and not loaded from before a restart. */
   fetched = false;
   /** Set once an origin answered a range with the whole: gaps then cost a fetch of everything. */
@@ -36,7 +32,10 @@ export class Representation {
   #strong: string | undefined;
   #terms: { readonly policy: MapPolicy; readonly terms: FreshnessTerms } | undefined;
   #selecting: Selecting | undefined;
-  readonly #readers = new Set<Reader>();
+  // Sets are made when they are needed: most representations rest, and an empty set takes 200 bytes.
+  #flights: Set<Flight> | undefined;
+  #givers: Set<string> | undefined;
+  #readers: Set<Reader> | undefined;
   #moved: PromiseWithResolvers<void> | undefined;
   #onIdle: (() => void) | undefined;
 
@@ -71,6 +70,16 @@ export class Representation {
     return this.#terms.terms;
   }
 
+  /** Those that bring its bytes, and those that have ended and hold bytes for its readers. */
+  get flights(): ReadonlySet<Flight> {
+    return this.#flights ?? none;
+  }
+
+  /** Ids of the peers that gave of it, as far as is known: not from before a restart. */
+  get givers(): ReadonlySet<string> {
+    return this.#givers ?? none;
+  }
+
   get id(): number {
     return this.#stored.id;
   }
@@ -85,11 +94,24 @@ export class Representation {
   }
 
   get busy(): boolean {
-    return this.#readers.size > 0 || this.flights.size > 0;
+    return this.#readers !== undefined || this.#flights !== undefined;
+  }
+
+  begin(flight: Flight): void {
+    this.#flights ??= new Set();
+    this.#flights.add(flight);
+  }
+
+  givenBy(peerIds: Iterable<string>): void {
+    for (const peerId of peerIds) {
+      this.#givers ??= new Set();
+      this.#givers.add(peerId);
+    }
   }
 
   join(range: { first: number; last: number | undefined }, signal: AbortSignal): Reader {
     const reader = new Reader(range, signal);
+    this.#readers ??= new Set();
     this.#readers.add(reader);
     this.#move();
     return reader;
@@ -98,7 +120,8 @@ export class Representation {
   /** The reader is done. A flight that nobody wants any more finishes only if little is left of it. */
   leave(reader: Reader): void {
     reader.leave();
-    this.#readers.delete(reader);
+    this.#readers?.delete(reader);
+    if (this.#readers?.size === 0) this.#readers = undefined;
     this.#move();
     for (const flight of this.flights)
       if (!flight.ended && !this.#wanted(flight) && !finishable(flight)) giveUp(flight);
@@ -140,7 +163,8 @@ export class Representation {
 
   #settle(): void {
     for (const flight of this.flights)
-      if (flight.ended && flight.held.settle(this.#need(flight))) this.flights.delete(flight);
+      if (flight.ended && flight.held.settle(this.#need(flight))) this.#flights?.delete(flight);
+    if (this.#flights?.size === 0) this.#flights = undefined;
     if (this.busy) return;
     const run = this.#onIdle;
     this.#onIdle = undefined;
@@ -148,14 +172,14 @@ export class Representation {
   }
 
   #wanted(flight: Flight): boolean {
-    for (const reader of this.#readers) if (reader.wants(flight.position, flight.last)) return true;
+    for (const reader of this.#readers ?? none) if (reader.wants(flight.position, flight.last)) return true;
     return false;
   }
 
   #need(flight: Flight): Need {
     let least: number | undefined;
     let furthest: number | undefined;
-    for (const reader of this.#readers) {
+    for (const reader of this.#readers ?? none) {
       if (!reader.wants(flight.first, flight.last)) continue;
       if (reader.offset < (least ?? Number.POSITIVE_INFINITY)) least = reader.offset;
       if (reader.offset > (furthest ?? -1)) furthest = reader.offset;
@@ -180,6 +204,8 @@ export class Representation {
     }
   }
 }
+
+const none: ReadonlySet<never> = new Set<never>();
 
 function finishable(flight: Flight): boolean {
   if (flight.last === undefined) return flight.position - flight.first <= finishBytesMax;

@@ -8,10 +8,11 @@ interface Range {
 
 /** Beyond it the oldest are forgotten, and their bytes count for the tier that gives them. */
 const rangesMax = 64;
+const none: readonly Range[] = [];
 
 /** Bytes that a supplier brought and no viewer got yet: what is given first counts for the supplier, again for a tier. */
 export class Ungiven {
-  #ranges: Range[] = [];
+  #ranges: readonly Range[] = none;
 
   get empty(): boolean {
     return this.#ranges.length === 0;
@@ -20,8 +21,7 @@ export class Ungiven {
   add(first: number, last: number, source: Source): void {
     const before = this.#ranges.find((range) => range.last + 1 === first && range.source === source);
     if (before !== undefined) before.last = last;
-    else this.#ranges.push({ first, last, source });
-    if (this.#ranges.length > rangesMax) this.#ranges.shift();
+    else this.#ranges = [...this.#ranges, { first, last, source }].slice(-rangesMax);
   }
 
   sourceOf(offset: number): Source | undefined {
@@ -48,7 +48,7 @@ export class Ungiven {
       if (range.first < from) left.push({ ...range, last: from - 1 });
       if (range.last > to) left.push({ ...range, first: to + 1 });
     }
-    this.#ranges = left;
+    this.#ranges = left.length === 0 ? none : left;
     return rest;
   }
 }

@@ -65,7 +65,7 @@ export function diskSettings(options: DiskOptions): DiskSettings {
   if (!Number.isSafeInteger(generationBytes) || generationBytes < bytesMaxLeast / 8 || generationBytes > bytesMax / 4) {
     throw outOfBounds(`generationBytes ${generationBytes}`, `${bytesMaxLeast / 8} to a quarter of the budget`);
   }
-  const writeBufferBytes = Math.min(16 * mebibyte, Math.floor(generationBytes / 4));
+  const writeBufferBytes = Math.min(8 * mebibyte, Math.floor(generationBytes / 4));
   return {
     bytesMax,
     log: options.log,
