@@ -31,7 +31,7 @@ export class TableFiles {
    * Fills `buffer` from `position` on in this thread, without waiting for the device as far as that can be told. False:
    * it is not open, or not all of it is there.
    */
-  readNow(path: string, buffer: Buffer, position: number): boolean {
+  readNow(path: string, buffer: Buffer<ArrayBuffer>, position: number): boolean {
     const file = this.#files.get(path);
     if (file === undefined) return false;
     this.#touch(path, file);
