@@ -29,8 +29,8 @@ export class RepresentationContent implements Content {
   /** What `gather` found. */
   #gathered: { readonly first: number; readonly last: number; readonly buffers: readonly Buffer[] } | undefined;
 
-  /** Pieces that `peek` gave and nobody else holds. */
-  readonly #sole: Buffer[] = [];
+  /** Pieces of the last `peek` that nobody else holds. Those of earlier ones are for the collector: not all transports release. */
+  #sole: Buffer[] = [];
 
   constructor(representation: Representation, request: CacheRequest, options: ContentOptions) {
     this.#representation = representation;
@@ -83,7 +83,7 @@ export class RepresentationContent implements Content {
   release(): void {
     // At once, and not by the collector: what comes next gets memory that is still in the CPU's cache.
     for (const { buffer } of this.#sole) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
-    this.#sole.length = 0;
+    this.#sole = [];
   }
 
   sourceOf(first: number): Source {
@@ -148,7 +148,7 @@ export class RepresentationContent implements Content {
       found.push({ tier, first: offset, bytes });
       offset += bytes.length;
     }
-    this.#sole.push(...sole);
+    this.#sole = sole;
     for (const each of found) this.#given(each.tier.name, each.first, each.first + each.bytes.length - 1);
     return found.map(({ bytes }) => bytes);
   }
