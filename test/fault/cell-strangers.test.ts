@@ -28,6 +28,9 @@ afterAll(async () => {
 
 const view = (http: string, path: string) => fetchChecked(http, path, { agent: false, known, media: cellMedia });
 const rss = (node: CellNode) => metric(node, 'process_resident_memory_bytes');
+const cpuSeconds = (node: CellNode) => metric(node, 'process_cpu_seconds_total');
+const openFiles = (node: CellNode) => metric(node, 'process_open_fds');
+const atEach = (measure: (node: CellNode) => Promise<number>) => Promise.all(cell.nodes.map(measure));
 
 async function expectWell(): Promise<void> {
   for (const node of cell.nodes) {
@@ -47,17 +50,21 @@ it('a node with another key is not let in, gets nothing, and serves its viewers 
   const args = ['--cell', cell.name, '--cell-key', keyFile, '--origin', origin.url, ...peer];
   const stranger = await startEddy(args);
   try {
-    const asked = await Promise.all(
-      cell.nodes.map((node) => metric(node, 'eddy_peer_requests_total', 'direction="in"')),
-    );
+    const asked = await atEach((each) => metric(each, 'eddy_peer_requests_total', 'direction="in"'));
+    const given = await atEach((each) => metric(each, 'eddy_peer_body_bytes_total', 'direction="out"'));
+    const before = await atEach(cpuSeconds);
     // As long as it takes to try several times.
     await sleep(4_000);
+    // A quarter of a core at most, most of it what a member does anyway.
+    for (const [i, seconds] of (await atEach(cpuSeconds)).entries()) expect(seconds - (before[i] ?? 0)).toBeLessThan(1);
     expect((await view(stranger.http, coldPath('stranger'))).fault).toBeUndefined();
     const node = { ...stranger, peerId: stranger.peerId ?? '', adminToken: undefined };
     expect((await peersOf(node)).filter(({ state }) => state === 'up')).toEqual([]);
     expect(await metric(node, 'eddy_peer_body_bytes_total')).toBe(0);
-    const after = cell.nodes.map((each) => metric(each, 'eddy_peer_requests_total', 'direction="in"'));
-    expect(await Promise.all(after)).toEqual(asked);
+    expect(await atEach((each) => metric(each, 'eddy_peer_requests_total', 'direction="in"'))).toEqual(asked);
+    expect(await atEach((each) => metric(each, 'eddy_peer_body_bytes_total', 'direction="out"'))).toEqual(given);
+    // Nothing is kept of it: it is not even among those that are down.
+    for (const each of cell.nodes) expect((await peersOf(each)).map(({ peerId }) => peerId)).not.toContain(node.peerId);
   } finally {
     await stranger.kill();
     await rm(directory, { recursive: true, force: true });
@@ -83,9 +90,10 @@ it('thousands of connections that talk nonsense at the peer port neither end a n
   };
   const flood = (count: number) => Promise.all(Array.from({ length: 20 }, () => babble(count / 20)));
   await flood(400);
-  const before = await Promise.all(cell.nodes.map(rss));
+  const [before, filesBefore] = [await atEach(rss), await atEach(openFiles)];
   await flood(2_000);
-  const after = await Promise.all(cell.nodes.map(rss));
-  for (const [i, bytes] of after.entries()) expect(bytes - (before[i] ?? 0)).toBeLessThan(100e6);
+  for (const [i, bytes] of (await atEach(rss)).entries()) expect(bytes - (before[i] ?? 0)).toBeLessThan(50e6);
+  const opened = async () => Math.max(...(await atEach(openFiles)).map((files, i) => files - (filesBefore[i] ?? 0)));
+  await expect.poll(opened, { timeout: 10_000 }).toBeLessThan(20);
   await expectWell();
 }, 60_000);
