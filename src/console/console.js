@@ -44,7 +44,12 @@ function showStatus(status) {
   showSources(bytes);
   showTiers(tiers);
   showRates(bytes);
-  fillTable('upstreams', upstreams, ({ map, url, state, lastError }) => [map, url, pill(state), lastError ?? '']);
+  fillTable('upstreams', upstreams, ({ map, url, state, lastError }) => [
+    map,
+    url,
+    pill(state, state),
+    lastError ?? '',
+  ]);
 }
 
 function showState(text, good) {
@@ -119,7 +124,7 @@ async function showTables(status) {
   if (status.cell) $('cell-text').textContent = drawCell($('cell'), { status, peers });
   fillTable('peers', peers, (peer) => [
     peer.peerId,
-    pill(peer.state),
+    pill(peer.state, peer.connection === 'relayed' ? `${peer.state}, relayed` : peer.state),
     number(typeof peer.rttMs === 'number' ? `${peer.rttMs.toFixed(1)} ms` : '–'),
     number(size(peer.bytesIn ?? 0)),
     number(size(peer.bytesOut ?? 0)),
@@ -153,9 +158,9 @@ function fillTable(id, rows, cellsOf) {
   );
 }
 
-function pill(state) {
+function pill(state, text) {
   const cell = element('td');
-  cell.append(element('span', state, state === 'up' ? 'up' : 'down'));
+  cell.append(element('span', text, state === 'up' ? 'up' : 'down'));
   return cell;
 }
 
