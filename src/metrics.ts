@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Registry } from 'prom-client';
 import { Declarer } from './metrics/declarer.ts';
+import { releaseBucketsSeconds } from './metrics/histogram.ts';
 import { declarePlayers, type PlayerMetrics } from './metrics/players.ts';
 import { RequestCounts } from './metrics/requests.ts';
 import { type Row, rowsOf, type Tallies, Tally, tallies } from './metrics/tally.ts';
@@ -48,6 +49,8 @@ export interface Metrics {
   readonly peerCorruptions: Tally;
   readonly evictedBytes: Tallies<'ram' | 'disk'>;
   readonly playlistRequests: Tallies<'viewer' | 'upstream'>;
+  /** How long after the owner of a playlist this node learns of its versions, in seconds. */
+  readonly told: { observe(seconds: number): void };
   readonly purges: Tallies<'url' | 'prefix' | 'tag' | 'all'>;
   readonly purgedResponses: Tally;
   readonly viewing: PlayerMetrics;
@@ -67,7 +70,17 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     requests: new RequestCounts({
       duration: declare.histogram('eddy_client_request_duration_seconds', 'From a request to the end of its response'),
       firstByte: declare.histogram('eddy_client_first_byte_seconds', 'From a request to the start of its response'),
+      release: declare.histogram(
+        'eddy_live_release_seconds',
+        'From when this node learnt of a version to the end of the response of a request that was held for it',
+        releaseBucketsSeconds,
+      ),
     }),
+    told: declare.histogram(
+      'eddy_live_told_seconds',
+      'From when the owner of a playlist learnt of a version, by its clock, to when this node was told',
+      releaseBucketsSeconds,
+    ),
     servedBytes: tallies(['ram', 'disk', 'peer', 'origin']),
     originRequests: tallies(originOutcomes),
     originBytes: new Tally(),

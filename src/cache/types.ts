@@ -206,6 +206,8 @@ export type Answer =
       readonly content: Content;
       /** The cache wants to be asked each time: no other thread may give this again by itself, be it fresh. */
       readonly askAgain?: boolean;
+      /** Epoch milliseconds with fractions: when what the request was held for became known; undefined: it was not held. */
+      readonly learntMs?: number;
     }
   | {
       readonly kind: 'passed';
@@ -219,6 +221,12 @@ export type Answer =
 export interface Cache {
   /** A fresh hit whose metadata is in memory, without waiting; undefined otherwise. */
   peek(request: CacheRequest): Answer | undefined;
+  /**
+   * Holds a request for something that is expected: `release` is called once, for all who wait for it in one turn, with
+   * undefined where the request is to be answered like any other after all. Returns how to leave before that; undefined
+   * for what is not to be held. Optional: `answer` holds too, at some more cost.
+   */
+  hold?(request: CacheRequest, release: (answer: Answer | undefined) => void): (() => void) | undefined;
   /** The answer to any request. Throws EddyError. */
   answer(request: CacheRequest): Promise<Answer>;
   /** Drops stored responses; resolves to how many. */

@@ -30,6 +30,8 @@ export interface AccessRecord {
   readonly range: string | undefined;
   readonly userAgent: string | undefined;
   readonly error: ErrorCode | undefined;
+  /** From when the version that it was held for became known here, to the end of the response. Not in the log. */
+  readonly releaseMs: number | undefined;
 }
 
 /** What only the one who answers knows. */
@@ -40,6 +42,8 @@ export interface Outcome {
   source: Source | undefined;
   map: string | undefined;
   error: ErrorCode | undefined;
+  /** Epoch milliseconds with fractions: when what it was held for became known. */
+  learntMs: number | undefined;
 }
 
 const textMax = 256;
@@ -97,7 +101,8 @@ export class MeteredResponder implements Responder {
   }
 
   record(head: RequestHead, outcome: Outcome): AccessRecord {
-    const durationMs = performance.now() - this.#startedMs;
+    const nowMs = performance.now();
+    const durationMs = nowMs - this.#startedMs;
     return {
       time: this.#time,
       remote: head.remote,
@@ -117,6 +122,7 @@ export class MeteredResponder implements Responder {
       range: head.fields.isPlain ? undefined : head.fields.get('range')?.slice(0, textMax),
       userAgent: head.fields.get('user-agent')?.slice(0, textMax),
       error: outcome.error,
+      releaseMs: outcome.learntMs === undefined ? undefined : performance.timeOrigin + nowMs - outcome.learntMs,
     };
   }
 }
@@ -127,6 +133,7 @@ export function refusedRecord(remote: string, status: number): AccessRecord {
     ...{ time: Date.now(), remote, method: '-', target: '-', protocol: 'HTTP/1.1', status, bytes: 0 },
     ...{ durationMs: 0, firstByteMs: 0, complete: true, hit: false, detail: undefined, fwd: undefined },
     ...{ collapsed: false, map: undefined, range: undefined, userAgent: undefined, error: 'bad-request' },
+    releaseMs: undefined,
   };
 }
 

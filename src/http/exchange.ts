@@ -45,10 +45,13 @@ export class Exchange {
     source: undefined,
     map: undefined,
     error: undefined,
+    learntMs: undefined,
   };
   #aborter: AbortController | undefined;
   #content: Content | undefined;
   #closed = false;
+  /** Set while the cache holds the request. */
+  #leave: (() => void) | undefined;
 
   constructor(front: Front, head: RequestHead, responder: Responder) {
     this.#front = front;
@@ -74,6 +77,7 @@ export class Exchange {
     if (this.#closed) return;
     this.#closed = true;
     this.#outcome.complete = complete;
+    this.#leave?.();
     if (!complete) this.#aborter?.abort(viewerGone());
     // HTTP/2 may still look at what it was given.
     else if (this.#head.version.startsWith('1')) this.#content?.release?.();
@@ -100,7 +104,22 @@ export class Exchange {
     if (preflight !== undefined) return this.#send(preflight);
     const glance = new Glance(read, mapped, { scheme: this.#head.scheme, signal: this.#lazySignal });
     const known = this.#front.cache.peek(glance);
-    return known === undefined ? this.#askCache(read, policy) : this.#reply(known, glance);
+    if (known !== undefined) return this.#reply(known, glance);
+    this.#leave = this.#front.cache.hold?.(glance, (answer) => this.#released(read, { request: glance, answer }));
+    return this.#leave === undefined ? this.#askCache(read, policy) : undefined;
+  }
+
+  /** What the request was held for is there, or the cache does not hold it any longer. */
+  #released(read: ReadRequest, { request, answer }: { request: Glance; answer: Answer | undefined }): void {
+    this.#leave = undefined;
+    // Refused meanwhile.
+    if (this.#responder.started) return;
+    try {
+      const waiting = answer === undefined ? this.#askCache(read, request.policy) : this.#reply(answer, request);
+      waiting?.catch((error: unknown) => this.#fail(error));
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   async #askCache(read: ReadRequest, policy: MapPolicy): Promise<void> {
@@ -123,7 +142,10 @@ export class Exchange {
 
   #reply(answer: Answer, request: CacheRequest): Promise<void> | undefined {
     this.#outcome.cacheStatus = answer.cacheStatus;
-    if (answer.kind === 'representation') this.#content = answer.content;
+    if (answer.kind === 'representation') {
+      this.#content = answer.content;
+      this.#outcome.learntMs = answer.learntMs;
+    }
     const { planner } = this.#front;
     const planned = planner.plan(answer, request);
     if (!('pending' in planned)) return this.#send(planned);

@@ -2,6 +2,20 @@ import type { DeliveryDirectives } from './delivery-directives.ts';
 import type { Manifest } from './manifest.ts';
 import type { Wanted } from './waiters.ts';
 
+/** A followed playlist, as far as it matters here. */
+interface Holding {
+  /** Whether requests for versions to come are held. */
+  readonly blocks: boolean;
+  /** For how many milliseconds a request for the newest version is better held; 0: answer now. */
+  readonly worthHoldingMs: number;
+  readonly version: { readonly manifest: Manifest };
+}
+
+interface Asking {
+  readonly directives: DeliveryDirectives | undefined;
+  readonly request: { readonly peersForbidden?: boolean };
+}
+
 /** How many segments beyond the last one may be asked for (RFC 8216bis section 6.2.5.2). */
 const segmentsAheadMax = 2;
 
@@ -36,4 +50,33 @@ export function nextOf({ kind, newest }: Manifest): Wanted | undefined {
   const { mediaSequence, part } = newest;
   if (kind !== 'll-hls') return { msn: mediaSequence + 1, part: undefined };
   return part === undefined ? { msn: mediaSequence + 1, part: 0 } : { msn: mediaSequence, part: part + 1 };
+}
+
+/** What a request is held for. `forMs`: no longer than that; else as long as the standard says. */
+export interface Held {
+  readonly wanted: Wanted;
+  readonly forMs?: number;
+}
+
+/** What a request is to be held for; undefined where it can be answered, or is to be refused. */
+export function heldFor(followed: Holding, { directives, request }: Asking): Held | undefined {
+  const { manifest } = followed.version;
+  if (directives === undefined || !followed.blocks) {
+    const wanted = nextOf(manifest);
+    const forMs = request.peersForbidden === true ? 0 : followed.worthHoldingMs;
+    return wanted === undefined || forMs <= 0 ? undefined : { wanted, forMs };
+  }
+  const { msn, part } = directives;
+  if (msn === undefined || refusalOf(manifest, directives) !== undefined) return undefined;
+  const wanted = { msn, part };
+  return has(manifest, wanted) ? undefined : { wanted };
+}
+
+/** Whether a request cannot be answered by the version at hand, or is to be refused. */
+export function mustWait(followed: Holding, asking: Asking): boolean {
+  const { directives } = asking;
+  if (directives === undefined || !followed.blocks) return heldFor(followed, asking) !== undefined;
+  const { msn, part, malformed } = directives;
+  if (malformed || (msn === undefined && part !== undefined)) return true;
+  return msn !== undefined && !has(followed.version.manifest, { msn, part });
 }

@@ -17,6 +17,8 @@ export interface Announcement {
   readonly version: string;
   /** As the origin gave it; undefined: the version is current, or too large to be told. */
   readonly playlist?: { readonly bytes: Buffer; readonly fields: Fields };
+  /** When the owner learnt of the version, epoch milliseconds by its clock. */
+  readonly atMs?: number;
 }
 
 /** The most that goes into one message. */
@@ -24,9 +26,9 @@ const messageBytesMax = 16 * 1024;
 const headBytesMax = 12 * 1024;
 
 /** A length in four bytes, a head in JSON, and the playlist deflated. Undefined where even the head is too large. */
-export function encodeAnnouncement({ key, version, playlist }: Announcement): Buffer | undefined {
+export function encodeAnnouncement({ key, version, playlist, atMs }: Announcement): Buffer | undefined {
   const body = playlist === undefined ? undefined : deflateRawSync(playlist.bytes, { level: 1 });
-  const whole = messageOf({ key, version, fields: playlist?.fields.raw }, body);
+  const whole = messageOf({ key, version, fields: playlist?.fields.raw, atMs }, body);
   if (whole.length <= messageBytesMax) return whole;
   const notice = messageOf({ key, version }, undefined);
   return notice.length <= messageBytesMax ? notice : undefined;
@@ -39,10 +41,10 @@ export function decodeAnnouncement(message: Buffer): Announcement | undefined {
   try {
     const head: unknown = JSON.parse(message.toString('utf8', 4, 4 + length));
     if (!isHead(head)) return undefined;
-    const { key, version, fields } = head;
+    const { key, version, fields, atMs } = head;
     if (fields === undefined) return { key, version };
     const bytes = inflateRawSync(message.subarray(4 + length), { maxOutputLength: manifestBytesMax });
-    return { key, version, playlist: { bytes, fields: new Fields(fields) } };
+    return { key, version, playlist: { bytes, fields: new Fields(fields) }, ...(atMs !== undefined && { atMs }) };
   } catch {
     return undefined;
   }
@@ -52,6 +54,7 @@ interface Head {
   readonly key: string;
   readonly version: string;
   readonly fields?: readonly string[] | undefined;
+  readonly atMs?: number | undefined;
 }
 
 function messageOf(head: Head, body: Buffer | undefined): Buffer {
@@ -63,8 +66,9 @@ function messageOf(head: Head, body: Buffer | undefined): Buffer {
 
 function isHead(value: unknown): value is Head {
   if (typeof value !== 'object' || value === null) return false;
-  const { key, version, fields } = value as Record<string, unknown>;
+  const { key, version, fields, atMs } = value as Record<string, unknown>;
   const texts = typeof key === 'string' && typeof version === 'string';
+  if (atMs !== undefined && typeof atMs !== 'number') return false;
   const lines = Array.isArray(fields) && fields.length % 2 === 0 && fields.every((each) => typeof each === 'string');
   return texts && (fields === undefined || lines);
 }

@@ -3,7 +3,7 @@ import { stepBetween } from './adoption.ts';
 import { AnnouncedFetch, newlyAnnounced } from './announced-fetch.ts';
 import type { Clock } from './clock.ts';
 import { KeyTargets } from './key-targets.ts';
-import type { Asked } from './live-cache.ts';
+import type { Asked } from './asked.ts';
 import { type Expected, expectedOf } from './live-edge.ts';
 import type { Manifest } from './manifest.ts';
 

@@ -5,6 +5,9 @@ export interface Clock {
   after(delayMs: number, run: () => void): () => void;
 }
 
+/** Epoch milliseconds with fractions: what is measured, whatever time the mirror sees. */
+export const preciseNowMs = (): number => performance.timeOrigin + performance.now();
+
 export const systemClock: Clock = {
   nowMs: Date.now,
   after: (delayMs, run) => {

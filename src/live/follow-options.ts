@@ -34,10 +34,10 @@ export interface FollowOptions {
   readonly waitsUpstream: (manifest: Manifest) => boolean;
   /** Whether this node asks the origin; another member does otherwise, and tells. */
   readonly owns: () => boolean;
+  /** A newer version is there, and viewers are not released yet; or the version at hand was found current. */
+  readonly tell: (version: PlaylistVersion, what: 'newer' | 'current') => void;
   /** A newer version is there. */
   readonly onVersion: (version: PlaylistVersion, before: PlaylistVersion) => void;
-  /** The version at hand was found current. */
-  readonly onCurrent: () => void;
   /** It is not followed any more. Once. */
   readonly onEnd: () => void;
 }

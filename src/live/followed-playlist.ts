@@ -6,8 +6,8 @@ import type { Received } from './receive.ts';
 import { Rhythm } from './rhythm.ts';
 import { Beat } from './beat.ts';
 import { growth } from './growth.ts';
-import { has, nextOf } from './blocking.ts';
-import { Waiters, type Wanted } from './waiters.ts';
+import { type Held, has, nextOf } from './blocking.ts';
+import { released, Waiters } from './waiters.ts';
 
 /** How long a playlist is followed after the last viewer asked, in target durations and at least. */
 const idleUpdates = 5;
@@ -26,7 +26,7 @@ export class FollowedPlaylist {
   readonly #options: FollowOptions;
   #rhythm = new Rhythm();
   readonly #adoption = new Adoption();
-  readonly #waiters = new Waiters<PlaylistVersion>();
+  readonly #waiters: Waiters<PlaylistVersion>;
   readonly audience = new Audience();
   /** How often it was asked for, the first time included. */
   loads = 1;
@@ -46,6 +46,7 @@ export class FollowedPlaylist {
   constructor(first: PlaylistVersion, options: FollowOptions) {
     this.#options = options;
     this.#version = first;
+    this.#waiters = new Waiters(options.clock);
     this.#validatedMs = this.#askedMs = this.#loadedMs = options.clock.nowMs();
     this.#beat = new Beat(this.#askedMs);
     this.#blocked = options.waitsUpstream(first.manifest);
@@ -95,17 +96,24 @@ export class FollowedPlaylist {
   }
 
   /**
-   * Waits until a version has what is wanted. False when it does not come in time, though its origin answers and offers to
-   * hold such requests: an origin that fails is no reason to refuse what is known.
+   * Whether who waits in vain gets what is known. Not so where the origin answers and itself offers to hold such requests: an
+   * origin that fails is no reason to refuse what is known.
    */
-  async holds(wanted: Wanted, { signal, forMs }: { signal: AbortSignal; forMs?: number }): Promise<boolean> {
-    if (has(this.#version.manifest, wanted)) return true;
-    const { clock } = this.#options;
-    const offered = this.#options.blocks(this.#version.manifest);
+  get answersLate(): boolean {
+    return this.#failing || this.#options.blocks(this.#version.manifest);
+  }
+
+  /** `release` is called once a version has what is wanted, or with undefined when it does not come in time; see `Waiters`. */
+  hold(held: Held, release: (version: PlaylistVersion | undefined) => void): (() => void) | undefined {
     const standardMs = 3 * this.#targetSeconds * 1000;
-    const deadlineMs = forMs ?? (offered ? Math.min(offeredHoldMsMax, standardMs) : standardMs);
-    const version = await this.#waiters.wait(wanted, { signal, expired: (run) => clock.after(deadlineMs, run) });
-    return version !== undefined || offered || this.#failing;
+    const offered = this.#options.blocks(this.#version.manifest);
+    const forMs = held.forMs ?? (offered ? Math.min(offeredHoldMsMax, standardMs) : standardMs);
+    return this.#waiters.add(held.wanted, { forMs, release });
+  }
+
+  /** The same for who awaits. Rejects when the signal is aborted. */
+  holds(held: Held, signal: AbortSignal): Promise<PlaylistVersion | undefined> {
+    return released((release) => this.hold(held, release), signal);
   }
 
   /** The owner in the cell told of a version, that the one at hand is current, or that there is another to be asked for. */
@@ -164,7 +172,7 @@ export class FollowedPlaylist {
   }
 
   #freshen(received: Received, startedMs: number): void {
-    this.#options.onCurrent();
+    this.#options.tell(this.#version, 'current');
     const load = this.#load(startedMs);
     this.#validatedMs = load.nowMs;
     this.#version.freshen(received);
@@ -208,6 +216,8 @@ export class FollowedPlaylist {
     const nowMs = this.#options.clock.nowMs();
     if (restarted) this.#restartedMs = nowMs;
     if (step === 'newer') this.#beat.came(version.manifest, { before: before.manifest, nowMs });
+    // Other nodes have viewers too, and releasing those of this one takes a while.
+    this.#options.tell(version, 'newer');
     this.#waiters.release(version, (wanted) => restarted || has(version.manifest, wanted));
     this.#options.onVersion(version, before);
   }

@@ -1,7 +1,7 @@
 import type { CacheRequest } from '../cache/types.ts';
 import type { Clock } from './clock.ts';
 import type { FollowedPlaylist } from './followed-playlist.ts';
-import type { Asked } from './live-cache.ts';
+import type { Asked } from './asked.ts';
 import type { SettledPlaylist } from './settled-playlist.ts';
 
 export interface Followed {

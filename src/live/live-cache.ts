@@ -1,19 +1,21 @@
 import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
+import { type Asked, AskedReader } from './asked.ts';
 import type { OnServed } from './buffer-content.ts';
 import type { CellVoice } from './cell-voice.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { acceptedCoding } from './coding.ts';
 import { type ServerData, withServerData } from './cmsd.ts';
 import { badRequest, notInTime } from './local-answers.ts';
-import { type DeliveryDirectives, readDirectives } from './delivery-directives.ts';
+import { readDirectives } from './delivery-directives.ts';
 import type { FollowedPlaylist } from './followed-playlist.ts';
 import { LiveEdge, mayComeYet } from './live-edge.ts';
 import { unstoredRequest } from './mirrored-request.ts';
 import type { LiveMap } from './mapped-urls.ts';
 import type { StreamReport } from './stream-report.ts';
 import { Pins } from './pins.ts';
+import type { PlaylistVersion } from './playlist-version.ts';
 import { Playlists } from './playlists.ts';
-import { has, nextOf, refusalOf } from './blocking.ts';
+import { type Held, heldFor, mustWait, refusalOf } from './blocking.ts';
 import type { Manifest } from './manifest.ts';
 import { Viewing, type ViewingOptions } from './viewing.ts';
 
@@ -25,6 +27,8 @@ export interface LiveCacheOptions {
   readonly onServed: OnServed;
   /** A viewer was answered from a followed playlist, or one was asked for upstream. */
   readonly onPlaylistRequest?: (side: 'viewer' | 'upstream') => void;
+  /** The owner of a playlist told of a version, so many milliseconds after it learnt of it by its own clock. */
+  readonly onTold?: (lagMs: number) => void;
   readonly log: { info(about: object, message: string): void; warn(about: object, message: string): void };
   readonly clock?: Clock;
   /** Undefined: this node is alone. */
@@ -38,16 +42,6 @@ export interface LiveCacheOptions {
 
 type Representation = Extract<Answer, { kind: 'representation' }>;
 
-/** A request for a playlist as the mirror reads it. */
-export interface Asked {
-  readonly request: CacheRequest;
-  readonly map: LiveMap;
-  readonly key: string;
-  /** Without delivery directives. */
-  readonly target: string;
-  readonly directives: DeliveryDirectives | undefined;
-}
-
 /**
  * A cache that knows what a playlist is, around one that does not: live playlists are followed once for all viewers and
  * answered from what is known; everything else passes through.
@@ -55,6 +49,7 @@ export interface Asked {
 export class LiveCache implements Cache {
   readonly #options: LiveCacheOptions;
   readonly #clock: Clock;
+  readonly #asked: AskedReader;
   readonly #playlists: Playlists;
   readonly #viewing: Viewing | undefined;
   readonly #edge: LiveEdge;
@@ -63,6 +58,7 @@ export class LiveCache implements Cache {
   constructor(options: LiveCacheOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#asked = new AskedReader(options);
     this.#edge = new LiveEdge(options.inner, this.#clock);
     const clock = this.#clock;
     const viewing = options.viewing && new Viewing({ ...options, ...options.viewing, clock });
@@ -79,7 +75,7 @@ export class LiveCache implements Cache {
       if (answer !== undefined && mayComeYet(answer) && this.#playlists.following) return undefined;
       return answer && this.#seen(request, answer);
     }
-    const asked = this.#read(request);
+    const asked = this.#asked.read(request);
     if (asked === undefined) return inner.peek(request);
     const known = this.#playlists.peek(asked);
     if (known === 'passed') return inner.peek(request);
@@ -87,6 +83,22 @@ export class LiveCache implements Cache {
     if (known.kind === 'settled') return known.peek(asked, inner.peek(known.request(asked)));
     const { followed } = known;
     return mustWait(followed, asked) ? undefined : this.#answerFrom(followed, asked);
+  }
+
+  hold(request: CacheRequest, release: (answer: Answer | undefined) => void): (() => void) | undefined {
+    if (!this.#playlists.mayBe(request.target)) return undefined;
+    const asked = this.#asked.read(request);
+    const known = asked && this.#playlists.peek(asked);
+    if (known === undefined || known === 'passed' || known.kind !== 'followed') return undefined;
+    const { followed } = known;
+    const held = asked && followed.ask() && heldFor(followed, asked);
+    if (asked === undefined || held === undefined) return undefined;
+    const startedMs = this.#clock.nowMs();
+    return followed.hold(held, (version) => {
+      const answer = this.#released(followed, { asked, held, version });
+      if (answer?.kind !== 'representation') return release(answer);
+      release(this.#heard(request, answer, this.#clock.nowMs() - startedMs));
+    });
   }
 
   async answer(request: CacheRequest): Promise<Answer> {
@@ -100,7 +112,7 @@ export class LiveCache implements Cache {
 
   async #answer(request: CacheRequest): Promise<Answer> {
     const { inner } = this.#options;
-    const asked = this.#read(request);
+    const asked = this.#asked.read(request);
     if (asked === undefined) return inner.answer(request);
     if (!this.#playlists.mayBe(request.target)) {
       const answer = await this.#media(asked);
@@ -150,7 +162,7 @@ export class LiveCache implements Cache {
   follow(policies: () => readonly MapPolicy[]): void {
     const { maps } = this.#options;
     const renditions = (request: CacheRequest): readonly string[] => {
-      const asked = this.#read(request);
+      const asked = this.#asked.read(request);
       return asked === undefined ? [] : this.#playlists.renditions(asked);
     };
     this.#pins?.close();
@@ -182,18 +194,6 @@ export class LiveCache implements Cache {
     return said === undefined ? answer : { ...answer, fields: withServerData(answer.fields, viewing.says()) };
   }
 
-  /** Undefined for what the mirror has no part in. */
-  #read(request: CacheRequest): Asked | undefined {
-    const { method, policy, fields } = request;
-    if ((method !== 'GET' && method !== 'HEAD') || fields.has('authorization')) return undefined;
-    const map = this.#options.maps().find(({ name }) => name === policy.name);
-    if (map === undefined || !map.live.mirror) return undefined;
-    const read = readDirectives(request.target);
-    const target = read?.target ?? request.target;
-    const key = this.#options.keyOf({ target, policy });
-    return { request, map, key, target, directives: read?.directives };
-  }
-
   /** What is no playlist. */
   #media({ request, key }: Asked): Promise<Answer> {
     const { media, following } = this.#playlists;
@@ -218,26 +218,23 @@ export class LiveCache implements Cache {
     const { directives, request } = asked;
     const known = followed.ask();
     if (known === undefined) return undefined;
-    if (directives === undefined || !followed.blocks) {
-      const next = nextOf(known.manifest);
-      const forMs = request.peersForbidden === true ? 0 : followed.worthHoldingMs;
-      if (next !== undefined && forMs > 0) await followed.holds(next, { signal: request.signal, forMs });
-      return this.#answerFrom(followed, asked);
-    }
-    const refusal = refusalOf(known.manifest, directives);
+    const refusal = directives && followed.blocks ? refusalOf(known.manifest, directives) : undefined;
     // Numbers of before a restart are no fault of the player's.
     if (refusal !== undefined) return followed.restarted ? this.#answerFrom(followed, asked) : badRequest(refusal);
-    const { msn, part } = directives;
-    const held = msn === undefined || (await followed.holds({ msn, part }, { signal: request.signal }));
-    return held ? this.#answerFrom(followed, asked) : notInTime();
+    const held = heldFor(followed, asked);
+    if (held === undefined) return this.#answerFrom(followed, asked);
+    const version = await followed.holds(held, request.signal);
+    return this.#released(followed, { asked, held, version });
   }
-}
 
-/** Whether a request cannot be answered by the version at hand, or is to be refused. */
-function mustWait(followed: FollowedPlaylist, { directives, request }: Asked): boolean {
-  if (directives === undefined || !followed.blocks)
-    return request.peersForbidden !== true && followed.worthHoldingMs > 0;
-  const { msn, part, malformed } = directives;
-  if (malformed || (msn === undefined && part !== undefined)) return true;
-  return msn !== undefined && !has(followed.version.manifest, { msn, part });
+  /** `version`: what the request was held for; undefined: it did not come in time. */
+  #released(
+    followed: FollowedPlaylist,
+    { asked, held, version }: { asked: Asked; held: Held; version: PlaylistVersion | undefined },
+  ): Answer | undefined {
+    if (version === undefined && held.forMs === undefined && !followed.answersLate) return notInTime();
+    const answer = this.#answerFrom(followed, asked);
+    if (version === undefined || answer?.kind !== 'representation') return answer;
+    return { ...answer, learntMs: version.received.learntMs };
+  }
 }

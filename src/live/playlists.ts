@@ -1,3 +1,4 @@
+import { preciseNowMs } from './clock.ts';
 import { ChannelMedia } from './channel-media.ts';
 import { offsetIn } from './continuation.ts';
 import type { Expected } from './live-edge.ts';
@@ -5,7 +6,7 @@ import type { Answer } from '../cache/types.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
 import { readDirectives } from './delivery-directives.ts';
 import { FollowedPlaylist } from './followed-playlist.ts';
-import type { Asked } from './live-cache.ts';
+import type { Asked } from './asked.ts';
 import { offersBlocking, waitsUpstream, PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
 import { type Known, KnownPlaylists, originOf, suits } from './known-playlists.ts';
 import { reportOf, type StreamReport } from './stream-report.ts';
@@ -71,19 +72,21 @@ export class Playlists {
 
   /** A member told of a version. Only the owner is believed. */
   announced(peerId: string, message: Buffer): void {
+    const learntMs = preciseNowMs();
     const announcement = decodeAnnouncement(message);
     if (announcement === undefined || this.#options.voice?.ownerOf(announcement.key) !== peerId) return;
     const known = this.#known.get(announcement.key);
     if (known === undefined || known === 'passed' || known.kind !== 'followed') return;
     const { followed, asked } = known;
-    const { version, playlist } = announcement;
+    const { version, playlist, atMs: learntThereMs } = announcement;
     const atMs = this.#options.clock.nowMs();
     const { received } = followed.version;
     if (version === followed.version.manifest.version)
       return followed.told({ kind: 'same', received: { ...received, atMs } });
     if (playlist === undefined) return followed.told('other');
     if (refusesSharing(playlist.fields)) return;
-    const came = this.#loader.read({ ...playlist, atMs }, { asked, before: followed.version });
+    const came = this.#loader.read({ ...playlist, atMs, learntMs }, { asked, before: followed.version });
+    if (came.kind === 'version' && learntThereMs !== undefined) this.#options.onTold?.(learntMs - learntThereMs);
     if (came.kind !== 'failed') followed.told(came);
   }
 
@@ -188,7 +191,11 @@ export class Playlists {
   #reread(asked: Asked, bytes: Buffer, { fields }: Answer): PlaylistVersion | undefined {
     const manifest = this.#loader.parse(bytes, asked);
     if (manifest !== undefined && !manifest.live)
-      return this.#loader.version(manifest, { bytes, fields, atMs: this.#options.clock.nowMs() }, asked);
+      return this.#loader.version(
+        manifest,
+        { bytes, fields, atMs: this.#options.clock.nowMs(), learntMs: preciseNowMs() },
+        asked,
+      );
     this.#known.delete(asked.key);
     return undefined;
   }
@@ -203,12 +210,11 @@ export class Playlists {
       load: (wanted) => this.#loader.next(asked, { before: followed.version, wanted }),
       waitsUpstream: (manifest) => waitsUpstream(manifest, map),
       owns: () => this.#loader.owns(key),
+      tell: (newest, what) => this.#tell(key, newest, what),
       onVersion: (newest, before) => {
-        this.#tell(key, newest, true);
         const both = { version: newest.manifest, before: before.manifest };
         this.media.advanced(asked, { ...both, fetches: this.#loader.owns(key) });
       },
-      onCurrent: () => this.#tell(key, followed.version, false),
       onEnd: () => {
         this.#followed--;
         if (followed.version.manifest.live) this.#last.keep(key, followed);
@@ -222,11 +228,12 @@ export class Playlists {
   }
 
   /** Tells the cell what is new, where that is this node's part. */
-  #tell(key: string, { manifest, received }: PlaylistVersion, whole: boolean): void {
+  #tell(key: string, { manifest, received }: PlaylistVersion, what: 'newer' | 'current'): void {
     const { voice } = this.#options;
     if (voice === undefined || !this.#loader.owns(key)) return;
-    const playlist = whole ? { bytes: received.bytes, fields: received.fields } : undefined;
-    const message = encodeAnnouncement({ key, version: manifest.version, ...(playlist && { playlist }) });
+    const { bytes, fields, learntMs } = received;
+    const news = what === 'newer' ? { playlist: { bytes, fields }, atMs: learntMs } : {};
+    const message = encodeAnnouncement({ key, version: manifest.version, ...news });
     if (message !== undefined) voice.announce(message);
   }
 }

@@ -2,6 +2,7 @@ import { brotliDecompress, gunzip } from 'node:zlib';
 import { promisify } from 'node:util';
 import type { Answer } from '../cache/types.ts';
 import type { Fields } from '../fields.ts';
+import { preciseNowMs } from './clock.ts';
 import { manifestBytesMax } from './manifest.ts';
 
 /** A playlist as the origin gave it, decoded. */
@@ -11,6 +12,8 @@ export interface Received {
   readonly fields: Fields;
   /** When it was known to be current. */
   readonly atMs: number;
+  /** Epoch milliseconds with fractions by the clock of the machine: when its last byte was here. */
+  readonly learntMs: number;
 }
 
 /** Reads the whole body of an answer; undefined when it is larger than a manifest may be, or in an unknown coding. */
@@ -26,8 +29,9 @@ export async function receive(
     if (total > manifestBytesMax) return undefined;
     chunks.push(chunk);
   }
+  const learntMs = preciseNowMs();
   const bytes = await decode(Buffer.concat(chunks), answer.fields.get('content-encoding'));
-  return bytes && { bytes, fields: answer.fields, atMs: nowMs() };
+  return bytes && { bytes, fields: answer.fields, atMs: nowMs(), learntMs };
 }
 
 const decoders: Readonly<Record<string, (bytes: Buffer) => Promise<Buffer>>> = {

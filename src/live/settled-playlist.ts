@@ -1,6 +1,6 @@
 import type { Answer, CacheRequest } from '../cache/types.ts';
 import { acceptedCoding } from './coding.ts';
-import type { Asked } from './live-cache.ts';
+import type { Asked } from './asked.ts';
 import type { Manifest } from './manifest.ts';
 import { wholeRequest } from './mirrored-request.ts';
 import type { PlaylistVersion } from './playlist-version.ts';

@@ -42,8 +42,8 @@ export class Declarer {
     });
   }
 
-  histogram(name: string, help: string): BucketCounts {
-    const counts = new BucketCounts(latencyBucketsSeconds);
+  histogram(name: string, help: string, boundsSeconds = latencyBucketsSeconds): BucketCounts {
+    const counts = new BucketCounts(boundsSeconds);
     const metric = { name, help, type: 'histogram', aggregator: 'sum', reset: () => {} };
     const get = async () => ({ ...metric, values: samplesOf(name, counts) });
     // A registry asks no more of a metric; `observe` of prom-client's own costs more than all other counting.

@@ -3,6 +3,11 @@ export const latencyBucketsSeconds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ];
 
+/** Releases of held requests and news in a cell: milliseconds, and whether they are under 20 of them. */
+export const releaseBucketsSeconds = [
+  0.0005, 0.001, 0.002, 0.005, 0.01, 0.015, 0.02, 0.03, 0.05, 0.1, 0.2, 0.5, 1, 2.5,
+];
+
 /** What was counted in buckets, to be added to other counts. */
 export interface BucketReport {
   readonly counts: readonly number[];

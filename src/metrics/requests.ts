@@ -1,4 +1,4 @@
-import { BucketCounts, type BucketReport, latencyBucketsSeconds } from './histogram.ts';
+import { BucketCounts, type BucketReport, latencyBucketsSeconds, releaseBucketsSeconds } from './histogram.ts';
 import { type Row, Tally } from './tally.ts';
 
 /** One finished request of a viewer. */
@@ -13,6 +13,8 @@ export interface FinishedRequest {
   readonly bytes: number;
   readonly durationMs: number;
   readonly firstByteMs: number | undefined;
+  /** Since what the request was held for became known; undefined: it was not held, or is not known. */
+  readonly releaseMs?: number | undefined;
 }
 
 /** Sums over all requests so far. */
@@ -27,6 +29,7 @@ export interface RequestTotals {
 export interface Histograms {
   readonly duration: Times;
   readonly firstByte: Times;
+  readonly release: Times;
 }
 
 interface Times {
@@ -45,6 +48,7 @@ export interface RequestReport {
   readonly bytes: number;
   readonly duration: BucketReport;
   readonly firstByte: BucketReport;
+  readonly release: BucketReport;
 }
 
 const methods = ['GET', 'HEAD', 'other'] as const;
@@ -68,7 +72,7 @@ export class RequestCounts {
     this.#started++;
   }
 
-  finished({ method, status, hit, fwd, bytes, durationMs, firstByteMs }: FinishedRequest): void {
+  finished({ method, status, hit, fwd, bytes, durationMs, firstByteMs, releaseMs }: FinishedRequest): void {
     const methodIndex = method === 'GET' ? 0 : method === 'HEAD' ? 1 : 2;
     const fwdIndex = hit ? 0 : Math.max(0, forwards.indexOf(fwd as (typeof forwards)[number]));
     const statusKept = status >= 100 && status <= 599 ? status : 0;
@@ -79,6 +83,7 @@ export class RequestCounts {
     this.#bytes += bytes;
     this.#histograms.duration.observe(durationMs / 1000);
     if (firstByteMs !== undefined) this.#histograms.firstByte.observe(firstByteMs / 1000);
+    if (releaseMs !== undefined) this.#histograms.release.observe(releaseMs / 1000);
   }
 
   /** All that was counted, to be added elsewhere; counting begins anew. */
@@ -88,13 +93,14 @@ export class RequestCounts {
       ...{ started: this.#started, ended: this.#ended, hits: this.#hits, bytes: this.#bytes },
       duration: this.#histograms.duration.take(),
       firstByte: this.#histograms.firstByte.take(),
+      release: this.#histograms.release.take(),
     };
     this.#counts.clear();
     this.#started = this.#ended = this.#hits = this.#bytes = 0;
     return report;
   }
 
-  add({ counts, started, ended, hits, bytes, duration, firstByte }: RequestReport): void {
+  add({ counts, started, ended, hits, bytes, duration, firstByte, release }: RequestReport): void {
     for (const [key, count] of counts) this.#countOf(key).add(count);
     this.#started += started;
     this.#ended += ended;
@@ -102,6 +108,7 @@ export class RequestCounts {
     this.#bytes += bytes;
     this.#histograms.duration.add(duration);
     this.#histograms.firstByte.add(firstByte);
+    this.#histograms.release.add(release);
   }
 
   /** So many requests that were started will never be told to have ended. */
@@ -135,6 +142,6 @@ export class RequestCounts {
 
 /** Counts of requests that nobody scrapes here: in a thread that reports them to where they are. */
 export function createRequestCounts(): RequestCounts {
-  const times = () => new BucketCounts(latencyBucketsSeconds);
-  return new RequestCounts({ duration: times(), firstByte: times() });
+  const times = (bounds = latencyBucketsSeconds) => new BucketCounts(bounds);
+  return new RequestCounts({ duration: times(), firstByte: times(), release: times(releaseBucketsSeconds) });
 }

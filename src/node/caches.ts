@@ -81,6 +81,7 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
     ...{ inner: cache, keyOf: cacheKey, onServed, log },
     maps: () => maps.maps,
     onPlaylistRequest: (side) => metrics.playlistRequests[side].add(1),
+    onTold: (lagMs) => metrics.told.observe(lagMs / 1000),
     ...(peers.plane && { voice: voiceOf(peers.plane) }),
     viewing: viewingOf(config, { metrics, peerId: peers.peerId, ready: around.ready }),
   });

@@ -59,6 +59,8 @@ export type AnswerHead =
       readonly fields: RawFields;
       readonly cacheStatus: CacheStatus;
       readonly completeLength: number | undefined;
+      /** As `Answer`. */
+      readonly learntMs: number | undefined;
       /** Where the first byte that the request wants comes from. */
       readonly source: Source;
       /** Which stored response this is; undefined: none that is lent. */

@@ -77,7 +77,15 @@ export class RelayedCache implements Cache {
     }
     const { id, completeLength, source } = head;
     const content = new ThreadContent({ request, id, fields, completeLength, source, ask }, this.#contentOptions);
-    return { kind: 'representation', status, fields, cacheStatus, content };
+    const { learntMs } = head;
+    return {
+      kind: 'representation',
+      status,
+      fields,
+      cacheStatus,
+      content,
+      ...(learntMs !== undefined && { learntMs }),
+    };
   }
 
   /** Only the main thread purges. */

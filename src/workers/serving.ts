@@ -173,6 +173,7 @@ function headOf(answer: Answer, request: CacheRequest, loan: Loan | undefined): 
     ...{ kind: 'representation', status, fields, cacheStatus, completeLength },
     source: sourceOf(answer, request),
     id: loan?.id,
+    learntMs: answer.learntMs,
   };
 }
 

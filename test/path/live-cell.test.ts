@@ -19,6 +19,9 @@ interface Node {
   readonly edge: Edge;
   readonly origin: TestOrigin;
   readonly clock: HandClock;
+  /** Of each request that was held: from what it was held for being known to the end of its answer. */
+  readonly releasedMs: number[];
+  readonly toldMs: number[];
 }
 
 /** Two members of a cell that do not exchange bytes: what one knows without asking its own origin it was told. */
@@ -30,11 +33,15 @@ async function cell({ offerBlockingReload = true } = {}) {
   for (const id of ids) {
     const origin = await startOrigin({ [path]: channel.playlist });
     const clock = new HandClock();
+    const releasedMs: number[] = [];
+    const toldMs: number[] = [];
     const edge: Edge = await startEdge({
       origins: [origin.url],
       liveClock: clock,
       now: () => clock.nowMs(),
       live: { offerBlockingReload },
+      onFinished: ({ releaseMs }) => releaseMs !== undefined && releasedMs.push(releaseMs),
+      onTold: (lagMs) => toldMs.push(lagMs),
       voice: {
         ownerOf: () => (state.owner === id ? 'self' : state.owner),
         announce: (message) => {
@@ -44,7 +51,7 @@ async function cell({ offerBlockingReload = true } = {}) {
         },
       },
     });
-    members.push({ edge, origin, clock });
+    members.push({ edge, origin, clock, releasedMs, toldMs });
     cleanups.push(
       () => edge.close(),
       () => origin.close(),
@@ -70,6 +77,9 @@ describe('a member of a cell', () => {
       for (const playlist of await Promise.all(held)) expect(playlist).toContain(`seg-${round}.ts`);
     }
     expect([owner.origin.count(path), member.origin.count(path)]).toEqual([5, 1]);
+    await until(() => member.releasedMs.length === 20, 'the held requests being counted');
+    expect([member.toldMs.length, owner.releasedMs.length, owner.toldMs.length]).toEqual([4, 0, 0]);
+    for (const each of [...member.releasedMs, ...member.toldMs]) expect(each).toBeGreaterThan(-1);
   });
 
   it('holds for a moment who asks when the next version is due, and not longer', async () => {

@@ -5,6 +5,7 @@ import { MessageChannel } from 'node:worker_threads';
 import { VideoCache } from '../../src/cache/cache.ts';
 import type { Cache, MapPolicy, Source } from '../../src/cache/types.ts';
 import { DiskTier } from '../../src/disk/tier.ts';
+import type { AccessRecord } from '../../src/http/access.ts';
 import { startViewers } from '../../src/http/listener.ts';
 import type { OriginMap } from '../../src/origin/origin-map.ts';
 import { OriginSupplier } from '../../src/origin/supplier.ts';
@@ -60,6 +61,10 @@ export interface EdgeOptions {
   readonly liveClock?: Clock;
   /** What the live mirror knows of a cell. */
   readonly voice?: CellVoice;
+  /** Called for each request that ended. */
+  readonly onFinished?: (record: AccessRecord) => void;
+  /** Called with how long after the owner the mirror learnt of a version, in milliseconds. */
+  readonly onTold?: (lagMs: number) => void;
 }
 
 /** What came of fetches ahead of viewers, and what players said. */
@@ -125,6 +130,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     log: quiet,
     ...(options.liveClock && { clock: options.liveClock }),
     ...(options.voice && { voice: options.voice }),
+    ...(options.onTold && { onTold: options.onTold }),
     ...(options.prefetch && { viewing: viewingOf(options.prefetch, ahead) }),
   });
   const relays = Array.from({ length: relayed }, () => {
@@ -155,7 +161,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
         policies: [policy],
         limits: { connectionsMax: 4096 },
         log: quiet,
-        onFinished: () => {},
+        onFinished: options.onFinished ?? (() => {}),
       }),
     ),
   );

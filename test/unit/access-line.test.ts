@@ -30,6 +30,7 @@ const record: fc.Arbitrary<AccessRecord> = fc.record({
   range: optional(text),
   userAgent: optional(text),
   error: fc.constantFrom(undefined, 'client-gone', 'bad-request'),
+  releaseMs: optional(ms),
 });
 
 it('a line has what its record has, with times in microseconds', () => {
@@ -39,7 +40,7 @@ it('a line has what its record has, with times in microseconds', () => {
       for (const each of records) {
         const { level, msg, durationMs, firstByteMs, ...rest } = JSON.parse(lines.of(each));
         expect([level, msg]).toEqual(['info', 'request']);
-        const { durationMs: _duration, firstByteMs: _first, ...expected } = each;
+        const { durationMs: _duration, firstByteMs: _first, releaseMs: _release, ...expected } = each;
         expect(rest).toEqual(JSON.parse(JSON.stringify(expected)));
         expect(durationMs).toBeCloseTo(each.durationMs, 2);
         expect(firstByteMs === undefined).toBe(each.firstByteMs === undefined);
