@@ -4,7 +4,7 @@ import { startLiveOrigin } from '../test/support/live/live-origin.ts';
 /** The answer to each message. */
 export interface LiveCount {
   readonly url: string;
-  /** By path of each media playlist. */
+  /** By path of each media playlist and MPD. */
   readonly playlists: Readonly<Record<string, { readonly requests: number; readonly versions: number }>>;
   readonly media: { readonly requests: number; readonly bytes: number; readonly uniqueBytes: number };
   readonly refusals: readonly string[];
@@ -17,8 +17,10 @@ function count(): LiveCount {
   const playlists: Record<string, { requests: number; versions: number }> = {};
   for (const [path, { requests }] of server.counts) {
     const [, site = '', name] = path.split('/');
-    const rendition = [channel.video, channel.audio].find((each) => each.name === name);
-    if (rendition === undefined || !path.endsWith('.m3u8')) continue;
+    const named = [channel.video, channel.audio].find((each) => each.name === name);
+    // Both renditions are in one MPD, which may have changed with each segment.
+    const rendition = path.endsWith('.mpd') ? channel.video : named;
+    if (rendition === undefined || !/\.(m3u8|mpd)$/.test(path)) continue;
     const parts = rendition.partsEnded(Date.now());
     const versions = site.startsWith('ll') ? parts : Math.floor(parts / rendition.partsPerSegment);
     playlists[path] = { requests, versions };

@@ -4,6 +4,11 @@ import { workloads } from './objects.ts';
 
 export type Protocol = 'http' | 'https';
 
+const liveForms = ['LL-HLS', 'HLS', 'DASH-number', 'DASH-timeline'] as const;
+
+/** How viewers of the live scenario watch. */
+export type LiveForm = (typeof liveForms)[number];
+
 /** What one run of the bench does. */
 export interface BenchOptions {
   readonly quick: boolean;
@@ -26,6 +31,8 @@ export interface BenchOptions {
   readonly nodes: readonly number[] | undefined;
   /** How long the storm lasts. */
   readonly minutes: number;
+  /** Of the live scenario. */
+  readonly forms: readonly LiveForm[];
   /** Another program than src/main.ts of this checkout, and one to hold it against. */
   readonly eddy: string | undefined;
   readonly baseline: string | undefined;
@@ -49,6 +56,7 @@ export const usage = `npm run bench -- [options]
   --viewers N           of the paced scenario; default 10000
   --nodes LIST          sizes of cells; default 3,5,10,20, in the storm 10 (the last of the list)
   --minutes N           of the storm; default 10
+  --forms LIST          of the live scenario; of LL-HLS,HLS,DASH-number,DASH-timeline
   --eddy FILE           another src/main.ts; --baseline FILE: one more, measured beside it
   --out PATH            results are written to PATH.json and PATH.svg; default bench/results/latest
   --svg FILE            picture somewhere else`;
@@ -67,6 +75,7 @@ const flags = {
   viewers: { type: 'string' },
   nodes: { type: 'string' },
   minutes: { type: 'string' },
+  forms: { type: 'string' },
   eddy: { type: 'string' },
   baseline: { type: 'string' },
   out: { type: 'string' },
@@ -95,6 +104,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     servers: values.servers?.split(','),
     accessLog: among('access-log', values['access-log'], { known: ['on', 'off'], normally: ['on'] })[0] === 'on',
     viewers: number('viewers', values.viewers, { normally: quick ? 500 : 10_000, least: 1, most: 25_000 }),
+    forms: among('forms', values.forms, { known: liveForms, normally: liveForms }),
     eddy: values.eddy,
     baseline: values.baseline,
     nodes: values.nodes?.split(',').map((each) => number('nodes', each, { normally: 3, least: 2, most: 50 })),

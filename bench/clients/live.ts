@@ -2,13 +2,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { epochMs } from '../load/keep-alive.ts';
 import { PlaylistReader } from '../load/live-playlist.ts';
-import { type LiveNotes, LiveViewer } from '../load/live-viewer.ts';
+import { DashViewer } from '../load/dash-viewer.ts';
+import { MpdReader } from '../load/live-mpd.ts';
+import { emptyNotes, LiveViewer } from '../load/live-viewer.ts';
 import { percentile } from '../statistics.ts';
 import { clientOptions } from './client.ts';
 
 export interface LiveClientOptions {
   readonly urls: readonly string[];
-  /** Targets of the media playlists that each viewer follows. */
+  /** Targets of the media playlists, or of the MPD, that each viewer follows. */
   readonly playlists: readonly string[];
   readonly viewers: number;
   readonly hints: boolean;
@@ -26,6 +28,7 @@ export interface LiveClientResult {
   readonly errors: Readonly<Record<string, number>>;
   readonly released: number;
   readonly releaseMs: readonly (number | undefined)[];
+  readonly spreadMs: readonly (number | undefined)[];
   readonly deliveryMs: readonly (number | undefined)[];
   readonly latencyMs: readonly (number | undefined)[];
   /** Share of its core that this program used: near 1, it measures itself. */
@@ -34,19 +37,21 @@ export interface LiveClientResult {
 
 async function watch(options: LiveClientOptions): Promise<LiveClientResult> {
   const { urls, playlists, viewers, hints, rampMs, seconds } = options;
-  const notes: LiveNotes = {
-    ...{ releaseMs: [], deliveryMs: [], latencyMs: [], errors: new Map() },
-    ...{ stalls: 0, started: 0, playlists: 0, pieces: 0, bytes: 0 },
-  };
+  const notes = emptyNotes();
   const stop = new AbortController();
   const { signal } = stop;
-  const reader = new PlaylistReader();
+  const [reader, mpds] = [new PlaylistReader(), new MpdReader()];
   const fromMs = epochMs() + 2 * rampMs;
   const running: Promise<void>[] = [];
   for (let i = 0; i < viewers; i++) {
     const base = urls[i % urls.length] ?? '';
-    for (const playlist of playlists)
-      running.push(new LiveViewer({ base, playlist, reader, notes, fromMs, signal, hints }).run());
+    for (const playlist of playlists) {
+      const about = { base, playlist, notes, fromMs, signal };
+      const viewer = playlist.endsWith('.mpd')
+        ? new DashViewer({ ...about, reader: mpds })
+        : new LiveViewer({ ...about, reader, hints });
+      running.push(viewer.run());
+    }
     await sleep(rampMs / viewers);
   }
   const { user, system } = process.cpuUsage();
@@ -57,12 +62,13 @@ async function watch(options: LiveClientOptions): Promise<LiveClientResult> {
   stop.abort();
   await Promise.all(running);
   const at = (values: readonly number[]) => [0.5, 0.99, 1].map((share) => percentile(values, share));
-  const { releaseMs, deliveryMs, latencyMs, errors, ...sums } = notes;
+  const { releaseMs, spreadMs, firstMs: _, deliveryMs, latencyMs, errors, ...sums } = notes;
   return {
     ...sums,
     errors: Object.fromEntries(errors),
     released: releaseMs.length,
     releaseMs: at(releaseMs),
+    spreadMs: at(spreadMs),
     deliveryMs: at(deliveryMs),
     latencyMs: at(latencyMs),
     busy,

@@ -1,3 +1,5 @@
+import { Reader } from './reader.ts';
+
 /** One piece of media that a viewer loads: a segment, or a part of one. */
 export interface LivePiece {
   readonly uri: string;
@@ -55,18 +57,8 @@ export function parseLivePlaylist(bytes: Buffer): LivePlaylist {
   };
 }
 
-const keptMax = 8;
-
-/** Hundreds of viewers get the same bytes at the same moment: each is read once. */
-export class PlaylistReader {
-  readonly #recent: LivePlaylist[] = [];
-
-  read(bytes: Buffer): LivePlaylist {
-    const known = this.#recent.find((each) => each.bytes.equals(bytes));
-    if (known !== undefined) return known;
-    const playlist = parseLivePlaylist(bytes);
-    this.#recent.unshift(playlist);
-    this.#recent.length = Math.min(this.#recent.length, keptMax);
-    return playlist;
+export class PlaylistReader extends Reader<LivePlaylist> {
+  constructor() {
+    super(parseLivePlaylist);
   }
 }

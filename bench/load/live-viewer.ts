@@ -1,11 +1,24 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { epochMs, type Got, KeepAlive } from './keep-alive.ts';
 import type { LivePiece, LivePlaylist, PlaylistReader } from './live-playlist.ts';
+import { noteError, Playback } from './playback.ts';
+
+/** Empty. */
+export function emptyNotes(): LiveNotes {
+  return {
+    ...{ releaseMs: [], spreadMs: [], firstMs: new Map(), deliveryMs: [], latencyMs: [], errors: new Map() },
+    ...{ stalls: 0, started: 0, playlists: 0, pieces: 0, bytes: 0 },
+  };
+}
 
 /** What all viewers of a run note together. */
 export interface LiveNotes {
   /** From the end of a part by its date to the first byte of the playlist that a blocked reload waited for. */
   readonly releaseMs: number[];
+  /** From the first byte that any viewer got of a version to the first byte of this one, who was blocked too. */
+  readonly spreadMs: number[];
+  /** By playlist and newest piece: when the first viewer had it. */
+  readonly firstMs: Map<string, number>;
   /** From the end of a piece by its date to its last byte. */
   readonly deliveryMs: number[];
   /** How far the picture was behind when a piece came. */
@@ -36,15 +49,14 @@ export class LiveViewer {
   readonly #options: LiveViewerOptions;
   readonly #playlists: KeepAlive;
   readonly #media: KeepAlive;
-  /** Date up to which media are there, and the one that plays at the wall clock's time 0. */
-  #bufferedMs = 0;
-  #offsetMs: number | undefined;
+  readonly #playback: Playback;
   #known: LivePlaylist | undefined;
 
   constructor(options: LiveViewerOptions) {
     this.#options = options;
     this.#playlists = new KeepAlive(options.base);
     this.#media = new KeepAlive(options.base);
+    this.#playback = new Playback(options.notes, options.fromMs);
   }
 
   /** Resolves once the signal is aborted. */
@@ -89,18 +101,30 @@ export class LiveViewer {
     this.#known = known;
     const newestMs = known.pieces.at(-1)?.endMs ?? 0;
     // Only who was waiting when the part ended was released.
-    if (directives !== undefined && newestMs > sentMs && sentMs >= fromMs) notes.releaseMs.push(got.firstMs - newestMs);
+    if (directives !== undefined && newestMs > sentMs && sentMs >= fromMs) {
+      notes.releaseMs.push(got.firstMs - newestMs);
+      this.#spread(got, newestMs);
+    }
     return newestMs > (before?.pieces.at(-1)?.endMs ?? 0);
   }
 
+  #spread({ firstMs }: Got, newestMs: number): void {
+    const { playlist, notes } = this.#options;
+    const version = `${playlist} ${newestMs}`;
+    const first = notes.firstMs.get(version) ?? firstMs;
+    notes.firstMs.set(version, first);
+    notes.spreadMs.push(firstMs - first);
+  }
+
   async #load(playlist: LivePlaylist): Promise<void> {
-    if (this.#bufferedMs === 0) {
+    if (this.#playback.bufferedMs === 0) {
       const edgeMs = playlist.pieces.at(-1)?.endMs ?? 0;
-      this.#bufferedMs = playlist.pieces.find(({ endMs }) => endMs > edgeMs - playlist.holdBackMs)?.startMs ?? 0;
+      this.#playback.bufferedMs =
+        playlist.pieces.find(({ endMs }) => endMs > edgeMs - playlist.holdBackMs)?.startMs ?? 0;
     }
     for (const piece of playlist.pieces) {
       // Dates are in whole milliseconds.
-      if (piece.endMs <= this.#bufferedMs + 5) continue;
+      if (piece.endMs <= this.#playback.bufferedMs + 5) continue;
       await this.#piece(piece);
     }
     if (this.#options.hints && playlist.hint !== undefined && playlist === this.#known)
@@ -130,22 +154,7 @@ export class LiveViewer {
   }
 
   #arrived(got: Got, endMs: number): void {
-    const { notes, fromMs } = this.#options;
-    if (this.#offsetMs !== undefined && got.doneMs - this.#offsetMs > this.#bufferedMs) {
-      notes.stalls++;
-      // It goes on from where it stopped.
-      this.#offsetMs = got.doneMs - this.#bufferedMs;
-    }
-    const startMs = this.#bufferedMs;
-    this.#bufferedMs = Math.max(this.#bufferedMs, endMs);
-    const { holdBackMs = 0 } = this.#known ?? {};
-    if (this.#offsetMs === undefined && (endMs >= epochMs() - holdBackMs || endMs - startMs >= holdBackMs)) {
-      this.#offsetMs = Math.max(holdBackMs, got.doneMs - this.#bufferedMs + holdBackMs / 2);
-      notes.started++;
-    }
-    if (got.doneMs < fromMs) return;
-    notes.deliveryMs.push(got.doneMs - endMs);
-    if (this.#offsetMs !== undefined) notes.latencyMs.push(this.#offsetMs);
+    this.#playback.arrived(got, { endMs, holdBackMs: this.#known?.holdBackMs ?? 0 });
   }
 
   /** Connections are cut at the end. */
@@ -154,7 +163,6 @@ export class LiveViewer {
   }
 
   #error(what: string): void {
-    const { errors } = this.#options.notes;
-    if (errors.size < 20 || errors.has(what)) errors.set(what, (errors.get(what) ?? 0) + 1);
+    noteError(this.#options.notes, what);
   }
 }

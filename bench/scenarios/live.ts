@@ -4,18 +4,22 @@ import { ProcessCell } from '../../test/support/cell.ts';
 import { runClient } from '../clients/client.ts';
 import type { LiveClientOptions, LiveClientResult } from '../clients/live.ts';
 import type { LiveCount } from '../live-origin.ts';
+import type { LiveForm } from '../options.ts';
 import { usageOf } from '../proc.ts';
 import type { Rig } from '../rig.ts';
 import { rounded } from '../statistics.ts';
+import { countsOf, type NodeTimes, timesBetween } from './live-nodes.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
 const program = fileURLToPath(new URL('../live-origin.ts', import.meta.url));
 const answerTimeoutMs = 10_000;
+/** Targets that each viewer follows. */
 const forms = {
   'LL-HLS': ['/ll/video/live.m3u8', '/ll/audio/live.m3u8'],
   HLS: ['/hls/video/live.m3u8', '/hls/audio/live.m3u8'],
-} as const;
-type Form = keyof typeof forms;
+  'DASH-number': ['/dash/number.mpd'],
+  'DASH-timeline': ['/dash/timeline.mpd'],
+} as const satisfies Record<LiveForm, readonly string[]>;
 
 /** Playlist requests for each version, and media bytes for each unique one, that an origin may be asked for. */
 const requestsMax = 1.1;
@@ -27,10 +31,11 @@ export const live: Scenario = {
   title: 'The live channel: many viewers, one origin',
   programs: () => [],
   run: async (bench) => {
-    const viewers = bench.options.quick ? 100 : 500;
+    const { options } = bench;
+    const viewers = options.quick ? 100 : 500;
     const failures: string[] = [];
     const findings: Finding[] = [];
-    for (const form of ['LL-HLS', 'HLS'] as const)
+    for (const form of options.forms)
       for (const nodes of [0, 1, 5]) {
         // Beside the origin alone, which answers each of them itself.
         const audience = nodes === 0 ? Math.min(viewers, 100) : viewers;
@@ -38,63 +43,105 @@ export const live: Scenario = {
         bench.show('One channel, video and audio', findings);
       }
     const notes = [
-      'Every viewer follows two renditions: LL-HLS by blocking reload, with the parts as they come; HLS at the rhythm of the standard.',
+      'Every viewer follows two renditions: LL-HLS by blocking reload, with the parts as they come; HLS at the rhythm of the standard; DASH asks for the MPD once in its update period, and for segments when its clock says that they are there.',
       'Release: from the end of a part, by its date, to the first byte of the playlist that a blocked reload waited for. Delivery: to the last byte of the part or segment. Origin, nodes and viewers share the machine and its clock.',
+      'Spread: from the first viewer of all nodes who got a version to each of the others, as the load generator sees them. Node: from when a node learnt of a version to the last byte given to the kernel; told: from when the owner learnt of it to when the others did, both measured in the nodes.',
       'Zero nodes: at the origin itself, with 100 viewers at most.',
     ];
     return { findings, notes, charts: [], failures };
   },
 };
 
-async function measure(
-  { rig, options }: Bench,
-  about: { form: Form; nodes: number; viewers: number; failures: string[] },
-): Promise<Finding> {
-  const { form, nodes, viewers, failures } = about;
-  const origin = await startOrigin(rig);
+interface About {
+  readonly form: LiveForm;
+  readonly nodes: number;
+  readonly viewers: number;
+}
+
+/** What origin, viewers and nodes counted. */
+interface Counted {
+  readonly asked: number;
+  readonly amplification: number;
+  readonly result: LiveClientResult;
+  readonly times: NodeTimes;
+  readonly cpuSeconds: number;
+  readonly refusals: readonly string[];
+}
+
+async function measure(bench: Bench, about: About & { failures: string[] }): Promise<Finding> {
+  const { nodes, failures } = about;
+  const origin = await startOrigin(bench.rig);
   const first = await origin.count();
   const arguments_ = ['--origin', first.url, '--log-level', 'warn', '--workers', '1'];
   const cell = nodes === 0 ? undefined : await ProcessCell.start(nodes, arguments_);
-  const pids = cell?.nodes.map(({ process }) => process.pid ?? 0) ?? [origin.pid];
   try {
-    const [rampMs, seconds] = [2_000, Math.max(10, options.seconds * 3)];
-    const client: LiveClientOptions = {
-      ...{ viewers, rampMs, seconds, hints: false, playlists: forms[form] },
-      urls: cell?.nodes.map(({ http }) => http.replace(/\/$/, '')) ?? [first.url],
-    };
-    const cpuBefore = usageOf(pids).cpuSeconds;
-    const running = runClient<LiveClientOptions, LiveClientResult>(rig, 'live', {
-      options: client,
-      timeoutMs: seconds * 1000 + 30_000,
-    });
-    // What start-up costs is not what a running channel costs.
-    await later(2 * rampMs);
-    const from = await origin.count();
-    const result = await running;
-    const to = await origin.count();
-    const cpuSeconds = usageOf(pids).cpuSeconds - cpuBefore;
-    const asked = requestsPerVersion(from, to);
-    const amplification = to.media.bytes / Math.max(1, to.media.uniqueBytes);
-    const name = `${form}, ${nodes} nodes`;
-    if (nodes > 0 && asked > requestsMax)
-      failures.push(`${name}: ${rounded(asked, 3)} playlist requests a version, at most ${requestsMax}`);
-    if (nodes > 0 && amplification > bytesMax)
-      failures.push(`${name}: media ${rounded(amplification, 3)} times, at most ${bytesMax}`);
-    for (const [error, times] of Object.entries(result.errors)) failures.push(`${name}: ${times} times ${error}`);
-    const [release50, release99, releaseMax] = result.releaseMs.map(round);
-    const [delivery50, delivery99] = result.deliveryMs.map(round);
-    return {
-      ...{ form, nodes, viewers, started: result.started, stalls: result.stalls, released: result.released },
-      ...{ perVersion: rounded(asked, 3), mediaTimes: rounded(amplification, 3) },
-      ...{ releaseP50Ms: release50, releaseP99Ms: release99, releaseMaxMs: releaseMax },
-      ...{ deliveryP50Ms: delivery50, deliveryP99Ms: delivery99, latencyP50Ms: round(result.latencyMs[0]) },
-      ...{ mb: rounded(result.bytes / 1e6), cpuSeconds: rounded(cpuSeconds, 3), loadBusy: rounded(result.busy, 2) },
-      refusals: [...new Set(to.refusals)].join('; '),
-    };
+    const counted = await watch(bench, { ...about, origin, url: first.url, cell });
+    if (nodes > 0) failures.push(...failuresOf(about, counted));
+    return findingOf(about, counted);
   } finally {
     await cell?.close();
     await origin.stop();
   }
+}
+
+async function watch(
+  { rig, options }: Bench,
+  about: About & { origin: OriginProcess; url: string; cell: ProcessCell | undefined },
+): Promise<Counted> {
+  const { form, viewers, origin, url, cell } = about;
+  const [rampMs, seconds] = [2_000, Math.max(10, options.seconds * 3)];
+  const client: LiveClientOptions = {
+    ...{ viewers, rampMs, seconds, hints: false, playlists: forms[form] },
+    urls: cell?.nodes.map(({ http }) => http.replace(/\/$/, '')) ?? [url],
+  };
+  const pids = cell?.nodes.map(({ process }) => process.pid ?? 0) ?? [origin.pid];
+  const cpuBefore = usageOf(pids).cpuSeconds;
+  const running = runClient<LiveClientOptions, LiveClientResult>(rig, 'live', {
+    options: client,
+    timeoutMs: seconds * 1000 + 30_000,
+  });
+  // What start-up costs is not what a running channel costs.
+  await later(2 * rampMs);
+  const from = await origin.count();
+  const countsFrom = await countsOf(cell?.nodes ?? []);
+  const result = await running;
+  const to = await origin.count();
+  return {
+    asked: requestsPerVersion(from, to),
+    amplification: to.media.bytes / Math.max(1, to.media.uniqueBytes),
+    result,
+    times: timesBetween(countsFrom, await countsOf(cell?.nodes ?? [])),
+    cpuSeconds: usageOf(pids).cpuSeconds - cpuBefore,
+    refusals: to.refusals,
+  };
+}
+
+function failuresOf({ form, nodes }: About, { asked, amplification, result, refusals }: Counted): string[] {
+  const failures = Object.entries(result.errors).map(([error, times]) => `${times} times ${error}`);
+  if (asked > requestsMax) failures.push(`${rounded(asked, 3)} playlist requests a version, at most ${requestsMax}`);
+  if (amplification > bytesMax) failures.push(`media ${rounded(amplification, 3)} times, at most ${bytesMax}`);
+  failures.push(...new Set(refusals));
+  return failures.map((each) => `${form}, ${nodes} nodes: ${each}`);
+}
+
+function findingOf({ form, nodes, viewers }: About, counted: Counted): Finding {
+  const { asked, amplification, result, times, cpuSeconds, refusals } = counted;
+  const { started, stalls, released } = result;
+  const [release50, release99, releaseMax] = result.releaseMs.map(round);
+  const [, spread99] = result.spreadMs.map(round);
+  const [delivery50, delivery99] = result.deliveryMs.map(round);
+  return {
+    ...{ form, nodes, viewers, started, stalls, released },
+    ...{ perVersion: rounded(asked, 3), mediaTimes: rounded(amplification, 3) },
+    ...{ releaseP50Ms: release50, releaseP99Ms: release99, releaseMaxMs: releaseMax, spreadP99Ms: spread99 },
+    ...{ nodeP50Ms: round(times.releaseP50Ms), nodeP99Ms: round(times.releaseP99Ms) },
+    toldP99Ms: round(times.toldP99Ms),
+    ...{ deliveryP50Ms: delivery50, deliveryP99Ms: delivery99, latencyP50Ms: round(result.latencyMs[0]) },
+    ...{ mb: rounded(result.bytes / 1e6), cpuSeconds: rounded(cpuSeconds, 3) },
+    usEach: round((1e6 * cpuSeconds) / (result.playlists + result.pieces)),
+    loadBusy: rounded(result.busy, 2),
+    refusals: [...new Set(refusals)].join('; '),
+  };
 }
 
 interface OriginProcess {

@@ -26,6 +26,8 @@ export class Entries {
   /** In the order they came, or were passed over by `#trim` last. */
   readonly #live = new Map<string, Live>();
   readonly #loading = new Map<string, Promise<readonly Representation[]>>();
+  /** Keys that the store was asked for lately and has not: until a fetch has its head, many may ask for the same. */
+  readonly #absent = new Set<string>();
 
   constructor(options: EntriesOptions) {
     this.#options = options;
@@ -47,7 +49,7 @@ export class Entries {
   async find(key: string, target: string): Promise<readonly Representation[]> {
     const live = this.peek(key);
     if (live !== undefined) return live;
-    if (this.#options.store === undefined) return [];
+    if (this.#options.store === undefined || this.#absent.has(key)) return [];
     let loading = this.#loading.get(key);
     if (loading === undefined) {
       loading = this.#load(key, target).finally(() => this.#loading.delete(key));
@@ -103,15 +105,25 @@ export class Entries {
   }
 
   async #load(key: string, target: string): Promise<readonly Representation[]> {
-    const entry = await this.#options.store?.load(key, AbortSignal.timeout(loadTimeoutMs)).catch(() => undefined);
+    const entry = await this.#options.store
+      ?.load(key, AbortSignal.timeout(loadTimeoutMs))
+      .catch(() => 'failed' as const);
     // Stored meanwhile by a request that did not wait: that is newer.
     const live = this.#live.get(key);
     if (live !== undefined) return live.variants;
-    if (entry === undefined) return [];
+    if (entry === 'failed') return [];
+    if (entry === undefined) return this.#notStored(key);
     const variants = entry.variants.map((stored) => new Representation(stored, { key, target }));
     this.#live.set(key, { variants, used: false });
     this.#trim();
     return variants;
+  }
+
+  /** Nobody else writes to the store. */
+  #notStored(key: string): readonly Representation[] {
+    if (this.#absent.size >= absentMax) this.#absent.clear();
+    this.#absent.add(key);
+    return [];
   }
 
   #set(key: string, variants: readonly Representation[]): void {
@@ -123,6 +135,7 @@ export class Entries {
   }
 
   #save(key: string, variants: readonly Representation[]): void {
+    this.#absent.delete(key);
     // A body whose end is not known cannot be picked up again after a restart.
     const known = variants.map((each) => each.stored).filter((stored) => stored.completeLength !== undefined);
     if (known.length > 0) this.#options.store?.save({ key, variants: known });
@@ -160,6 +173,7 @@ export class Entries {
 }
 
 const loadTimeoutMs = 2_000;
+const absentMax = 1_024;
 
 function matches(
   which: { prefix: string } | { tag: string; tagsOf: (stored: StoredResponse) => readonly string[] } | 'all',

@@ -137,7 +137,15 @@ export function refusedRecord(remote: string, status: number): AccessRecord {
   };
 }
 
+let last = { target: '', redacted: '' };
+
+/** Viewers of a live channel ask for the same one after the other. */
 export function redactTarget(target: string): string {
+  if (target !== last.target) last = { target, redacted: redacted(target) };
+  return last.redacted;
+}
+
+function redacted(target: string): string {
   const kept = target.length > targetMax ? target.slice(0, targetMax) : target;
   return kept.includes('?') || kept.includes('&') ? kept.replace(secretParameter, '$1redacted') : kept;
 }

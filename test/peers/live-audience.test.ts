@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { epochMs } from '../../bench/load/keep-alive.ts';
 import { PlaylistReader } from '../../bench/load/live-playlist.ts';
-import { type LiveNotes, LiveViewer } from '../../bench/load/live-viewer.ts';
+import { emptyNotes, type LiveNotes, LiveViewer } from '../../bench/load/live-viewer.ts';
 import { ProcessCell } from '../support/cell.ts';
 import { type LiveOrigin, startLiveOrigin } from '../support/live/live-origin.ts';
 
@@ -79,11 +79,4 @@ function asked({ server, channel }: LiveOrigin): Record<string, { requests: numb
       return [path, { requests: server.counts.get(path)?.requests ?? 0, versions }];
     }),
   );
-}
-
-function emptyNotes(): LiveNotes {
-  return {
-    ...{ releaseMs: [], deliveryMs: [], latencyMs: [], errors: new Map() },
-    ...{ stalls: 0, started: 0, playlists: 0, pieces: 0, bytes: 0 },
-  };
 }

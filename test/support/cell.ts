@@ -167,6 +167,11 @@ export async function peersOf(node: CellNode): Promise<readonly PeerState[]> {
   return (JSON.parse(await adminText(node, '/api/peers')) as { peers: PeerState[] }).peers;
 }
 
+/** All metrics as the node tells them. */
+export function metricText(node: CellNode): Promise<string> {
+  return adminText(node, '/metrics');
+}
+
 /** A metric's samples, summed. `labels`: a part of the label set. */
 export async function metric(node: CellNode, name: string, labels = ''): Promise<number> {
   const lines = (await adminText(node, '/metrics'))

@@ -1,9 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { KeepAlive } from '../../bench/load/keep-alive.ts';
+import { parseLiveMpd } from '../../bench/load/live-mpd.ts';
 import { parseLivePlaylist, PlaylistReader } from '../../bench/load/live-playlist.ts';
 import { ManualClock } from '../support/live/clock.ts';
 import { startLiveOrigin } from '../support/live/live-origin.ts';
 import { startOrigin } from '../support/origin.ts';
+
+async function read(base: string, path: string): Promise<{ status: number; body: Buffer }> {
+  const response = await fetch(base + path);
+  return { status: response.status, body: Buffer.from(await response.arrayBuffer()) };
+}
 
 const epochMs = Date.UTC(2026, 10, 1, 12);
 
@@ -26,6 +32,31 @@ describe('the viewers of the bench', () => {
         startMs: epochMs + 58_000,
         endMs: epochMs + 60_000,
       });
+    } finally {
+      await origin.close();
+    }
+  });
+
+  it.each(['number', 'timeline'])('read a live MPD by %s: what there is, and when', async (form) => {
+    const nowMs = epochMs + 60_800;
+    const origin = await startLiveOrigin({ clock: new ManualClock(nowMs), epochMs });
+    try {
+      const { status, body } = await read(origin.url, `/dash/${form}.mpd`);
+      expect(status).toBe(200);
+      const { updateMs, delayMs, renditions } = parseLiveMpd(body);
+      expect([updateMs, delayMs, renditions.map(({ init }) => init)]).toEqual([
+        2_000,
+        6_000,
+        ['video/init.mp4', 'audio/init.mp4'],
+      ]);
+      for (const { id, pieces } of renditions) {
+        const newest = pieces(nowMs, nowMs - 5_000);
+        expect(newest.length).toBe(3);
+        // Segments of audio end with a frame.
+        expect(Math.abs((newest.at(-1)?.endMs ?? 0) - (epochMs + 60_000))).toBeLessThan(25);
+        for (const { uri } of newest) expect((await read(origin.url, `/dash/${uri}`)).status, `${id} ${uri}`).toBe(200);
+      }
+      expect(origin.channel.dash.refusals).toEqual([]);
     } finally {
       await origin.close();
     }
