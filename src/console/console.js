@@ -1,4 +1,5 @@
 import { drawCell } from './cell.js';
+import { drawChannels } from './channels.js';
 
 const pollMs = 1_000;
 const tablesEvery = 2;
@@ -122,6 +123,7 @@ async function showTables(status) {
   const [{ peers }, { streams }] = await Promise.all([getJson('/api/peers'), getJson('/api/streams')]);
   $('cell-card').hidden = !status.cell;
   if (status.cell) $('cell-text').textContent = drawCell($('cell'), { status, peers });
+  $('channels-card').hidden = !drawChannels($('channels'), streams);
   fillTable('peers', peers, (peer) => [
     peer.peerId,
     pill(peer.state, peer.connection === 'relayed' ? `${peer.state}, relayed` : peer.state),
@@ -134,7 +136,7 @@ async function showTables(status) {
     stream.url,
     stream.kind,
     number(String(stream.viewers ?? 0)),
-    number(stream.edgeLagMs === undefined ? '–' : `${Math.round(stream.edgeLagMs)} ms`),
+    number(typeof stream.edgeLagMs !== 'number' ? '–' : `${Math.round(stream.edgeLagMs)} ms`),
     number(String(stream.mediaSequence ?? '–')),
   ]);
 }
