@@ -38,7 +38,8 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
   const caches = await openCaches(config, { maps, metrics, log, ready });
   const { live, cache, ram, lender, peers } = caches;
   const policies = () => maps.policies;
-  const given = { cache: live, store: cache, ram, backing: caches.arena, lender };
+  const onUsed = (key: string): void => live.used(key);
+  const given = { cache: live, store: cache, ram, backing: caches.arena, lender, onUsed };
   const viewers = await openViewers({ config, ...given, log, metrics, policies });
   const node: ReportedNode = { config, metrics, caches, viewers, startedMs, state: () => state };
   const reports = new Reports(node);

@@ -36,25 +36,38 @@ export const live: Scenario = {
     const failures: string[] = [];
     const findings: Finding[] = [];
     for (const form of options.forms)
-      for (const nodes of [0, 1, 5]) {
-        // Beside the origin alone, which answers each of them itself.
-        const audience = nodes === 0 ? Math.min(viewers, 100) : viewers;
-        findings.push(await measure(bench, { form, nodes, viewers: audience, failures }));
+      for (const about of placesOf(form, viewers)) {
+        findings.push(await measure(bench, { ...about, failures }));
         bench.show('One channel, video and audio', findings);
       }
     const notes = [
       'Every viewer follows two renditions: LL-HLS by blocking reload, with the parts as they come; HLS at the rhythm of the standard; DASH asks for the MPD once in its update period, and for segments when its clock says that they are there.',
       'Release: from the end of a part, by its date, to the first byte of the playlist that a blocked reload waited for. Delivery: to the last byte of the part or segment. Origin, nodes and viewers share the machine and its clock.',
       'Spread: from the first viewer of all nodes who got a version to each of the others, as the load generator sees them. Node: from when a node learnt of a version to the last byte given to the kernel; told: from when the owner learnt of it to when the others did, both measured in the nodes.',
+      'At one: the viewers of one node of the cell, who have the machine for themselves as they would if each node had its own. Where all five have viewers, the nodes wait for one another.',
       'Zero nodes: at the origin itself, with 100 viewers at most.',
     ];
     return { findings, notes, charts: [], failures };
   },
 };
 
+/** Beside the origin alone, which answers each of them itself. */
+function placesOf(form: LiveForm, viewers: number): readonly About[] {
+  const few = Math.min(viewers, 100);
+  const places = [
+    { nodes: 0, viewers: few },
+    { nodes: 1, viewers },
+    { nodes: 5, viewers },
+  ];
+  const one = form === 'LL-HLS' ? [{ nodes: 5, viewers: few, atOne: true }] : [];
+  return [...places, ...one].map((place) => ({ form, atOne: false, ...place }));
+}
+
 interface About {
   readonly form: LiveForm;
   readonly nodes: number;
+  /** Whether all viewers are at one node. */
+  readonly atOne: boolean;
   readonly viewers: number;
 }
 
@@ -88,11 +101,12 @@ async function watch(
   { rig, options }: Bench,
   about: About & { origin: OriginProcess; url: string; cell: ProcessCell | undefined },
 ): Promise<Counted> {
-  const { form, viewers, origin, url, cell } = about;
+  const { form, viewers, atOne, origin, url, cell } = about;
   const [rampMs, seconds] = [2_000, Math.max(10, options.seconds * 3)];
+  const urls = cell?.nodes.map(({ http }) => http.replace(/\/$/, '')) ?? [url];
   const client: LiveClientOptions = {
     ...{ viewers, rampMs, seconds, hints: false, playlists: forms[form] },
-    urls: cell?.nodes.map(({ http }) => http.replace(/\/$/, '')) ?? [url],
+    urls: atOne ? urls.slice(-1) : urls,
   };
   const pids = cell?.nodes.map(({ process }) => process.pid ?? 0) ?? [origin.pid];
   const cpuBefore = usageOf(pids).cpuSeconds;
@@ -124,14 +138,14 @@ function failuresOf({ form, nodes }: About, { asked, amplification, result, refu
   return failures.map((each) => `${form}, ${nodes} nodes: ${each}`);
 }
 
-function findingOf({ form, nodes, viewers }: About, counted: Counted): Finding {
+function findingOf({ form, nodes, viewers, atOne }: About, counted: Counted): Finding {
   const { asked, amplification, result, times, cpuSeconds, refusals } = counted;
   const { started, stalls, released } = result;
   const [release50, release99, releaseMax] = result.releaseMs.map(round);
   const [, spread99] = result.spreadMs.map(round);
   const [delivery50, delivery99] = result.deliveryMs.map(round);
   return {
-    ...{ form, nodes, viewers, started, stalls, released },
+    ...{ form, nodes: atOne ? `${nodes}, at one` : nodes, viewers, started, stalls, released },
     ...{ perVersion: rounded(asked, 3), mediaTimes: rounded(amplification, 3) },
     ...{ releaseP50Ms: release50, releaseP99Ms: release99, releaseMaxMs: releaseMax, spreadP99Ms: spread99 },
     ...{ nodeP50Ms: round(times.releaseP50Ms), nodeP99Ms: round(times.releaseP99Ms) },

@@ -1,3 +1,4 @@
+import { AheadRunner } from './ahead-runner.ts';
 import type { Cache, CacheRequest } from '../cache/types.ts';
 import type { Clock } from './clock.ts';
 import type { Announced, Manifest } from './manifest.ts';
@@ -13,32 +14,28 @@ const firstMax = 3;
 /** Asks for what a playlist newly names before viewers do, through the same flights. */
 export class AnnouncedFetch {
   readonly #inner: Cache;
-  readonly #clock: Clock;
-  #running = 0;
+  readonly #runner: AheadRunner;
 
   constructor(inner: Cache, clock: Clock) {
     this.#inner = inner;
-    this.#clock = clock;
+    this.#runner = new AheadRunner({ clock, requestsMax: fetchesMax, timeoutMs });
   }
 
   /** `like`: a request of the same map. */
   fetch(list: readonly { readonly target: string; readonly range: string | undefined }[], like: CacheRequest): void {
-    for (const each of list) if (this.#running < fetchesMax) void this.#ask(each.target, each.range, like);
+    for (const each of list) if (this.#runner.hasRoom) void this.#ask(each.target, each.range, like);
   }
 
   async #ask(target: string, range: string | undefined, like: CacheRequest): Promise<void> {
     const controller = new AbortController();
-    const cancel = this.#clock.after(timeoutMs, () => controller.abort());
-    this.#running++;
     try {
-      const answer = await this.#inner.answer(aheadRequest(like, { target, range, signal: controller.signal }));
+      const answer = await this.#runner.run(controller, (signal) =>
+        this.#inner.answer(aheadRequest(like, { target, range, signal })),
+      );
       // What may not be stored is of no use to others.
       if (answer.kind === 'passed') controller.abort();
     } catch {
       // Whoever wants it asks again.
-    } finally {
-      cancel();
-      this.#running--;
     }
   }
 }

@@ -33,15 +33,16 @@ export class ChannelMedia {
     this.#keys.add(version, this.#options.toTarget);
   }
 
-  /**
-   * A followed playlist has a version. What is new is fetched, by each node of a cell that has viewers: a hinted part is
-   * then at hand at the moment in which they are told of it.
-   */
-  advanced({ request }: Asked, { version, before }: { version: Manifest; before: Manifest | undefined }): void {
+  /** A followed playlist has a version. `fetches`: whether this node is to fetch what is new. */
+  advanced(
+    { request }: Asked,
+    { version, before, fetches }: { version: Manifest; before: Manifest | undefined; fetches: boolean },
+  ): void {
     const { toTarget } = this.#options;
     this.named(version);
     const step = before === undefined ? 'newer' : stepBetween(before, version);
     if (step === 'restart' || step === 'behind') return this.#forget(version);
+    if (!fetches) return;
     const list = newlyAnnounced(version, before).flatMap(({ url, range }) => {
       const target = toTarget(url);
       return target === undefined ? [] : [{ target, range: range && `bytes=${range.first}-${range.last ?? ''}` }];

@@ -143,6 +143,11 @@ export class LiveCache implements Cache {
     this.#playlists.announced(peerId, message);
   }
 
+  /** Another thread answered a viewer by itself, with what is stored under that key. */
+  used(key: string): void {
+    this.#viewing?.used(key);
+  }
+
   /** What `/api/streams` lists. */
   streams(): readonly StreamReport[] {
     return this.#playlists.streams();

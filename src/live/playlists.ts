@@ -213,7 +213,7 @@ export class Playlists {
       tell: (newest, what) => this.#tell(key, newest, what),
       onVersion: (newest, before) => {
         const both = { version: newest.manifest, before: before.manifest };
-        this.media.advanced(asked, both);
+        this.media.advanced(asked, { ...both, fetches: this.#loader.owns(key) });
       },
       onEnd: () => {
         this.#followed--;
@@ -221,7 +221,7 @@ export class Playlists {
         if (this.#known.get(key) === known) this.#known.delete(key);
       },
     });
-    this.media.advanced(asked, { version: version.manifest, before: undefined });
+    this.media.advanced(asked, { version: version.manifest, before: undefined, fetches: this.#loader.owns(key) });
     const varies = version.received.fields.get('vary')?.toLowerCase().includes('origin') === true;
     const known: Known = { kind: 'followed', followed, asked, origin: varies ? originOf(request) : undefined };
     return this.#known.set(asked.key, known);

@@ -1,3 +1,4 @@
+import { AheadRunner } from './ahead-runner.ts';
 import type { Clock } from './clock.ts';
 import { Lately } from './lately.ts';
 import type { Wanted } from './sequences.ts';
@@ -49,17 +50,18 @@ const settledMs = 10_000;
 /** Fetches what viewers will ask for, within bounds, and keeps account of what came of it. */
 export class Prefetcher<Context> {
   readonly #options: PrefetcherOptions<Context>;
+  readonly #runner: AheadRunner;
   /** Oldest first. */
   readonly #jobs = new Map<string, Job<Context>>();
   readonly #byViewing = new Map<string, Set<Job<Context>>>();
   /** What was found to be there, or not to be had: no need to look again for each viewer. */
   readonly #settled: Lately;
-  #running = 0;
   #bytes = 0;
   #cancelSweep: (() => void) | undefined;
 
   constructor(options: PrefetcherOptions<Context>) {
     this.#options = options;
+    this.#runner = new AheadRunner({ ...options, timeoutMs });
     this.#settled = new Lately(options.clock, { forMs: settledMs, max: 4_096 });
   }
 
@@ -115,18 +117,16 @@ export class Prefetcher<Context> {
   }
 
   #run(): void {
-    const { requestsMax, bytesMax } = this.#options;
+    const { bytesMax } = this.#options;
     for (const job of this.#jobs.values()) {
-      if (this.#running >= requestsMax || this.#bytes >= bytesMax) return;
+      if (!this.#runner.hasRoom || this.#bytes >= bytesMax) return;
       if (job.state === 'queued') void this.#fetch(job);
     }
   }
 
   async #fetch(job: Job<Context>): Promise<void> {
-    const { clock, bytesMax, fetch } = this.#options;
+    const { bytesMax, fetch } = this.#options;
     job.state = 'running';
-    this.#running++;
-    const cancel = clock.after(timeoutMs, () => job.controller.abort());
     let within = true;
     const onBytes = (count: number): boolean => {
       // Dropped meanwhile: its bytes are accounted for.
@@ -137,9 +137,7 @@ export class Prefetcher<Context> {
       return within;
     };
     const { wanted, context, controller } = job;
-    const outcome = await fetch(wanted, { context, signal: controller.signal, onBytes });
-    cancel();
-    this.#running--;
+    const outcome = await this.#runner.run(controller, (signal) => fetch(wanted, { context, signal, onBytes }));
     if (this.#jobs.get(wanted.key) === job) {
       job.state = 'done';
       if (outcome !== 'fetched') this.#end(job, outcome);

@@ -17,6 +17,16 @@ export interface SequencesOptions {
   readonly toEdge: (url: string) => string | undefined;
 }
 
+/** Where a viewer is in a rendition. */
+export interface Place {
+  /** Manifest and rendition. */
+  readonly name: string;
+  readonly manifest: string;
+  /** How many come after it. */
+  readonly left: number;
+  next(count: number): Wanted[];
+}
+
 interface Entry extends Wanted {
   readonly sequence: Sequence;
   readonly at: number;
@@ -25,6 +35,7 @@ interface Entry extends Wanted {
 interface Sequence {
   /** Manifest and rendition: what a viewer stays with. */
   readonly name: string;
+  readonly manifest: string;
   readonly entries: Entry[];
 }
 
@@ -50,7 +61,7 @@ export class Sequences {
       const target = role === 'segment' && left > 0 ? toEdge(url) : undefined;
       if (target === undefined) continue;
       left -= 1;
-      const sequence = sequences.get(rendition) ?? { name: `${manifest} ${rendition}`, entries: [] };
+      const sequence = sequences.get(rendition) ?? { name: `${manifest} ${rendition}`, manifest, entries: [] };
       sequences.set(rendition, sequence);
       const bytes = range && { first: range.first, last: range.last };
       const key = keyOf(target);
@@ -75,12 +86,14 @@ export class Sequences {
     this.#byManifest.delete(manifest);
   }
 
-  /** What comes after that one in the same rendition; undefined where no manifest names it. `name`: of the rendition. */
-  after(key: string, first: number | undefined): { readonly name: string; next(count: number): Wanted[] } | undefined {
+  /** What comes after that one in the same rendition; undefined where no manifest names it. */
+  after(key: string, first: number | undefined): Place | undefined {
     const entry = this.#byKey.get(keyWithRange(key, first)) ?? this.#byKey.get(key);
     if (entry === undefined) return undefined;
     const { sequence, at } = entry;
-    return { name: sequence.name, next: (count) => sequence.entries.slice(at + 1, at + 1 + count) };
+    const next = (count: number): Wanted[] => sequence.entries.slice(at + 1, at + 1 + count);
+    const { name, manifest } = sequence;
+    return { name, manifest, left: sequence.entries.length - at - 1, next };
   }
 
   #shrink(): void {

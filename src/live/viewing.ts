@@ -1,15 +1,16 @@
 import type { Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
-import { Fields } from '../fields.ts';
+import type { Fields } from '../fields.ts';
 import type { Clock } from './clock.ts';
+import { type AheadContext, contextOf, requestAhead } from './ahead-context.ts';
 import { type ClientData, clientDataOf } from './cmcd.ts';
+import { EdgeWatch, type Watched } from './edge-watch.ts';
 import { fetchAhead } from './fetch-ahead.ts';
 import { Lately } from './lately.ts';
-import { LiveTails } from './live-tails.ts';
 import type { Manifest } from './manifest.ts';
 import { edgeTarget, type LiveMap, mapOf } from './mapped-urls.ts';
 import { Prefetcher, type PrefetchCounts } from './prefetch.ts';
 import { nextWanted } from './prefetch-plan.ts';
-import { keyWithRange, Sequences, type Wanted } from './sequences.ts';
+import { keyWithRange, type Place, Sequences, type Wanted } from './sequences.ts';
 
 export interface ViewingOptions {
   readonly inner: Cache;
@@ -33,15 +34,8 @@ export interface ViewingCounts {
   readonly player: (data: ClientData, stream: string | undefined) => void;
 }
 
-interface Seen {
-  readonly key: string;
-  /** First byte that is asked for, where it is a range. */
-  readonly first: number | undefined;
-  readonly data: ClientData | undefined;
-  readonly place: ReturnType<Sequences['after']>;
-}
-
 const targetMax = 2_048;
+const manifestsMax = 1_024;
 const seenMs = 2_000;
 /** Of a live manifest only the newest part matters: viewers are near its end. */
 const liveAnnouncedMax = 512;
@@ -52,15 +46,17 @@ const clockSkewMs = 250;
 export class Viewing {
   readonly #options: ViewingOptions;
   readonly #sequences = new Sequences();
-  readonly #prefetcher: Prefetcher<CacheRequest>;
-  readonly #tails: LiveTails<{ readonly request: CacheRequest; readonly about: Seen }>;
+  readonly #prefetcher: Prefetcher<AheadContext>;
+  readonly #edge: EdgeWatch;
+  /** By manifest, as `Sequences` names it: the request that it was asked for with. */
+  readonly #askedWith = new Map<string, AheadContext>();
   /** What viewers who say nothing asked for: the next one to ask for it wants nothing else. */
   readonly #seen: Lately;
 
   constructor(options: ViewingOptions) {
     this.#options = options;
     const { clock, limits, counts, inner } = options;
-    this.#tails = new LiveTails(clock);
+    this.#edge = new EdgeWatch(clock, (watched) => this.#again(watched));
     this.#seen = new Lately(clock, { forMs: seenMs, max: 4_096 });
     this.#prefetcher = new Prefetcher({
       ...{ clock, ...limits, counts: counts.prefetch },
@@ -80,10 +76,11 @@ export class Viewing {
       keyOf: (each) => keyOf({ target: each, policy }),
       toEdge: byFolder((url) => this.#ours(edgeTarget(url, maps()), policy)),
     });
-    // What an HLS playlist newly names is fetched whoever watches: it has one rendition.
-    if (!manifest.live || manifest.kind !== 'dash') return;
-    for (const { request: asked, about } of this.#tails.of(name))
-      this.#plan(asked, { ...about, place: this.#sequences.after(about.key, about.first) });
+    this.#askedWith.delete(name);
+    this.#askedWith.set(name, contextOf(request));
+    const [oldest] = this.#askedWith.keys();
+    if (this.#askedWith.size > manifestsMax && oldest !== undefined) this.#askedWith.delete(oldest);
+    if (manifest.live) this.#edge.advanced(name);
   }
 
   /** A viewer asks for something that is no manifest. What it says of itself, if it does. */
@@ -102,8 +99,16 @@ export class Viewing {
     const data = says ? clientDataOf({ target, fields }) : undefined;
     const place = this.#sequences.after(key, first);
     if (data !== undefined) this.#options.counts.player(data, streamOf(place?.name));
-    if (place !== undefined || data !== undefined) this.#plan(request, { key, first, data, place });
+    if (place === undefined && data === undefined) return data;
+    this.#asks({ context: contextOf(request), key, first, data }, place);
     return data;
+  }
+
+  /** Another thread gave what is stored under that key, whole, to a viewer that said nothing of itself. */
+  used(key: string): void {
+    const place = this.#sequences.after(key, undefined);
+    const context = place && this.#askedWith.get(place.manifest);
+    if (context !== undefined) this.#asks({ context, key, first: undefined, data: undefined }, place);
   }
 
   /** A viewer asks for a manifest. Whether it says something of itself. */
@@ -114,24 +119,38 @@ export class Viewing {
   }
 
   close(): void {
+    this.#edge.close();
     this.#prefetcher.close();
   }
 
-  #plan(request: CacheRequest, about: Seen): void {
-    const { key, first, data, place } = about;
-    const segments = this.#segmentsAhead(request.policy);
-    if (segments === 0) return;
+  #asks(watched: Watched, place: Place | undefined): void {
+    const nextAtMs = this.#plan(watched, place);
+    const segments = this.#segmentsAhead(watched.context.policy);
+    if (place !== undefined && place.left <= segments) this.#edge.seen(place.name, watched, nextAtMs);
+  }
+
+  /** The manifest or the clock has moved on since a viewer asked for that. */
+  #again(watched: Watched): void {
+    const place = this.#sequences.after(watched.key, watched.first);
+    if (place !== undefined) this.#edge.awaits(place.name, this.#plan(watched, place));
+  }
+
+  /** Has fetched what a viewer of that wants next. When there will be more, where that is known. */
+  #plan({ context, key, first, data }: Watched, place: Place | undefined): number | undefined {
+    const segments = this.#segmentsAhead(context.policy);
+    if (segments === 0) return undefined;
     const nowMs = this.#options.clock.nowMs() - clockSkewMs;
-    const next = (count: number): Wanted[] =>
-      (place?.next(count) ?? []).filter(({ availableAtMs = 0 }) => availableAtMs <= nowMs);
+    const isThere = ({ availableAtMs = 0 }: Wanted): boolean => availableAtMs <= nowMs;
+    const next = (count: number): Wanted[] => (place?.next(count) ?? []).filter(isThere);
     const named = (reference: string, range: string | undefined): Wanted | undefined =>
-      this.#named(request, { reference, range });
+      this.#named(context, { reference, range });
     const wanted = nextWanted({ data, segments, next, named });
     const viewing = viewingOf(data, place?.name ?? key);
-    if (place !== undefined && next(segments).length < segments) this.#tails.set(place.name, { request, about });
     // What holds many segments was perhaps wanted as a whole.
     this.#prefetcher.used(key);
-    this.#prefetcher.seen(keyWithRange(key, first), { viewing, wanted, context: request });
+    this.#prefetcher.seen(keyWithRange(key, first), { viewing, wanted, context });
+    const later = place?.next(segments).find((each) => !isThere(each))?.availableAtMs;
+    return later === undefined ? undefined : later + clockSkewMs;
   }
 
   #segmentsAhead({ name }: MapPolicy): number {
@@ -141,7 +160,7 @@ export class Viewing {
 
   /** A player's reference is relative to what it asks for, and leads nowhere outside the map. */
   #named(
-    { target, policy }: CacheRequest,
+    { target, policy }: AheadContext,
     { reference, range }: { reference: string; range: string | undefined },
   ): Wanted | undefined {
     const url = URL.parse(reference, `http://edge.invalid${target.split('?', 1)[0]}`);
@@ -159,18 +178,6 @@ export class Viewing {
   #ours(target: string | undefined, { name }: MapPolicy): string | undefined {
     return target !== undefined && mapOf(target, this.#options.maps())?.name === name ? target : undefined;
   }
-}
-
-/** Nothing of the viewer but where it comes from: what is fetched is for all. */
-function requestAhead(
-  { target, range }: Wanted,
-  { context, signal }: { context: CacheRequest; signal: AbortSignal },
-): CacheRequest {
-  const { scheme, authority, policy } = context;
-  const origin = context.fields.get('origin');
-  const raw = origin === undefined ? [] : ['Origin', origin];
-  if (range !== undefined) raw.push('Range', `bytes=${range.first}-${range.last ?? ''}`);
-  return { method: 'GET', target, scheme, authority, policy, fields: new Fields(raw), signal, ahead: true };
 }
 
 /** Who watches what: a player has one place in each type of media, whatever rendition it is in. */

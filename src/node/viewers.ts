@@ -1,4 +1,4 @@
-import type { Cache, MapPolicy } from '../cache/types.ts';
+import type { Cache, Content, MapPolicy } from '../cache/types.ts';
 import type { VideoCache } from '../cache/cache.ts';
 import type { Config } from '../config.ts';
 import { AccessLines } from '../http/access-line.ts';
@@ -35,6 +35,8 @@ export interface NodeViewersOptions {
   readonly ram: RamTier;
   /** Memory of pieces of `ram` that is in a file as well. */
   readonly backing: FileBacking | undefined;
+  /** A viewer thread used what is stored under that key. */
+  readonly onUsed: (key: string) => void;
   /** Undefined: viewers are served in this thread. */
   readonly lender: Lender | undefined;
   /** At any time. */
@@ -50,14 +52,19 @@ export function createLender({ workers }: Config, { entriesMax }: { entriesMax: 
 
 /** Starts to serve viewers. Rejects when it cannot listen. */
 export function openViewers(options: NodeViewersOptions): Promise<NodeViewers> {
-  const { config, cache, store, ram, lender, policies, log, metrics } = options;
+  const { config, cache, store, ram, lender, policies, log, metrics, onUsed } = options;
   if (lender === undefined) return openHere(options);
+  const touch = (key: string): void => {
+    store.touch(key);
+    onUsed(key);
+  };
+  const lending = { loan: (content: Content) => store.loan(content), touch };
   return startViewerThreads({
     config,
     policies: policies(),
     log,
     metrics,
-    openDesk: (port) => new Desk(port, { cache, lending: store, ram, lender, policies }),
+    openDesk: (port) => new Desk(port, { cache, lending, ram, lender, policies }),
   });
 }
 

@@ -138,7 +138,13 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     const relay = new RelayedCache(new BatchedPort(port1), { now, onServed, onShared: () => {} });
     const desk = new Desk(new BatchedPort(port2), {
       cache: live,
-      lending: cache,
+      lending: {
+        loan: (content) => cache.loan(content),
+        touch: (key) => {
+          cache.touch(key);
+          live.used(key);
+        },
+      },
       ram,
       lender,
       policies: () => [policy],
