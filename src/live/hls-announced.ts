@@ -2,14 +2,21 @@ import type { types } from 'hls-parser';
 import { decoded } from './hls-uris.ts';
 import { type Announced, announcedMax } from './manifest.ts';
 
+const keysMax = announcedMax / 2;
+
 type Segment = types.MediaPlaylist['segments'][number];
 type Byterange = Segment['byterange'];
 
 /** What a media playlist names, in the order a player asks for it. At most `announcedMax`, the newest. */
-export function announcedByMedia(playlist: types.MediaPlaylist, url: string): readonly Announced[] {
+export function announcedByMedia(
+  playlist: types.MediaPlaylist,
+  { text, url }: { text: string; url: string },
+): readonly Announced[] {
+  const keys = keysIn(text, url);
   const list = new AnnouncedList(url);
   for (const segment of playlist.segments.slice(-announcedMax)) {
-    list.addSetup(segment);
+    // The parser gives the segment that is not complete yet another's map.
+    if (segment.uri !== '' && segment.map?.uri !== undefined) list.add('init', segment.map);
     for (const part of segment.parts) {
       if (part.gap === true) continue;
       list.add(part.hint ? 'hint' : 'part', part);
@@ -17,18 +24,29 @@ export function announcedByMedia(playlist: types.MediaPlaylist, url: string): re
     if (segment.uri !== '' && segment.gap !== true) list.add('segment', segment);
   }
   for (const { uri } of playlist.renditionReports) list.add('playlist', { uri });
-  return list.announced.slice(-announcedMax);
+  return [...keys, ...list.announced.slice(keys.length - announcedMax)];
 }
 
 /** What a multivariant playlist names: the media playlists of its variants and renditions. */
-export function announcedByMultivariant(playlist: types.MasterPlaylist, url: string): readonly Announced[] {
+export function announcedByMultivariant(
+  playlist: types.MasterPlaylist,
+  { text, url }: { text: string; url: string },
+): readonly Announced[] {
+  const keys = keysIn(text, url);
   const list = new AnnouncedList(url);
   for (const variant of playlist.variants.slice(0, announcedMax)) {
     list.add('playlist', variant);
     for (const each of [...variant.audio, ...variant.video, ...variant.subtitles]) list.add('playlist', each);
   }
-  for (const { uri } of playlist.sessionKeyList) list.add('key', { uri });
-  return list.announced.slice(0, announcedMax);
+  return [...keys, ...list.announced.slice(0, announcedMax - keys.length)];
+}
+
+/** The newest keys: of every format, where the parser knows the last one only. */
+function keysIn(text: string, url: string): readonly Announced[] {
+  const list = new AnnouncedList(url);
+  for (const [, attributes = ''] of text.matchAll(/^#EXT-X-(?:SESSION-)?KEY:(.*)$/gm))
+    list.add('key', { uri: /(?:^|,)URI="([^"]*)"/.exec(attributes)?.[1] });
+  return list.announced.slice(-keysMax);
 }
 
 interface Named {
@@ -46,14 +64,6 @@ class AnnouncedList {
 
   constructor(url: string) {
     this.#url = url;
-  }
-
-  /** The key and the initialization section of a segment. */
-  addSetup({ key, map, uri }: Segment): void {
-    // The parser gives the segment that is not complete yet another's key and map.
-    if (uri === '') return;
-    if (key?.uri !== undefined) this.add('key', { uri: key.uri });
-    if (map?.uri !== undefined) this.add('init', map);
   }
 
   add(role: Announced['role'], { uri, byterange, duration }: Named): void {

@@ -8,6 +8,8 @@ const skipVersion = 9;
 export interface SkipOptions {
   /** Segments that are older than the Skip Boundary. */
   readonly segments: number;
+  /** IDs of date ranges that are gone, for a client that asked for that (`_HLS_skip=v2`). */
+  readonly removedDateRanges?: readonly string[] | undefined;
 }
 
 /** How many segments from the start lie wholly beyond the Skip Boundary (section 6.2.5.1). */
@@ -24,23 +26,43 @@ export function segmentsToSkip(
 }
 
 /**
- * A Playlist Delta Update: the first segments with their tags replaced by EXT-X-SKIP. Date ranges all stay, so the same
- * text answers `_HLS_skip=YES` and `v2`. Undefined where there is nothing to skip.
+ * A Playlist Delta Update: the first segments with their tags replaced by EXT-X-SKIP. Date ranges all stay, which `v2`
+ * allows too. The keys that are in force are said again behind it: hls.js takes them from what it reads, not from what it
+ * knows. Undefined where there is nothing to skip.
  */
-export function deltaUpdate(text: string, { segments }: SkipOptions): string | undefined {
+export function deltaUpdate(text: string, { segments, removedDateRanges }: SkipOptions): string | undefined {
   if (segments < 1) return undefined;
   const lines = text.split('\n');
   const kept: string[] = [];
+  const keys = new KeysInForce();
   let [skipped, inSegments, at] = [0, false, 0];
   for (; at < lines.length && skipped < segments; at++) {
     const line = lines[at] ?? '';
     if (isUri(line)) skipped++;
     inSegments ||= isOfSegment(line);
     if (!inSegments || keptTag.test(line)) kept.push(line);
+    else keys.read(line);
   }
   if (skipped < segments) return undefined;
-  kept.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${segments}`);
+  // IDs are quoted strings, in which there is no tab and no line end.
+  const removed = removedDateRanges && `,RECENTLY-REMOVED-DATERANGES="${removedDateRanges.join('\t')}"`;
+  kept.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${segments}${removed ?? ''}`, ...keys.lines);
   return [...kept.map(withVersion), ...lines.slice(at)].join('\n');
+}
+
+/** EXT-X-KEY tags that apply to what follows: one for each key format, none after METHOD=NONE (section 4.4.4.4). */
+class KeysInForce {
+  readonly #byFormat = new Map<string, string>();
+
+  get lines(): readonly string[] {
+    return [...this.#byFormat.values()];
+  }
+
+  read(line: string): void {
+    if (!line.startsWith('#EXT-X-KEY:')) return;
+    if (/[:,]METHOD=NONE\b/.test(line)) return this.#byFormat.clear();
+    this.#byFormat.set(/[:,]KEYFORMAT="([^"]*)"/.exec(line)?.[1] ?? 'identity', line);
+  }
 }
 
 function withVersion(line: string): string {

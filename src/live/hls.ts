@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { parse, setOptions, types } from 'hls-parser';
+import { dateRangeIds } from './date-ranges.ts';
 import { announcedByMedia, announcedByMultivariant } from './hls-announced.ts';
 import { deltaUpdate, segmentsToSkip } from './hls-delta.ts';
 import { rewriteUris } from './hls-uris.ts';
@@ -9,6 +10,10 @@ import { type Announced, type Manifest, manifestBytesMax } from './manifest.ts';
 const lineBytesMax = 16 * 1024;
 const linesMax = 60_000;
 const dateRangesMax = 2_000;
+
+/** Which the parser does not tell. */
+const skipsDates = /^#EXT-X-SERVER-CONTROL:.*CAN-SKIP-DATERANGES=YES/m;
+const none: ReadonlySet<string> = new Set();
 
 setOptions({ silent: true, strictMode: false });
 
@@ -41,6 +46,8 @@ export class HlsPlaylist implements Manifest {
   readonly segmentSeconds: readonly number[] | undefined;
   readonly newest: Manifest['newest'];
   readonly edgeMs: number | undefined;
+  readonly canSkipDateRangesSeconds: number | undefined;
+  #dateRangeIds: ReadonlySet<string> | undefined;
   readonly announced: readonly Announced[];
   /** Undefined for a multivariant playlist. */
   readonly media: MediaFacts | undefined;
@@ -52,7 +59,8 @@ export class HlsPlaylist implements Manifest {
     this.url = url;
     this.version = hash('sha1', bytes, 'base64url');
     this.level = parsed.isMasterPlaylist ? 'multivariant' : 'media';
-    this.announced = parsed.isMasterPlaylist ? announcedByMultivariant(parsed, url) : announcedByMedia(parsed, url);
+    const from = { text: bytes.toString('latin1'), url };
+    this.announced = parsed.isMasterPlaylist ? announcedByMultivariant(parsed, from) : announcedByMedia(parsed, from);
     this.media = parsed.isMasterPlaylist ? undefined : factsOf(parsed);
     const parts = this.media?.partTargetSeconds;
     this.kind = parts === undefined ? 'hls' : 'll-hls';
@@ -65,6 +73,8 @@ export class HlsPlaylist implements Manifest {
     this.segmentSeconds = parts === undefined ? this.media?.durations : undefined;
     this.newest = this.media && newestOf(this.media);
     this.edgeMs = parsed.isMasterPlaylist ? undefined : edgeOf(parsed);
+    const skipsDateRanges = !parsed.isMasterPlaylist && skipsDates.test(from.text);
+    this.canSkipDateRangesSeconds = skipsDateRanges ? this.media?.canSkipUntilSeconds : undefined;
   }
 
   rewrite(toEdge: (url: string) => string | undefined): Buffer {
@@ -73,11 +83,17 @@ export class HlsPlaylist implements Manifest {
     return rewritten === text ? this.bytes : Buffer.from(rewritten, 'latin1');
   }
 
-  delta(rewritten: Buffer): Buffer | undefined {
+  get dateRangeIds(): ReadonlySet<string> {
+    if (this.canSkipDateRangesSeconds === undefined) return none;
+    this.#dateRangeIds ??= dateRangeIds(this.bytes.toString('latin1'));
+    return this.#dateRangeIds;
+  }
+
+  delta(rewritten: Buffer, removedDateRanges?: readonly string[]): Buffer | undefined {
     const { canSkipUntilSeconds, durations, openSeconds } = this.media ?? {};
     if (canSkipUntilSeconds === undefined || durations === undefined || openSeconds === undefined) return undefined;
     const segments = segmentsToSkip(durations, { canSkipUntilSeconds, openSeconds });
-    const text = deltaUpdate(rewritten.toString('latin1'), { segments });
+    const text = deltaUpdate(rewritten.toString('latin1'), { segments, removedDateRanges });
     return text === undefined ? undefined : Buffer.from(text, 'latin1');
   }
 }

@@ -158,6 +158,11 @@ export class LiveCache implements Cache {
     return this.#playlists.polls;
   }
 
+  /** Requests for media that are held until an origin has them. */
+  get holding(): number {
+    return this.#edge.holding;
+  }
+
   /** Requests that are held. */
   get waiting(): number {
     return this.#playlists.waiting;
@@ -202,14 +207,17 @@ export class LiveCache implements Cache {
   /** What is no playlist. */
   #media({ request, key }: Asked): Promise<Answer> {
     const { media, following } = this.#playlists;
-    const expects = () => (following ? this.#playlists.expects(request.target) : undefined);
-    return this.#edge.answer(media.isKey(request.target) ? unstoredRequest(request) : request, { key, expects });
+    const { inner } = this.#options;
+    if (media.isKey(request.target)) return inner.answer(unstoredRequest(request));
+    return following
+      ? this.#edge.answer(request, { key, expects: () => this.#playlists.expects(request.target) })
+      : inner.answer(request);
   }
 
   /** Undefined: it has become too old, or is not followed any more. */
   #answerFrom(followed: FollowedPlaylist, { request, directives }: Asked): Answer | undefined {
     const coding = acceptedCoding(request.fields.get('accept-encoding'));
-    const delta = directives?.skip !== undefined;
+    const delta = directives?.skip ?? false;
     const nowMs = this.#clock.nowMs();
     if (request.peersForbidden !== true) {
       followed.audience.asked(nowMs);

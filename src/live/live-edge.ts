@@ -16,12 +16,19 @@ const lookShare = 1 / 12;
 const lookMsMin = 100;
 const lookMsMax = 500;
 /** Resources that are waited for at once; beyond, a 404 is a 404. */
-const heldMax = 256;
+const looksMax = 256;
+const firstLookMs = 50;
 
 /** What of a followed playlist may be asked for a little early. */
 export interface Expected {
   readonly announced: Announced;
   readonly segmentSeconds: number;
+}
+
+interface EdgeAsked {
+  readonly key: string;
+  /** What a followed playlist names by that target. */
+  readonly expects: () => Expected | undefined;
 }
 
 /** By target at the edge: the newest things a manifest names. */
@@ -45,40 +52,67 @@ export function expectedOf(
 export class LiveEdge {
   readonly #inner: Cache;
   readonly #clock: Clock;
-  /** By key; resolves to whether it is there now. */
-  readonly #looking = new Map<string, Promise<boolean>>();
+  /** By key and range, who asks first; resolves when that is answered, to whether its viewer left before it was. */
+  readonly #first = new Map<string, Promise<boolean>>();
+  #looks = 0;
+  #holding = 0;
 
   constructor(inner: Cache, clock: Clock) {
     this.#inner = inner;
     this.#clock = clock;
   }
 
-  /** The inner cache's answer; for what a playlist names and is not to be had just now, a later one. Throws EddyError. */
-  async answer(
-    request: CacheRequest,
-    { key, expects }: { key: string; expects: () => Expected | undefined },
-  ): Promise<Answer> {
+  /** Requests that wait for something to be there. */
+  get holding(): number {
+    return this.#holding;
+  }
+
+  /**
+   * The inner cache's answer; for what a playlist names and is not to be had just now, a later one. Hundreds may ask in the
+   * moment in which it comes to be there: one finds out for all. Throws EddyError.
+   */
+  async answer(request: CacheRequest, about: EdgeAsked): Promise<Answer> {
+    // What wants more than the cache has is nobody to wait for.
+    if (request.fields.has('cache-control') || request.fields.has('pragma')) return this.#ask(request, about);
+    const name = nameOf(request, about.key);
+    const first = this.#first.get(name);
+    if (first !== undefined)
+      return (await this.#counted(first)) ? this.answer(request, about) : this.#inner.answer(request);
+    const asking = this.#ask(request, about);
+    const over = asking.then(
+      () => false,
+      () => request.signal.aborted,
+    );
+    this.#first.set(name, over);
+    void over.then(() => this.#first.delete(name));
+    return asking;
+  }
+
+  async #ask(request: CacheRequest, { expects }: EdgeAsked): Promise<Answer> {
     const answer = await this.#inner.answer(request).catch((error: unknown) => failureOf(error));
     const failed = answer instanceof EddyError;
     const expected = failed || mayComeYet(answer) ? expects() : undefined;
-    const later = expected && (await this.hold(request, { key, expected }));
+    const later = expected && (await this.#later(request, expected));
     if (failed && later === undefined) throw answer;
     if (!failed && later !== undefined && answer.kind === 'passed') void letGo(answer).catch(() => {});
     return later ?? (answer as Answer);
   }
 
   /** The answer to a request that failed, once there is a better one; undefined when none came in time. */
-  async hold(
-    request: CacheRequest,
-    { key, expected }: { key: string; expected: Expected },
-  ): Promise<Answer | undefined> {
-    let looking = this.#looking.get(key);
-    if (looking === undefined) {
-      if (this.#looking.size >= heldMax) return undefined;
-      looking = this.#look(request, expected).finally(() => this.#looking.delete(key));
-      this.#looking.set(key, looking);
+  async #later(request: CacheRequest, expected: Expected): Promise<Answer | undefined> {
+    if (this.#looks >= looksMax) return undefined;
+    this.#looks++;
+    const looking = this.#look(request, expected).finally(() => this.#looks--);
+    return (await this.#counted(looking)) && !request.signal.aborted ? this.#inner.answer(request) : undefined;
+  }
+
+  async #counted<T>(waiting: Promise<T>): Promise<T> {
+    this.#holding++;
+    try {
+      return await waiting;
+    } finally {
+      this.#holding--;
     }
-    return (await looking) && !request.signal.aborted ? this.#inner.answer(request) : undefined;
   }
 
   async #look(request: CacheRequest, { segmentSeconds, announced }: Expected): Promise<boolean> {
@@ -88,7 +122,12 @@ export class LiveEdge {
     const { availableAtMs = startMs } = announced;
     if (availableAtMs > endMs) return false;
     const lookMs = Math.min(lookMsMax, Math.max(lookMsMin, segmentMs * lookShare));
-    for (let atMs = Math.max(availableAtMs, startMs + lookMs); atMs <= endMs; atMs = this.#clock.nowMs() + lookMs) {
+    // The first time soon: most often it was only asked for a moment too early.
+    for (
+      let atMs = Math.max(availableAtMs, startMs + firstLookMs);
+      atMs <= endMs;
+      atMs = this.#clock.nowMs() + lookMs
+    ) {
       await this.#until(atMs);
       if (await this.#isThere(request)) return true;
     }
@@ -114,6 +153,12 @@ export class LiveEdge {
   #until(atMs: number): Promise<void> {
     return new Promise((resolve) => this.#clock.after(Math.max(0, atMs - this.#clock.nowMs()), resolve));
   }
+}
+
+/** Parts of one resource come to be there at different times. */
+function nameOf({ fields }: CacheRequest, key: string): string {
+  const range = fields.get('range');
+  return range === undefined ? key : `${key} ${range}`;
 }
 
 /** At the live edge a 404 means "not yet", and the next try may do better than a 5xx. */

@@ -40,8 +40,15 @@ export interface Manifest {
   readonly announced: readonly Announced[];
   /** The same manifest for viewers of the edge; the identical buffer where nothing had to change. */
   rewrite(toEdge: (url: string) => string | undefined): Buffer;
-  /** HLS: a rewritten playlist without the segments that a client has already (section 6.2.5.1); undefined: no such thing. */
-  delta?(rewritten: Buffer): Buffer | undefined;
+  /** HLS: IDs of its date ranges, where clients may skip those. */
+  readonly dateRangeIds?: ReadonlySet<string>;
+  /** HLS: the Skip Boundary in seconds, where delta updates may leave out date ranges too. */
+  readonly canSkipDateRangesSeconds?: number | undefined;
+  /**
+   * HLS: a rewritten playlist without the segments that a client has already (section 6.2.5.1); undefined: no such thing.
+   * `removedDateRanges`: for a client that keeps those it knows, the IDs of those that are gone.
+   */
+  delta?(rewritten: Buffer, removedDateRanges?: readonly string[]): Buffer | undefined;
 }
 
 export const announcedMax = 20_000;

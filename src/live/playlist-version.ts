@@ -18,8 +18,8 @@ export interface VersionOptions {
 /** What a viewer gets of a version. */
 export interface Form {
   readonly coding: Coding;
-  /** A delta update where there is one. */
-  readonly delta: boolean;
+  /** A delta update where there is one: `v2` for who keeps the date ranges it knows. */
+  readonly delta: false | 'YES' | 'v2';
 }
 
 interface Coded {
@@ -37,7 +37,9 @@ export class PlaylistVersion {
   readonly #lifetimeSeconds: number;
   readonly #encoded = new Map<string, Buffer | undefined>();
   readonly #coded = new Map<string, Coded>();
-  #delta: { readonly bytes: Buffer } | undefined;
+  /** IDs of date ranges that are gone lately; undefined: nobody knows. Set before viewers see the version. */
+  removedDateRanges: readonly string[] | undefined;
+  readonly #deltas = new Map<'YES' | 'v2', Buffer>();
   #received: Received;
 
   constructor(manifest: Manifest, { received, toEdge, onServed, lifetimeSeconds, edit }: VersionOptions) {
@@ -90,20 +92,28 @@ export class PlaylistVersion {
     const name = nameOf(form);
     const known = this.#coded.get(name);
     if (known !== undefined) return known;
-    const bytes = form.delta ? this.#deltaBytes() : this.#bytes;
+    const bytes = form.delta === false ? this.#bytes : this.#deltaBytes(form.delta);
     const encoded = this.#encode(bytes, form);
     const made = this.#make(encoded ?? bytes, {
       coding: encoded === undefined ? 'identity' : form.coding,
-      delta: bytes !== this.#bytes,
+      delta: bytes !== this.#bytes && form.delta,
     });
     this.#coded.set(name, made);
     return made;
   }
 
-  #deltaBytes(): Buffer {
-    const mayBe = mayTransform(this.#received.fields);
-    this.#delta ??= { bytes: (mayBe ? this.manifest.delta?.(this.#bytes) : undefined) ?? this.#bytes };
-    return this.#delta.bytes;
+  /** The whole playlist where there is no delta update. */
+  #deltaBytes(skip: 'YES' | 'v2'): Buffer {
+    const known = this.#deltas.get(skip);
+    if (known !== undefined) return known;
+    const { manifest, removedDateRanges } = this;
+    // Where date ranges are not skipped, v2 means no more than YES.
+    const skipsDates = skip === 'v2' && manifest.canSkipDateRangesSeconds !== undefined;
+    const mayBe = mayTransform(this.#received.fields) && !(skipsDates && removedDateRanges === undefined);
+    const removed = skipsDates ? removedDateRanges : undefined;
+    const bytes = (mayBe ? manifest.delta?.(this.#bytes, removed) : undefined) ?? this.#bytes;
+    this.#deltas.set(skip, bytes);
+    return bytes;
   }
 
   #encode(bytes: Buffer, form: Form): Buffer | undefined {
@@ -130,7 +140,7 @@ export class PlaylistVersion {
 }
 
 function nameOf({ coding, delta }: Form): string {
-  return delta ? `${coding}-delta` : coding;
+  return delta === false ? coding : `${coding}-delta-${delta}`;
 }
 
 /** What is said anew of what is given to viewers. */

@@ -3,6 +3,7 @@ import { ChannelMedia } from './channel-media.ts';
 import { offsetIn } from './continuation.ts';
 import type { Expected } from './live-edge.ts';
 import type { Answer } from '../cache/types.ts';
+import { RemovedDateRanges } from './date-ranges.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
 import { readDirectives } from './delivery-directives.ts';
 import { FollowedPlaylist } from './followed-playlist.ts';
@@ -204,13 +205,17 @@ export class Playlists {
     const { map, key, request } = asked;
     const { clock } = this.#options;
     this.#followed++;
+    const removed = new RemovedDateRanges(version.manifest, clock);
     const followed = new FollowedPlaylist(version, {
       clock,
       blocks: (manifest) => offersBlocking(manifest, map),
       load: (wanted) => this.#loader.next(asked, { before: followed.version, wanted }),
       waitsUpstream: (manifest) => waitsUpstream(manifest, map),
       owns: () => this.#loader.owns(key),
-      tell: (newest, what) => this.#tell(key, newest, what),
+      tell: (newest, what) => {
+        if (what === 'newer') newest.removedDateRanges = removed.advance(newest.manifest);
+        this.#tell(key, newest, what);
+      },
       onVersion: (newest, before) => {
         const both = { version: newest.manifest, before: before.manifest };
         this.media.advanced(asked, { ...both, fetches: this.#loader.owns(key) });

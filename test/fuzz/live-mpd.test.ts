@@ -6,7 +6,8 @@ import { mpdText, period } from '../support/mpd.ts';
 import { contradictoryMpd } from '../support/mpd-inputs.ts';
 
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
-const count = Number(process.env['FUZZ_COUNT'] ?? 2_000);
+/** Of contradictory and of broken ones each: ten thousand together. */
+const count = Number(process.env['FUZZ_COUNT'] ?? 5_000);
 const url = 'https://origin.example/live/a.mpd';
 const nowMs = Date.parse('2026-06-01T00:00:00Z');
 const toEdge = (target: string): string | undefined =>

@@ -83,6 +83,29 @@ describe('a segment that no origin has yet', () => {
     expect(origin.count('/seg-4.ts')).toBeLessThan(30);
   });
 
+  it('costs one look for all who come while it is looked for', async () => {
+    let there = false;
+    const fault = (name: string, response: ServerResponse): boolean => {
+      if (there || name !== 'seg-4.ts') return false;
+      // Nobody may keep that: each would be told for itself.
+      response.writeHead(404, { 'Cache-Control': 'no-store' }).end();
+      return true;
+    };
+    const { clock, edge, origin, url } = await stage((name) => name, { fault });
+    await view(url);
+    await until(() => origin.count('/seg-4.ts') === 1, 'its being fetched ahead');
+    const first = view(`${edge.url}/seg-4.ts`);
+    await until(() => origin.count('/seg-4.ts') === 2, 'the first 404');
+    there = true;
+    await until(() => edge.live.holding === 1, 'the first being held');
+    const rest = Array.from({ length: 30 }, () => view(`${edge.url}/seg-4.ts`));
+    await until(() => edge.live.holding === 31, 'all being held');
+    clock.turn(50);
+    for (const { status, body } of await Promise.all([first, ...rest]))
+      expect([status, body.toString()]).toEqual([200, 'seg-4.ts']);
+    expect(origin.count('/seg-4.ts')).toBe(3);
+  });
+
   it('stays a 404 where no playlist names it, and when it does not come in time', async () => {
     const { clock, edge, url } = await stage(() => undefined);
     await view(url);

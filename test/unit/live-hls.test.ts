@@ -42,9 +42,9 @@ describe('a media playlist', () => {
     });
     const base = 'https://origin.example/base/ch/';
     expect(playlist?.announced.map(({ role, url: named, range }) => [role, named.replace(base, ''), range])).toEqual([
+      ['key', 'https://origin.example/base/key.bin', undefined],
       ['init', 'init.mp4', { first: 0, last: 719 }],
       ['segment', 'f266.mp4', undefined],
-      ['key', 'https://origin.example/base/key.bin', undefined],
       ['segment', 'all.mp4', { first: 0, last: 999 }],
       ['segment', 'all.mp4', { first: 1000, last: 1499 }],
       ['part', 'p270.0.mp4', undefined],

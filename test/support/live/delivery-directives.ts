@@ -2,7 +2,7 @@
 export interface Directives {
   readonly sequence: number | undefined;
   readonly part: number | undefined;
-  readonly skip: boolean;
+  readonly skip: false | 'YES' | 'v2';
 }
 
 /** What the playlist has, and what it offers. */
@@ -27,7 +27,10 @@ export type Breach =
   | 'an unknown directive';
 
 /** Reads the directives of a query, or says which rule they break. */
-export function readDirectives(query: URLSearchParams): Directives | Breach {
+export function readDirectives(
+  query: URLSearchParams,
+  { skipsDateRanges }: { skipsDateRanges: boolean } = { skipsDateRanges: false },
+): Directives | Breach {
   for (const name of new Set(query.keys())) {
     if (!name.startsWith('_HLS_')) continue;
     if (!['_HLS_msn', '_HLS_part', '_HLS_skip'].includes(name)) return 'an unknown directive';
@@ -38,9 +41,9 @@ export function readDirectives(query: URLSearchParams): Directives | Breach {
     return 'a directive that is no decimal integer';
   if (part !== undefined && sequence === undefined) return 'a part without a media sequence number';
   const skip = query.get('_HLS_skip');
-  if (skip === 'v2') return 'a skip of date ranges that was not offered';
-  if (skip !== null && skip !== 'YES') return 'a skip that is neither YES nor v2';
-  return { sequence: asNumber(sequence), part: asNumber(part), skip: skip === 'YES' };
+  if (skip === 'v2' && !skipsDateRanges) return 'a skip of date ranges that was not offered';
+  if (skip !== null && skip !== 'YES' && skip !== 'v2') return 'a skip that is neither YES nor v2';
+  return { sequence: asNumber(sequence), part: asNumber(part), skip: skip ?? false };
 }
 
 const asNumber = (text: string | undefined): number | undefined => (text === undefined ? undefined : Number(text));

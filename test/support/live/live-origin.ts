@@ -24,9 +24,11 @@ export interface Channel {
   readonly audio: Rendition;
   readonly lowLatency: LowLatencySite;
   readonly byteRanges: LowLatencySite;
+  /** With date ranges that may be skipped, and keys; the media are in the clear. */
+  readonly guarded: LowLatencySite;
   readonly dash: DashSite;
   /** By the folder of an origin. */
-  readonly sites: Readonly<Record<'ll' | 'll-ranges' | 'hls' | 'ts' | 'dash', Site>>;
+  readonly sites: Readonly<Record<'ll' | 'll-ranges' | 'll-guarded' | 'hls' | 'ts' | 'dash', Site>>;
 }
 
 export interface LiveOrigin {
@@ -69,6 +71,7 @@ export async function createChannel(options: ChannelOptions = {}): Promise<Chann
     new Rendition('audio', { track: audio, grid }),
   ] as const;
   const lowLatency = new LowLatencySite({ clock, renditions, firstSequence });
+  const guarded = new LowLatencySite({ clock, renditions, firstSequence, dateRanges: true, keys: true });
   const byteRanges = new LowLatencySite({ clock, renditions, firstSequence, addressing: 'byte ranges' });
   const dash = new DashSite({ clock, renditions });
   return {
@@ -76,10 +79,12 @@ export async function createChannel(options: ChannelOptions = {}): Promise<Chann
     audio: renditions[1],
     lowLatency,
     byteRanges,
+    guarded,
     dash,
     sites: {
       ll: lowLatency,
       'll-ranges': byteRanges,
+      'll-guarded': guarded,
       hls: new HlsSite({ clock, renditions, firstSequence }),
       ts: new TransportStreamSite({ clock, epochMs, segments }),
       dash,

@@ -11,8 +11,12 @@ export interface LowLatencyState {
   readonly addressing: PartAddressing;
   /** Renditions that are reported on, with the parts that have ended there. */
   readonly reports: readonly { readonly rendition: Rendition; readonly parts: number }[];
-  /** A Playlist Delta Update is wanted. */
-  readonly skip: boolean;
+  /** A Playlist Delta Update is wanted; `v2`: without old date ranges. */
+  readonly skip: false | 'YES' | 'v2';
+  /** Every fourth segment has a date range, which may be skipped. */
+  readonly dateRanges: boolean;
+  /** Segments are said to be encrypted, by two key formats, with another key for every eighth. */
+  readonly keys: boolean;
   /** Media sequence number of the channel's first segment. */
   readonly firstSequence: number;
 }
@@ -26,18 +30,19 @@ export function lowLatencyPlaylist(state: LowLatencyState): string {
   const { partsPerSegment, grid } = rendition;
   const complete = Math.floor(parts / partsPerSegment);
   const first = Math.max(0, complete - grid.windowSegments);
-  const skipped = state.skip ? skippable(rendition, { first, parts }) : 0;
+  const skipped = state.skip !== false ? skippable(rendition, { first, parts }) : 0;
   const lines = [
     '#EXTM3U',
     '#EXT-X-VERSION:9',
     `#EXT-X-TARGETDURATION:${targetSeconds(rendition)}`,
-    serverControl(rendition),
+    serverControl(state),
     `#EXT-X-PART-INF:PART-TARGET=${partTargetSeconds}`,
     `#EXT-X-MEDIA-SEQUENCE:${firstSequence + first}`,
-    skipped > 0 ? `#EXT-X-SKIP:SKIPPED-SEGMENTS=${skipped}` : '#EXT-X-MAP:URI="init.mp4"',
+    skipped > 0 ? skipTag(state, { skipped, first }) : '#EXT-X-MAP:URI="init.mp4"',
   ];
   for (let segment = first + skipped; segment < complete; segment++) {
-    lines.push(programDateTime(rendition, segment));
+    lines.push(...keyLines(state, { segment, isFirst: segment === first + skipped }));
+    lines.push(...dateRangeLines(state, segment), programDateTime(rendition, segment));
     // Parts stay for three target durations (section 6.2.2).
     if (complete - segment <= 3) lines.push(...partLines(state, { segment, parts: partsPerSegment }));
     lines.push(`#EXTINF:${rendition.segmentSeconds(segment).toFixed(5)},`, `seg-${firstSequence + segment}.m4s`);
@@ -55,9 +60,9 @@ export function targetSeconds(rendition: Rendition): number {
 }
 
 /** Section 4.4.3.8: the skip boundary is six target durations, the least that is allowed. */
-function serverControl(rendition: Rendition): string {
+function serverControl({ rendition, dateRanges }: LowLatencyState): string {
   const hold = (4 * partTargetSeconds).toFixed(2);
-  return `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=${skipSeconds(rendition).toFixed(1)},PART-HOLD-BACK=${hold}`;
+  return `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,CAN-SKIP-UNTIL=${skipSeconds(rendition).toFixed(1)},PART-HOLD-BACK=${hold}${dateRanges ? ',CAN-SKIP-DATERANGES=YES' : ''}`;
 }
 
 const skipSeconds = (rendition: Rendition): number => 6 * targetSeconds(rendition);
@@ -68,6 +73,39 @@ function skippable(rendition: Rendition, { first, parts }: { first: number; part
   let segment = first;
   while (rendition.segmentStartMs(segment + 1) < boundaryMs) segment++;
   return segment - first;
+}
+
+export const dateRangeEvery = 4;
+export const keyEvery = 8;
+
+/** With the date ranges that went with the segments of the last window. */
+function skipTag({ skip, dateRanges, firstSequence }: LowLatencyState, at: { skipped: number; first: number }): string {
+  const { skipped, first } = at;
+  const gone: string[] = [];
+  for (let segment = Math.max(0, first - 10); segment < first; segment++)
+    if (segment % dateRangeEvery === 0) gone.push(`ad-${firstSequence + segment}`);
+  const removed = skip === 'v2' && dateRanges ? `,RECENTLY-REMOVED-DATERANGES="${gone.join('\t')}"` : '';
+  return `#EXT-X-SKIP:SKIPPED-SEGMENTS=${skipped}${removed}`;
+}
+
+function dateRangeLines({ rendition, dateRanges, firstSequence }: LowLatencyState, segment: number): string[] {
+  if (!dateRanges || segment % dateRangeEvery !== 0) return [];
+  const date = new Date(Math.round(rendition.segmentStartMs(segment))).toISOString();
+  return [
+    `#EXT-X-DATERANGE:CLASS="a class, ID=none",ID="ad-${firstSequence + segment}",START-DATE="${date}",DURATION=2.0`,
+  ];
+}
+
+/** Each key is said where it changes, and where a playlist begins. */
+function keyLines({ keys, firstSequence }: LowLatencyState, at: { segment: number; isFirst: boolean }): string[] {
+  const { segment, isFirst } = at;
+  if (!keys || !(isFirst || segment % keyEvery === 0)) return [];
+  const key = Math.floor(segment / keyEvery);
+  const iv = `0x${(firstSequence + segment).toString(16).padStart(32, '0')}`;
+  return [
+    `#EXT-X-KEY:METHOD=SAMPLE-AES,URI="key-${key}.bin",IV=${iv}`,
+    `#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://${key}",KEYFORMAT="com.apple.streamingkeydelivery",KEYFORMATVERSIONS="1"`,
+  ];
 }
 
 function programDateTime(rendition: Rendition, segment: number): string {

@@ -18,6 +18,9 @@ export interface LowLatencyOptions {
   readonly addressing?: PartAddressing;
   /** Default 0. */
   readonly firstSequence?: number;
+  /** Default: no. */
+  readonly dateRanges?: boolean;
+  readonly keys?: boolean;
 }
 
 /**
@@ -31,10 +34,12 @@ export class LowLatencySite implements Site {
   readonly #renditions: readonly Rendition[];
   readonly #addressing: PartAddressing;
   readonly #firstSequence: number;
+  readonly #more: { readonly dateRanges: boolean; readonly keys: boolean };
   /** Blocked requests of each cache, by what they wait for. */
   readonly #blocked = new Set<string>();
 
-  constructor({ clock, renditions, addressing = 'files', firstSequence = 0 }: LowLatencyOptions) {
+  constructor({ clock, renditions, addressing = 'files', firstSequence = 0, ...more }: LowLatencyOptions) {
+    this.#more = { dateRanges: more.dateRanges === true, keys: more.keys === true };
     this.#clock = clock;
     this.#renditions = renditions;
     this.#addressing = addressing;
@@ -48,6 +53,9 @@ export class LowLatencySite implements Site {
     const rendition = this.#renditions.find((each) => each.name === name);
     if (rendition === undefined) return undefined;
     if (file === 'live.m3u8') return this.#playlist(rendition, ask);
+    // Fit for a cache, so that one that keeps it is found out.
+    if (this.#more.keys && /^key-\d+\.bin$/.test(file))
+      return foundMedia(Buffer.from(file.padEnd(16).slice(0, 16)), { type: 'm4s', etag: file });
     if (file === 'init.mp4')
       return foundMedia(rendition.track.init, { type: 'mp4', etag: `init-${rendition.track.name}` });
     const [, sequence, part] = /^(?:seg|part)-(\d{1,12})(?:\.(\d{1,3}))?\.m4s$/.exec(file) ?? [];
@@ -59,7 +67,7 @@ export class LowLatencySite implements Site {
   }
 
   async #playlist(rendition: Rendition, ask: Ask): Promise<Answer> {
-    const directives = readDirectives(ask.query);
+    const directives = readDirectives(ask.query, { skipsDateRanges: this.#more.dateRanges });
     if (typeof directives === 'string') return this.#refuse(directives, ask);
     const { partsPerSegment } = rendition;
     const ended = rendition.partsEnded(this.#clock.nowMs());
@@ -87,7 +95,7 @@ export class LowLatencySite implements Site {
     }
   }
 
-  #version(rendition: Rendition, { skip, blocked }: { skip: boolean; blocked: boolean }): Answer {
+  #version(rendition: Rendition, { skip, blocked }: { skip: LowLatencyState['skip']; blocked: boolean }): Answer {
     const nowMs = this.#clock.nowMs();
     const others = this.#renditions.filter((each) => each !== rendition);
     const state: LowLatencyState = {
@@ -96,6 +104,7 @@ export class LowLatencySite implements Site {
       addressing: this.#addressing,
       reports: others.map((each) => ({ rendition: each, parts: each.partsEnded(nowMs) })),
       skip,
+      ...this.#more,
       firstSequence: this.#firstSequence,
     };
     // Appendix B of the standard: what was blocked names its version, and may be kept for six target durations.
