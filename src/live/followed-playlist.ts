@@ -95,10 +95,7 @@ export class FollowedPlaylist {
     return this.#beat.worthHoldingMs(this.#version.manifest, this.#options.clock.nowMs());
   }
 
-  /**
-   * Whether who waits in vain gets what is known. Not so where the origin answers and itself offers to hold such requests: an
-   * origin that fails is no reason to refuse what is known.
-   */
+  /** Whether who waits in vain gets what is known: not where an origin that answers offers to hold such requests itself. */
   get answersLate(): boolean {
     return this.#failing || this.#options.blocks(this.#version.manifest);
   }
@@ -238,9 +235,7 @@ export class FollowedPlaylist {
     return this.#options.clock.nowMs() - this.#askedMs > idleMs;
   }
 
-  #load(startedMs: number): { startedMs: number; nowMs: number } {
-    return { startedMs, nowMs: this.#options.clock.nowMs() };
-  }
+  readonly #load = (startedMs: number) => ({ startedMs, nowMs: this.#options.clock.nowMs() });
 
   get #targetSeconds(): number {
     const { manifest } = this.#version;

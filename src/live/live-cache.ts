@@ -1,5 +1,5 @@
 import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
-import { type Asked, AskedReader } from './asked.ts';
+import { type Asked, type AskedOptions, AskedReader } from './asked.ts';
 import type { OnServed } from './buffer-content.ts';
 import type { CellVoice } from './cell-voice.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -10,7 +10,6 @@ import { readDirectives } from './delivery-directives.ts';
 import type { FollowedPlaylist } from './followed-playlist.ts';
 import { LiveEdge, mayComeYet } from './live-edge.ts';
 import { unstoredRequest } from './mirrored-request.ts';
-import type { LiveMap } from './mapped-urls.ts';
 import type { StreamReport } from './stream-report.ts';
 import { Pins } from './pins.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
@@ -19,11 +18,8 @@ import { type Held, heldFor, mustWait, refusalOf } from './blocking.ts';
 import type { Manifest } from './manifest.ts';
 import { Viewing, type ViewingOptions } from './viewing.ts';
 
-export interface LiveCacheOptions {
+export interface LiveCacheOptions extends AskedOptions {
   readonly inner: Cache;
-  /** The cache key of a target. */
-  readonly keyOf: (request: { readonly target: string; readonly policy: MapPolicy }) => string;
-  readonly maps: () => readonly LiveMap[];
   readonly onServed: OnServed;
   /** A viewer was answered from a followed playlist, or one was asked for upstream. */
   readonly onPlaylistRequest?: (side: 'viewer' | 'upstream') => void;
@@ -158,14 +154,14 @@ export class LiveCache implements Cache {
     return this.#playlists.polls;
   }
 
-  /** Requests for media that are held until an origin has them. */
-  get holding(): number {
-    return this.#edge.holding;
-  }
-
-  /** Requests that are held. */
+  /** Requests for playlists that are held. */
   get waiting(): number {
     return this.#playlists.waiting;
+  }
+
+  /** The same for media. */
+  get holding(): number {
+    return this.#edge.holding;
   }
 
   /** Follows what the configuration names, from now on. */
@@ -209,9 +205,8 @@ export class LiveCache implements Cache {
     const { media, following } = this.#playlists;
     const { inner } = this.#options;
     if (media.isKey(request.target)) return inner.answer(unstoredRequest(request));
-    return following
-      ? this.#edge.answer(request, { key, expects: () => this.#playlists.expects(request.target) })
-      : inner.answer(request);
+    const expects = () => this.#playlists.expects(request.target);
+    return following ? this.#edge.answer(request, { key, expects }) : inner.answer(request);
   }
 
   /** Undefined: it has become too old, or is not followed any more. */
@@ -229,15 +224,14 @@ export class LiveCache implements Cache {
   /** A request that wants a version which is not there yet is held (RFC 8216bis section 6.2.5.2). */
   async #held(followed: FollowedPlaylist, asked: Asked): Promise<Answer | undefined> {
     const { directives, request } = asked;
-    const known = followed.ask();
-    if (known === undefined) return undefined;
-    const refusal = directives && followed.blocks ? refusalOf(known.manifest, directives) : undefined;
+    const manifest = followed.ask()?.manifest;
+    if (manifest === undefined) return undefined;
+    const refusal = directives && followed.blocks ? refusalOf(manifest, directives) : undefined;
     // Numbers of before a restart are no fault of the player's.
     if (refusal !== undefined) return followed.restarted ? this.#answerFrom(followed, asked) : badRequest(refusal);
     const held = heldFor(followed, asked);
     if (held === undefined) return this.#answerFrom(followed, asked);
-    const version = await followed.holds(held, request.signal);
-    return this.#released(followed, { asked, held, version });
+    return this.#released(followed, { asked, held, version: await followed.holds(held, request.signal) });
   }
 
   /** `version`: what the request was held for; undefined: it did not come in time. */
@@ -247,7 +241,7 @@ export class LiveCache implements Cache {
   ): Answer | undefined {
     if (version === undefined && held.forMs === undefined && !followed.answersLate) return notInTime();
     const answer = this.#answerFrom(followed, asked);
-    if (version === undefined || answer?.kind !== 'representation') return answer;
-    return { ...answer, learntMs: version.received.learntMs };
+    const { learntMs } = version?.received ?? {};
+    return learntMs === undefined || answer?.kind !== 'representation' ? answer : { ...answer, learntMs };
   }
 }
