@@ -7,6 +7,7 @@ export class Fields {
   #byName: Map<string, string> | undefined;
   /** Which of `wishes` are there; known with the index. */
   #wishes = 0;
+  #reporting = false;
 
   constructor(raw: readonly string[]) {
     this.raw = raw;
@@ -43,6 +44,12 @@ export class Fields {
     return (this.#wishes & directed) !== 0;
   }
 
+  /** Whether a player speaks of itself in them (CMCD, CTA-5004). */
+  get isReporting(): boolean {
+    this.#index();
+    return this.#reporting;
+  }
+
   /** Each field line of that name on its own, for fields that must not be combined (Set-Cookie). */
   all(name: string): readonly string[] {
     const wanted = name.toLowerCase();
@@ -72,6 +79,7 @@ export class Fields {
       const lower = (this.raw[i] as string).toLowerCase();
       const value = this.raw[i + 1] as string;
       this.#wishes |= wishes.get(lower) ?? 0;
+      this.#reporting ||= lower.startsWith('cmcd-');
       const before = index.get(lower);
       index.set(lower, before === undefined ? value : `${before}, ${value}`);
     }

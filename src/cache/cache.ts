@@ -15,6 +15,7 @@ import type { Loan } from './loan.ts';
 import { secure } from './place.ts';
 import { type Purge, purgeKeys } from './purge.ts';
 import { RecentPurges } from './recent-purges.ts';
+import { RecentView } from './recent-view.ts';
 import type { Representation } from './representation.ts';
 import { type Outcome, ResponseFetch } from './response-fetch.ts';
 import { freshSeconds, judgeBy, mayServeOnError, type Verdict } from './reuse.ts';
@@ -34,7 +35,7 @@ import type {
 } from './types.ts';
 import { Unshareable } from './unshareable.ts';
 import { varyOf } from './vary.ts';
-import { wantedOf, within } from './wanted.ts';
+import { Wishes, wantedOf, within } from './wanted.ts';
 
 export interface VideoCacheOptions {
   readonly ram: Tier;
@@ -82,6 +83,7 @@ export class VideoCache implements Cache {
   readonly #purges: RecentPurges;
   readonly #aged = new AgedFields();
   readonly #contentOptions: ContentOptions;
+  readonly #wishes = new Wishes();
 
   constructor(options: VideoCacheOptions) {
     const tiers = options.disk === undefined ? [options.ram] : [options.ram, options.disk.tier];
@@ -96,7 +98,12 @@ export class VideoCache implements Cache {
       onChanged: (representation, request, supply) => this.#changed(representation, request, supply),
       onSettled: (representation, outcome) => this.#settled(representation, outcome),
     });
-    this.#contentOptions = { filler: this.#filler, ram: options.ram, onServed: options.onServed };
+    this.#contentOptions = {
+      filler: this.#filler,
+      ram: options.ram,
+      onServed: options.onServed,
+      views: new RecentView(),
+    };
     this.#unshareable = new Unshareable(options.now);
     this.#purges = new RecentPurges(options.now);
     this.#fetch = new ResponseFetch(this.#filler, this.#entries, { purges: this.#purges });
@@ -388,7 +395,7 @@ export class VideoCache implements Cache {
     if (request.method === 'HEAD') return true;
     if (completeLength === undefined) return representation.flights.size > 0 && request.originForbidden !== true;
     const range = !request.fields.isPlain
-      ? within(wantedOf(request.method, request.fields), completeLength)
+      ? within(this.#wishes.of(request.method, request.fields), completeLength)
       : { first: 0, last: completeLength - 1 };
     if (range === undefined || range.last < range.first) return true;
     if (content.gather(range.first, range.last)) return true;

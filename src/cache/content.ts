@@ -4,6 +4,7 @@ import type { Filler } from './filler.ts';
 import type { Flight } from './flight.ts';
 import type { Place } from './place.ts';
 import type { Reader } from './reader.ts';
+import type { RecentView } from './recent-view.ts';
 import type { Representation } from './representation.ts';
 import type { CacheRequest, Content, Source, Tier } from './types.ts';
 
@@ -18,6 +19,7 @@ const fruitlessMax = 64;
 export interface ContentOptions {
   readonly filler: Filler;
   readonly ram: Tier;
+  readonly views: RecentView;
   readonly onServed: (source: Source, bytes: number) => void;
 }
 
@@ -112,7 +114,7 @@ export class RepresentationContent implements Content {
   }
 
   #fromRam(first: number, last: number): Buffer[] | undefined {
-    const { ram } = this.#options;
+    const { ram, views } = this.#options;
     const { id } = this.#representation;
     const buffers: Buffer[] = [];
     for (let offset = first; offset <= last; ) {
@@ -122,7 +124,7 @@ export class RepresentationContent implements Content {
       if (!Buffer.isBuffer(piece)) return undefined;
       // A view costs more than all the rest of this.
       const whole = offset === span.first && last + 1 - span.first >= piece.length;
-      const slice = whole ? piece : piece.subarray(offset - span.first, last + 1 - span.first);
+      const slice = whole ? piece : views.of(piece, offset - span.first, last + 1 - span.first);
       buffers.push(slice);
       offset += slice.length;
     }

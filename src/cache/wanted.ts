@@ -9,15 +9,37 @@ export type Wanted =
 
 const spec = /^\s*bytes\s*=[\s,]*(?:(\d{1,15})-(\d{1,15})?|-(\d{1,15}))\s*(,.*)?$/i;
 
+const whole: Wanted = { kind: 'whole' };
+
+/** What requests want; that of the last range is kept, since many viewers of one thing ask for the same part of it. */
+export class Wishes {
+  #range = '';
+  #wanted = whole;
+
+  of(method: string, fields: Fields): Wanted {
+    const range = method === 'GET' ? fields.get('range') : undefined;
+    if (range === undefined) return whole;
+    if (range !== this.#range) {
+      this.#wanted = wantedIn(range);
+      this.#range = range;
+    }
+    return this.#wanted;
+  }
+}
+
 export function wantedOf(method: string, fields: Fields): Wanted {
-  const match = method === 'GET' ? spec.exec(fields.get('range') ?? '') : null;
-  if (match === null) return { kind: 'whole' };
+  return method === 'GET' ? wantedIn(fields.get('range') ?? '') : whole;
+}
+
+function wantedIn(range: string): Wanted {
+  const match = spec.exec(range);
+  if (match === null) return whole;
   const more = /\d/.test(match[4] ?? '');
   if (match[3] !== undefined) return { kind: 'suffix', length: Number(match[3]), more };
   const first = Number(match[1]);
   if (match[2] === undefined) return { kind: 'open', first, more };
   const last = Number(match[2]);
-  return last < first ? { kind: 'whole' } : { kind: 'closed', first, last, more };
+  return last < first ? whole : { kind: 'closed', first, last, more };
 }
 
 /** What is wanted of a representation of this length, inclusive; undefined when the range is not satisfiable. */

@@ -20,9 +20,11 @@ export class AccessLines {
   #time = 0;
   #start = start(0);
   #target = '';
-  #targetText = '';
+  #bytes = -1;
   #outcome: Outcome | undefined;
   #outcomeText = '';
+  /** Target, outcome and bytes: what is asked for again and again has all of them the same. */
+  #answerText = '';
 
   /** The line of a record, JSON and a line feed. */
   readonly of = (record: AccessRecord): string => {
@@ -32,18 +34,21 @@ export class AccessLines {
     }
     const { range, userAgent } = record;
     const viewer = record.method === 'GET' ? this.#viewerOf(record.remote) : viewerText(record.remote, record.method);
-    const asked = this.#start + viewer + this.#targetOf(record.target);
-    const answered = asked + this.#outcomeOf(record) + record.bytes + times(record);
+    const answered = this.#start + viewer + this.#answerOf(record) + times(record);
     const ranged = range === undefined ? '' : `,"range":"${escaped(range)}"`;
     return answered + ranged + (userAgent === undefined ? '}\n' : this.#agentOf(userAgent));
   };
 
-  #targetOf(target: string): string {
-    if (target !== this.#target) {
+  #answerOf(record: AccessRecord): string {
+    const { target, bytes } = record;
+    const known = this.#outcome !== undefined && same(this.#outcome, record);
+    if (!known || target !== this.#target || bytes !== this.#bytes) {
+      if (!known) this.#keepOutcome(record);
       this.#target = target;
-      this.#targetText = escaped(target);
+      this.#bytes = bytes;
+      this.#answerText = flat(escaped(target) + this.#outcomeText + bytes);
     }
-    return this.#targetText;
+    return this.#answerText;
   }
 
   #viewerOf(remote: string): string {
@@ -64,13 +69,9 @@ export class AccessLines {
     return text;
   }
 
-  #outcomeOf(record: AccessRecord): string {
-    if (this.#outcome === undefined || !same(this.#outcome, record)) {
-      const { protocol, status, complete, hit, detail, fwd, collapsed, map, error } = record;
-      this.#outcome = { protocol, status, complete, hit, detail, fwd, collapsed, map, error };
-      this.#outcomeText = flat(`",${JSON.stringify(this.#outcome).slice(1, -1)},"bytes":`);
-    }
-    return this.#outcomeText;
+  #keepOutcome({ protocol, status, complete, hit, detail, fwd, collapsed, map, error }: AccessRecord): void {
+    this.#outcome = { protocol, status, complete, hit, detail, fwd, collapsed, map, error };
+    this.#outcomeText = `",${JSON.stringify(this.#outcome).slice(1, -1)},"bytes":`;
   }
 }
 

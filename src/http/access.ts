@@ -108,7 +108,7 @@ export class MeteredResponder implements Responder {
       remote: head.remote,
       method: head.method.slice(0, 32),
       target: redactTarget(head.target),
-      protocol: `HTTP/${head.version}`,
+      protocol: head.version === '1.1' ? 'HTTP/1.1' : `HTTP/${head.version}`,
       status: this.#status,
       bytes: head.method === 'HEAD' ? 0 : this.#bytes,
       durationMs,

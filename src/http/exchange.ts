@@ -14,7 +14,7 @@ import { mappingOf } from './policies.ts';
 import type { Reply, ReplyPlanner } from './reply.ts';
 import { ReplyFields } from './reply-fields.ts';
 import { type ReadRequest, type RequestLimits, readRequest } from './request.ts';
-import { letGo, send } from './send.ts';
+import { letGo, send, type SendOptions } from './send.ts';
 
 /** What every exchange shares. `policies` may be replaced between two exchanges; longest prefix first. */
 export interface Front {
@@ -35,7 +35,7 @@ export interface ViewerLog {
 }
 
 /** One request and its response, on whatever transport: `run` answers it, `closed` is told when the transport is done. */
-export class Exchange {
+export class Exchange implements SendOptions {
   readonly #front: Front;
   readonly #head: RequestHead;
   readonly #responder: MeteredResponder;
@@ -102,7 +102,7 @@ export class Exchange {
     this.#outcome.map = policy.name;
     const preflight = policy.cors ? preflightReply(read.method, read.fields) : undefined;
     if (preflight !== undefined) return this.#send(preflight);
-    const glance = new Glance(read, mapped, { scheme: this.#head.scheme, signal: this.#lazySignal });
+    const glance = new Glance(read, mapped, this);
     const known = this.#front.cache.peek(glance);
     if (known !== undefined) return this.#reply(known, glance);
     this.#leave = this.#front.cache.hold?.(glance, (answer) => this.#released(read, { request: glance, answer }));
@@ -130,7 +130,7 @@ export class Exchange {
       authority: read.authority,
       fields: forwardedFields(read.method, read.fields),
       policy,
-      signal: this.#lazySignal(),
+      signal: this.signal(),
       onInformational: (status, fields) => this.#inform(status, fields),
       ...(read.body === undefined ? {} : { body: read.body }),
     };
@@ -155,7 +155,7 @@ export class Exchange {
 
   #send(reply: Reply): Promise<void> | undefined {
     this.#outcome.source = reply.source;
-    return send(reply, this.#responder, { method: this.#head.method, signal: this.#lazySignal });
+    return send(reply, this.#responder, this);
   }
 
   #fail(error: unknown): void {
@@ -176,14 +176,22 @@ export class Exchange {
     }
   }
 
-  /** Made when it is asked for, since most hits never look at it. */
-  readonly #lazySignal = (): AbortSignal => {
+  get method(): string {
+    return this.#head.method;
+  }
+
+  get scheme(): 'http' | 'https' {
+    return this.#head.scheme;
+  }
+
+  /** Aborted when the viewer is gone. Made when it is asked for, since most hits never look at it. */
+  signal(): AbortSignal {
     if (this.#aborter === undefined) {
       this.#aborter = new AbortController();
       if (this.#closed) this.#aborter.abort(viewerGone());
     }
     return this.#aborter.signal;
-  };
+  }
 
   /** Interim responses are a courtesy: one that cannot be sent is left out. */
   #inform(status: number, fields: Fields): void {

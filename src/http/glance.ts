@@ -3,6 +3,13 @@ import type { Mapping } from './policies.ts';
 import type { Fields } from '../fields.ts';
 import type { ReadRequest } from './request.ts';
 
+/** Who waits for the answer. */
+export interface Viewer {
+  readonly scheme: 'http' | 'https';
+  /** Aborted when the viewer is gone; made when it is asked for. */
+  signal(): AbortSignal;
+}
+
 /** A request for a look at what is in memory. Unlike one that is answered for real it has its signal made when asked for. */
 export class Glance implements CacheRequest {
   readonly method: string;
@@ -12,24 +19,20 @@ export class Glance implements CacheRequest {
   readonly fields: Fields;
   readonly policy: MapPolicy;
   readonly key: string;
-  readonly #signal: () => AbortSignal;
+  readonly #viewer: Viewer;
 
-  constructor(
-    read: ReadRequest,
-    { policy, key }: Mapping,
-    { scheme, signal }: { scheme: 'http' | 'https'; signal: () => AbortSignal },
-  ) {
+  constructor(read: ReadRequest, { policy, key }: Mapping, viewer: Viewer) {
     this.method = read.method;
     this.target = read.target;
-    this.scheme = scheme;
+    this.scheme = viewer.scheme;
     this.authority = read.authority;
     this.fields = read.fields;
     this.policy = policy;
     this.key = key;
-    this.#signal = signal;
+    this.#viewer = viewer;
   }
 
   get signal(): AbortSignal {
-    return this.#signal();
+    return this.#viewer.signal();
   }
 }

@@ -33,6 +33,9 @@ export interface PendingSpan {
 /** Makes replies of what the cache answers: status, fields, and which bytes. */
 export class ReplyPlanner {
   readonly #common = new CommonFields();
+  /** The last Range field: many viewers of one thing ask for the same part of it. */
+  #lastRange = '';
+  #lastSpecs: readonly RangeSpec[] | undefined;
 
   plan(answer: Answer, request: CacheRequest): Reply | PendingSpan {
     if (answer.kind === 'passed') return planPassed(answer, request);
@@ -45,7 +48,7 @@ export class ReplyPlanner {
       if (verdict === 'not-modified') return this.#notModified(answer, request);
       if (verdict === 'failed') return refuse(answer, request, { status: 412, fields: [] });
     }
-    const specs = rangeOf(answer, request);
+    const specs = this.#rangeOf(answer, request);
     return specs === undefined ? this.planWhole(answer, request) : this.#planRanges(answer, request, specs);
   }
 
@@ -77,6 +80,18 @@ export class ReplyPlanner {
       ...{ status: 206, fields: fields.and('Content-Range', range, 'Content-Length', String(length)), source },
       body: { kind: 'stream', body, length },
     };
+  }
+
+  /** Only for GET, and only while If-Range holds (RFC 9110 sections 13.1.5 and 14.2). */
+  #rangeOf(answer: Representation, request: CacheRequest): readonly RangeSpec[] | undefined {
+    if (request.method !== 'GET') return undefined;
+    const range = request.fields.get('range');
+    if (range === undefined || !ifRangeHolds({ request: request.fields, response: answer.fields })) return undefined;
+    if (range !== this.#lastRange) {
+      this.#lastSpecs = parseRange(range);
+      this.#lastRange = range;
+    }
+    return this.#lastSpecs;
   }
 
   #planRanges(answer: Representation, request: CacheRequest, specs: readonly RangeSpec[]): Reply | PendingSpan {
@@ -130,14 +145,6 @@ function wholeFields({ fields, status, content }: Representation, common: Common
     if (status === 200 && !common.acceptRanges) own.push('Accept-Ranges', 'bytes');
   }
   return new ReplyFields(own, common.fields);
-}
-
-/** Only for GET, and only while If-Range holds (RFC 9110 sections 13.1.5 and 14.2). */
-function rangeOf(answer: Representation, request: CacheRequest): readonly RangeSpec[] | undefined {
-  if (request.method !== 'GET') return undefined;
-  const range = request.fields.get('range');
-  if (range === undefined || !ifRangeHolds({ request: request.fields, response: answer.fields })) return undefined;
-  return parseRange(range);
 }
 
 function planParts(answer: Representation, { policy }: CacheRequest, spans: readonly Span[]): Reply {

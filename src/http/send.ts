@@ -10,7 +10,7 @@ type Bytes = Extract<ReplyBody, { kind: 'span' | 'parts' | 'stream' }>;
 
 export interface SendOptions {
   readonly method: string;
-  readonly signal: () => AbortSignal;
+  signal(): AbortSignal;
 }
 
 /**
@@ -29,7 +29,7 @@ export function send(reply: Reply, responder: Responder, options: SendOptions): 
   }
   if (body.kind === 'stream') return sendStream(reply, body, responder);
   if (body.kind === 'span' && sendAtOnce(reply, body, responder)) return undefined;
-  const sender = new ContentSender(reply, responder, options.signal);
+  const sender = new ContentSender(reply, responder, options);
   return body.kind === 'span' ? sender.sendSpan(body) : sender.sendParts(body);
 }
 
@@ -52,13 +52,13 @@ function sendAtOnce(
 class ContentSender {
   readonly #reply: Reply;
   readonly #responder: Responder;
-  readonly #signal: () => AbortSignal;
+  readonly #options: SendOptions;
   #headSent = false;
 
-  constructor(reply: Reply, responder: Responder, signal: () => AbortSignal) {
+  constructor(reply: Reply, responder: Responder, options: SendOptions) {
     this.#reply = reply;
     this.#responder = responder;
-    this.#signal = signal;
+    this.#options = options;
   }
 
   async sendSpan({ content, first, last }: Extract<Bytes, { kind: 'span' }>): Promise<void> {
@@ -92,7 +92,7 @@ class ContentSender {
   async #readRest(content: Content, first: number, last: number | undefined, lead?: Buffer): Promise<void> {
     let next = first;
     let unsent = lead;
-    for await (const buffer of content.read(first, last, this.#signal())) {
+    for await (const buffer of content.read(first, last, this.#options.signal())) {
       next += buffer.length;
       if (last !== undefined && next > last + 1) throw tooMuch(last);
       const drained = this.#write(unsent === undefined ? [buffer] : [unsent, buffer]);

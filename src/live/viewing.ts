@@ -192,9 +192,7 @@ function streamOf(name: string | undefined): string | undefined {
 }
 
 function speaks({ target, fields }: CacheRequest): boolean {
-  if (target.includes('CMCD=')) return true;
-  for (let i = 0; i < fields.raw.length; i += 2) if (/^cmcd-/i.test(fields.raw[i] as string)) return true;
-  return false;
+  return fields.isReporting || target.includes('CMCD=');
 }
 
 function firstByte(fields: Fields): number | undefined {
