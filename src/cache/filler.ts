@@ -222,10 +222,17 @@ export class Filler {
       flight.fail(asEddyError(error));
     }
     representation.givenBy(givers ?? []);
-    const incompletable = representation.strongValidator === undefined || representation.completeLength === undefined;
-    if (flight.error !== undefined && incompletable) this.#options.onSettled(representation, 'broken');
+    if (flight.error !== undefined && cannotBeCompleted(representation, flight)) {
+      this.#options.onSettled(representation, 'broken');
+    }
     representation.settle();
   }
+}
+
+/** Whether the rest of what broke off cannot be had later: nothing says that it is of this version, or the origin has another. */
+function cannotBeCompleted({ strongValidator, completeLength }: Representation, { source, error }: Flight): boolean {
+  if (strongValidator === undefined || completeLength === undefined) return true;
+  return source === 'origin' && error?.code === 'origin-changed';
 }
 
 /** A peer that fails is passed over, whatever it was: the next supplier can always be asked. */

@@ -115,6 +115,13 @@ describe('a broken origin', () => {
     expect(await expectRightOrClear(get(), [2])).toBe('right');
   });
 
+  test('a version that ended while it was read is not begun again', async () => {
+    await start({ changeAfterRequests: 1, resetAfterBytes: 700_000, faultTimes: 1 });
+    expect(await expectRightOrClear(get(), [])).toBe('clear');
+    expect(await expectRightOrClear(get(), [2])).toBe('right');
+    expect(origin.count()).toBe(3);
+  });
+
   test('ranges of a file that keeps changing are each of one version', async () => {
     await start({ changeAfterRequests: 3 });
     for (let first = 0; first < length; first += 100_000) {
