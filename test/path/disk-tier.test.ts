@@ -1,4 +1,6 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { pieceBytes } from '../../src/cache/types.ts';
 import type { DiskOptions } from '../../src/disk/options.ts';
 import type { DiskTier } from '../../src/disk/tier.ts';
@@ -82,6 +84,18 @@ describe('across a restart', () => {
     await disk.flushed();
     expect(await disk.read(5, 0)).toEqual(bytesOf(5, 0, 9000));
     expect(await disk.read(5, 9000)).toEqual(bytesOf(5, 9000, 10));
+  });
+
+  it('without work empties its write buffer, and reads on what was in it', async () => {
+    const disk = await open({ bytesMax: 256 * mebibyte });
+    await fill(disk, 7, { from: 0, to: 6 });
+    expect(logBytesBelow(directory.path)).toBeGreaterThan(mebibyte);
+    await vi.waitFor(() => expect(logBytesBelow(directory.path)).toBe(0), { timeout: 10_000, interval: 50 });
+    expect(await readable(disk, 7, 6)).toEqual([0, 1, 2, 3, 4, 5]);
+    disk.put(7, 6 * pieceBytes, bytesOf(7, 6 * pieceBytes, 100));
+    await disk.flushed();
+    expect(await readable(disk, 7, 7)).toEqual([0, 1, 2, 3, 4, 5, 6]);
+    expect(disk.counts().corrupt).toBe(0);
   });
 
   it('does not bring back what was removed, deleted or replaced', async () => {
@@ -344,3 +358,10 @@ describe('bounds', () => {
     await expect(Array.fromAsync(disk.keys('all', never))).rejects.toMatchObject({ code: 'disk-failed' });
   });
 });
+
+/** Bytes in the logs of the generations: what their write buffers hold. */
+function logBytesBelow(path: string): number {
+  const names = readdirSync(path, { recursive: true, encoding: 'utf8' });
+  const logs = names.filter((name) => /^generation-\d+.\d+\.log$/.test(name));
+  return logs.reduce((sum, name) => sum + (statSync(join(path, name), { throwIfNoEntry: false })?.size ?? 0), 0);
+}
