@@ -15,26 +15,15 @@ export interface Sendfile {
   readonly backing: FileBacking;
   /** How many bytes the socket took; -1: none, or it failed. At most `bytesMax`. */
   send(socketFd: number, offset: number, bytesMax: number): number;
-  /** Bounds what the socket takes beyond what its viewer can take. */
-  limitUnsent(socketFd: number): void;
 }
 
-const definitions = {
-  sendfile: { return: 'i32', arguments: ['i32', 'i32', 'pointer', 'u64'] },
-  setsockopt: { return: 'i32', arguments: ['i32', 'i32', 'i32', 'pointer', 'u32'] },
-} as const;
-/** IPPROTO_TCP and TCP_NOTSENT_LOWAT. */
-const unsentLimit = { level: 6, option: 25 };
-/** Thousands of slow viewers have to share what the kernel has for all sockets. */
-const unsentBytesMax = 128 * 1024;
+const definitions = { sendfile: { return: 'i32', arguments: ['i32', 'i32', 'pointer', 'u64'] } } as const;
 
 /** Undefined where the system does not offer it. */
 export function openSendfile(backing: FileBacking): Sendfile | undefined {
   const libc = openLibc(definitions);
   if (libc === undefined) return undefined;
-  const { sendfile, setsockopt } = libc.call;
-  const limit = Int32Array.of(unsentBytesMax);
-  const limitAddress = libc.addressOf(limit.buffer);
+  const { sendfile } = libc.call;
   const from = new BigInt64Array(new ArrayBuffer(8));
   const address = libc.addressOf(from.buffer);
   return {
@@ -42,9 +31,6 @@ export function openSendfile(backing: FileBacking): Sendfile | undefined {
     send: (socketFd, offset, bytesMax) => {
       from[0] = BigInt(offset);
       return sendfile(socketFd, backing.fd, address, BigInt(bytesMax));
-    },
-    limitUnsent: (socketFd) => {
-      setsockopt(socketFd, unsentLimit.level, unsentLimit.option, limitAddress, limit.byteLength);
     },
   };
 }
@@ -70,13 +56,10 @@ export class FileWrites {
   #nextSent = 0;
   #bytesSent = 0;
   #turnBytes = 0;
-  #isLimited = false;
   #done: PromiseWithResolvers<void> | undefined;
 
   /** Undefined where nothing can be written past the stream. `onTaken`: the kernel has all of what was written. */
   static to(socket: Socket, sendfile: Sendfile, onTaken: () => void): FileWrites | undefined {
-    // TLS has to see every byte.
-    if ('encrypted' in socket) return undefined;
     const direct = DirectWrites.to(socket, () => writes?.nextTurn());
     const writes = direct && new FileWrites(socket, { sendfile, direct, onTaken });
     return writes;
@@ -107,8 +90,6 @@ export class FileWrites {
     const { backing } = this.#sendfile;
     if (this.#done !== undefined || !this.#direct.ready) return false;
     if (!parts.some((part) => backing.offsetOf(part) !== undefined)) return false;
-    if (!this.#isLimited) this.#sendfile.limitUnsent(this.#direct.fd);
-    this.#isLimited = true;
     this.#parts = parts;
     this.#next = 0;
     this.#nextSent = 0;
