@@ -1,6 +1,7 @@
 /** Takes pieces from one member, or from a bare stream, for some seconds: `asker.ts OPTIONS`. Prints what it took. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fields } from '../../src/fields.ts';
+import { tuneProcessMemory } from '../../src/node/process-memory.ts';
 import { groupOf, Placement } from '../../src/peers/placement.ts';
 import type { PeerPlane } from '../../src/peers/plane.ts';
 import { clientOptions } from '../clients/client.ts';
@@ -33,6 +34,9 @@ export interface AskerResult {
 }
 
 const warmUpMs = 1_500;
+
+// As a node does.
+tuneProcessMemory();
 const options = clientOptions<AskerOptions>();
 const firstByteMs: number[] = [];
 let bytes = 0;

@@ -1,5 +1,6 @@
 /** Gives pieces to `asker.ts` from memory: `giver.ts {"mode": …, "pieceBytes": …, …}`. Prints its address, and stays. */
 import { Fields } from '../../src/fields.ts';
+import { tuneProcessMemory } from '../../src/node/process-memory.ts';
 import { clientOptions } from '../clients/client.ts';
 import { giveBare } from './bare.ts';
 import { openMember, type PlaneOptions } from './member.ts';
@@ -11,6 +12,8 @@ export interface GiverOptions extends PlaneOptions {
 
 const tierPieceBytes = 256 * 1024;
 
+// As a node does.
+tuneProcessMemory();
 // So that a profile is written.
 process.on('SIGTERM', () => process.exit(0));
 
