@@ -60,6 +60,8 @@ export class FileWrites {
 
   /** Undefined where nothing can be written past the stream. `onTaken`: the kernel has all of what was written. */
   static to(socket: Socket, sendfile: Sendfile, onTaken: () => void): FileWrites | undefined {
+    // TLS has to see every byte.
+    if ('encrypted' in socket) return undefined;
     const direct = DirectWrites.to(socket, () => writes?.nextTurn());
     const writes = direct && new FileWrites(socket, { sendfile, direct, onTaken });
     return writes;
