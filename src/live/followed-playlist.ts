@@ -225,8 +225,9 @@ export class FollowedPlaylist {
   }
 
   #schedule(rhythmMs: number): void {
-    const delayMs = this.#blocked && this.#options.owns() ? 0 : rhythmMs;
-    this.#cancel = this.#options.clock.after(delayMs, () => void this.#poll());
+    const { clocked, updateSeconds } = this.#version.manifest;
+    const nextMs = clocked === true && !this.#failing ? updateSeconds * 1000 : rhythmMs;
+    this.#cancel = this.#options.clock.after(this.#blocked && this.#options.owns() ? 0 : nextMs, () => void this.#poll());
   }
 
   #idle(): boolean {

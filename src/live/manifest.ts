@@ -26,6 +26,8 @@ export interface Manifest {
   readonly targetSeconds?: number | undefined;
   /** HLS: the origin holds requests for versions to come (RFC 8216bis section 6.2.5.2). */
   readonly canBlockReload?: boolean;
+  /** DASH: its segments come by the clock, so that no new version is expected when it is asked for again. */
+  readonly clocked?: boolean;
   /** Equal for two versions that say the same of the media. */
   readonly version: string;
   /** Seconds of media in the window, where known. */

@@ -30,6 +30,7 @@ export function parseMpd(bytes: Buffer, { url, nowMs }: { url: string; nowMs: ()
     ...rest,
     live: true,
     updateSeconds,
+    clocked: !segments.some(({ listed }) => listed),
     targetSeconds: Math.max(updateSeconds, targetSeconds),
     windowSeconds: terms.timeShiftBufferSeconds,
     get newest() {

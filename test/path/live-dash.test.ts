@@ -80,12 +80,14 @@ describe('a live MPD', () => {
   it('is asked for once for each update period, however many watch, and is seen as a stream', async () => {
     const made = await stage();
     made.text = mpdText({ mpd: dynamic('minimumUpdatePeriod="PT2S"'), periods: [period(numbered)] });
+    const startedMs = made.clock.nowMs();
     for (let round = 0; round < 4; round++) {
       if (round > 0) await made.poll();
       const views = await Promise.all(Array.from({ length: 20 }, () => view(made.url)));
       for (const { status, body } of views) expect([status, body.toString()]).toEqual([200, made.text]);
       expect(made.origin.count(path)).toBe(round + 1);
     }
+    expect(made.clock.nowMs() - startedMs).toBe(3 * 2_000);
     expect(made.edge.live.streams()).toMatchObject([{ url: path, kind: 'dash', windowSeconds: 30 }]);
   });
 
