@@ -227,7 +227,8 @@ export class FollowedPlaylist {
   #schedule(rhythmMs: number): void {
     const { clocked, updateSeconds } = this.#version.manifest;
     const nextMs = clocked === true && !this.#failing ? updateSeconds * 1000 : rhythmMs;
-    this.#cancel = this.#options.clock.after(this.#blocked && this.#options.owns() ? 0 : nextMs, () => void this.#poll());
+    const delayMs = this.#blocked && this.#options.owns() ? 0 : nextMs;
+    this.#cancel = this.#options.clock.after(delayMs, () => void this.#poll());
   }
 
   #idle(): boolean {
@@ -239,8 +240,7 @@ export class FollowedPlaylist {
   readonly #load = (startedMs: number) => ({ startedMs, nowMs: this.#options.clock.nowMs() });
 
   get #targetSeconds(): number {
-    const { manifest } = this.#version;
-    return manifest.targetSeconds ?? manifest.updateSeconds;
+    return this.#version.manifest.targetSeconds ?? this.#version.manifest.updateSeconds;
   }
 
   /** As long as its own window, a player that is not at the edge does not run dry. */
