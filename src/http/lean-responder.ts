@@ -48,7 +48,7 @@ export interface LeanResponderOptions {
 /** Answers up to this size leave past the stream; the socket's buffer takes them whole unless the viewer is slow. */
 const directBytesMax = 72 * 1024;
 /** From this size on content leaves without a copy, if it can. */
-const fileBytesMin = 128 * 1024;
+const fileBytesMin = 64 * 1024;
 
 /**
  * A Responder on a socket, used for one response after the other. Head and first content leave in one write; a head
