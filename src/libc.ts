@@ -13,8 +13,11 @@ export interface Libc<T extends FunctionDefinitions> {
 
 /** Their arguments are declared as they are on 64-bit machines. */
 const knownMachines: readonly string[] = ['x64', 'arm64'];
-/** Other releases may call in another way, and end the process over it. */
-const isKnownRelease = process.versions.node.startsWith('26.');
+/**
+ * Whether this is the release of node whose private and experimental parts are used: others may take other arguments, and
+ * end the process over wrong ones.
+ */
+export const isKnownRelease = process.versions.node.startsWith('26.');
 
 /**
  * Undefined where they cannot be had: another system, another release of Node, one without node:ffi, or a C library that

@@ -20,7 +20,6 @@ export class Flight {
   first: number;
   /** The next byte to arrive. */
   position: number;
-  source: Source = 'origin';
   /** Who gives the bytes; undefined before anybody said so. */
   begunBy: Source | undefined;
   error: EddyError | undefined;
@@ -54,9 +53,13 @@ export class Flight {
     this.position = range.first;
     this.last =
       this.last === undefined || range.first < this.first ? range.last : Math.min(this.last, range.last ?? this.last);
-    this.source = source;
     this.begunBy = source;
     this.#headSettled.resolve();
+  }
+
+  /** Where its bytes count as coming from. */
+  get source(): Source {
+    return this.begunBy ?? 'origin';
   }
 
   covers(offset: number): boolean {

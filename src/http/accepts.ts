@@ -1,6 +1,5 @@
 import type { Server } from 'node:net';
-import { type Libc, openLibc } from '../libc.ts';
-import { isKnownRelease } from './known-release.ts';
+import { isKnownRelease, type Libc, openLibc } from '../libc.ts';
 
 /** What a server of node has, as far as it is looked at here. */
 interface ServerHandle {

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { isKnownRelease } from './known-release.ts';
+import { isKnownRelease } from '../libc.ts';
 
 /** Until it is completed, the write needs its bytes. */
 interface Dispatched {
@@ -48,9 +48,7 @@ export class DirectWrites {
 
   /** Whether something can be written this way now. */
   get ready(): boolean {
-    const socket = this.#socket;
-    // More behind it is for the stream, which says when it is full.
-    return !this.#pending && socket.writableLength === 0 && socket.writable && handleOf(socket) !== undefined;
+    return this.#readyHandle() !== undefined;
   }
 
   /** The kernel's name of the socket, to be used at once; below 0 when it is closed. */
@@ -68,14 +66,20 @@ export class DirectWrites {
   /** False: nothing can be written this way now. Destroys the socket where writing fails. */
   write(chunks: readonly Buffer[]): boolean {
     const socket = this.#socket;
-    const handle = handleOf(socket);
-    if (handle === undefined || !this.ready) return false;
+    const handle = this.#readyHandle();
+    if (handle === undefined) return false;
     const [only] = chunks;
     if (only === undefined) return true;
     const written = chunks.length === 1 ? handle.writeBuffer(null, only) : handle.writev(null, chunks, true);
     if (typeof written !== 'number') this.#await(written, chunks);
     else if (written !== 0) socket.destroy();
     return true;
+  }
+
+  #readyHandle(): Handle | undefined {
+    const socket = this.#socket;
+    // More behind it is for the stream, which says when it is full.
+    return !this.#pending && socket.writableLength === 0 && socket.writable ? handleOf(socket) : undefined;
   }
 
   #await(dispatched: Dispatched, chunks: readonly Buffer[]): void {

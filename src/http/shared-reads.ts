@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import { Socket, type SocketConstructorOpts } from 'node:net';
-import { isKnownRelease } from './known-release.ts';
+import { isKnownRelease } from '../libc.ts';
 
 /** Takes what was read. The bytes are valid until it returns: who needs them longer copies them. */
 export type TakeBytes = (buffer: Buffer, length: number) => void;
