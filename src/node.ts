@@ -39,7 +39,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
   const { live, cache, ram, lender, peers } = caches;
   const policies = () => maps.policies;
   const onUsed = (key: string): void => live.used(key);
-  const given = { cache: live, store: cache, ram, backing: caches.arena, lender, onUsed };
+  const given = { cache: live, store: cache, ram, arena: caches.arena, lender, onUsed };
   const viewers = await openViewers({ config, ...given, log, metrics, policies });
   const node: ReportedNode = { config, metrics, caches, viewers, startedMs, state: () => state };
   const reports = new Reports(node);

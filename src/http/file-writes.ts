@@ -39,6 +39,8 @@ export function openSendfile(backing: FileBacking): Sendfile | undefined {
 const turnBytesMax = 1024 * 1024;
 /** Written behind what the kernel took: it waits there for room, and says so or why it failed. */
 const probeBytes = 4096;
+/** sendfile hands over so many pages at a time, and a part of one counts as much as a whole one. */
+const pageBytes = 4096;
 
 /**
  * Sends what is in a file past the socket's stream, and what comes between as DirectWrites does. One run at a time;
@@ -128,7 +130,7 @@ export class FileWrites {
   #step(): void {
     const part = this.#parts[this.#next] as Buffer;
     const place = this.#sendfile.backing.offsetOf(part);
-    if (place === undefined) return this.#copy(part.length);
+    if (place === undefined) return this.#copyLead(part);
     const wanted = this.#runBytes(place, turnBytesMax - this.#turnBytes);
     const sent = this.#sendfile.send(this.#direct.fd, place + this.#nextSent, wanted);
     if (sent > 0) {
@@ -136,6 +138,19 @@ export class FileWrites {
       this.#advance(sent);
     }
     if (sent < wanted) this.#copy(probeBytes);
+  }
+
+  /**
+   * Writes a part that is not in the file, and what comes next up to the border of a page: less than that would be a
+   * packet of its own, before or after the rest.
+   */
+  #copyLead(part: Buffer): void {
+    const next = this.#parts[this.#next + 1];
+    const place = next && this.#sendfile.backing.offsetOf(next);
+    if (next === undefined || place === undefined) return this.#copy(part.length);
+    const lead = next.subarray(0, pageBytes - (place % pageBytes));
+    if (this.#direct.write([part, lead])) this.#advance(part.length + lead.length);
+    else this.#socket.destroy();
   }
 
   /** From the next byte on, as far as it is one run in the file. */

@@ -46,9 +46,8 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
   const policies = () => maps.policies;
   const onServed = (source: Source, bytes: number): void => metrics.servedBytes[source].add(bytes);
   const entriesMax = entriesMaxFor(config.ramBytesMax);
-  const lender = createLender(config, { entriesMax });
-  const sendsPlain = lender === undefined && config.listen.length > 0;
-  const arena: RamArena | undefined = sendsPlain ? Arena.open(config.ramBytesMax) : undefined;
+  const arena: RamArena | undefined = config.listen.length > 0 ? Arena.open(config.ramBytesMax) : undefined;
+  const lender = createLender(config, { entriesMax, arena });
   const ram = new RamTier({
     arena,
     bytesMax: config.ramBytesMax,

@@ -2,11 +2,14 @@ import type { MessagePort } from 'node:worker_threads';
 import type { MapPolicy } from '../cache/types.ts';
 import type { Config } from '../config.ts';
 import type { RequestReport } from '../metrics/requests.ts';
+import type { ArenaPlace } from '../workers/lent-memory.ts';
 
 /** What a viewer thread is started with. */
 export interface ThreadData {
   /** To the desk in the main thread. */
   readonly port: MessagePort;
+  /** From which it is lent pieces; undefined: there is none. */
+  readonly arena: ArenaPlace | undefined;
   readonly listen: Config['listen'];
   readonly https: Config['https'];
   readonly tls: Config['tls'];

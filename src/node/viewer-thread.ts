@@ -7,7 +7,8 @@ import { createRequestCounts } from '../metrics/requests.ts';
 import { Tally } from '../metrics/tally.ts';
 import { BatchedPort, receiveAll } from '../workers/batched-port.ts';
 import { Counterweight } from '../workers/counterweight.ts';
-import type { ToThread } from '../workers/messages.ts';
+import { LentMemory } from '../workers/lent-memory.ts';
+import type { ToMain, ToThread } from '../workers/messages.ts';
 import { RelayedCache } from '../workers/relayed-cache.ts';
 import type { Notice, Order, ThreadData } from './thread-messages.ts';
 
@@ -29,7 +30,10 @@ const lines = new Writable({
 });
 const output = openLog({ level: data.logLevel, pretty: data.pretty, destination: lines });
 const accessLines = new AccessLines();
-const cache = new RelayedCache(new BatchedPort(data.port), {
+const port = new BatchedPort<ToMain>(data.port);
+const memory = data.arena && new LentMemory(data.arena, (loan) => port.postMessage({ kind: 'returned', loan }));
+const cache = new RelayedCache(port, {
+  memory,
   now: Date.now,
   onServed: (_source, bytes) => ramBytes.add(bytes),
   onShared: new Counterweight().add,
@@ -43,6 +47,7 @@ try {
     ...(data.tls && { tls: data.tls }),
     reusePort: true,
     cache,
+    backing: memory,
     policies: data.policies,
     limits: data.limits,
     log: output.log,

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { MapPolicy } from '../cache/types.ts';
 import type { Config } from '../config.ts';
+import type { ArenaPlace } from '../workers/lent-memory.ts';
 import type { ThreadData } from './thread-messages.ts';
 import { type ThreadOptions, ViewerThread } from './viewer-thread-handle.ts';
 import type { NodeViewers } from './viewers.ts';
@@ -9,6 +10,7 @@ import type { NodeViewers } from './viewers.ts';
 export interface ViewerThreadsOptions extends Omit<ThreadOptions, 'onCrashed' | 'program'> {
   readonly config: Config;
   readonly policies: readonly MapPolicy[];
+  readonly arena?: ArenaPlace | undefined;
   /** Default: the one of this folder. */
   readonly program?: URL;
 }
@@ -43,12 +45,13 @@ class ViewerThreads implements NodeViewers {
   urls: readonly string[] = [];
 
   constructor(options: ViewerThreadsOptions) {
-    const { config, policies, log } = options;
+    const { config, policies, log, arena } = options;
     const { workers, listen, https, tls, limits, logLevel, accessLog } = config;
     const connectionsMax = Math.ceil(limits.connectionsMax / workers);
     const { pretty } = log;
     this.#options = options;
-    this.#data = { listen, https, tls, limits: { ...limits, connectionsMax }, policies, logLevel, accessLog, pretty };
+    const threadLimits = { ...limits, connectionsMax };
+    this.#data = { arena, listen, https, tls, limits: threadLimits, policies, logLevel, accessLog, pretty };
     this.#reporting = setInterval(() => void this.refresh(), reportMs).unref();
   }
 

@@ -10,6 +10,7 @@ import type { RamTier } from '../ram/tier.ts';
 import { Counterweight } from '../workers/counterweight.ts';
 import { Desk } from '../workers/desk.ts';
 import { Lender } from '../workers/lender.ts';
+import type { ArenaPlace } from '../workers/lent-memory.ts';
 import { startViewerThreads } from './viewer-threads.ts';
 
 /** The listeners of viewers, in this thread or in others. */
@@ -34,7 +35,7 @@ export interface NodeViewersOptions {
   readonly store: VideoCache;
   readonly ram: RamTier;
   /** Memory of pieces of `ram` that is in a file as well. */
-  readonly backing: FileBacking | undefined;
+  readonly arena: (FileBacking & ArenaPlace) | undefined;
   /** A viewer thread used what is stored under that key. */
   readonly onUsed: (key: string) => void;
   /** Undefined: viewers are served in this thread. */
@@ -46,13 +47,18 @@ export interface NodeViewersOptions {
 }
 
 /** What lends to viewer threads; undefined when there are none. */
-export function createLender({ workers }: Config, { entriesMax }: { entriesMax: number }): Lender | undefined {
-  return workers > 1 ? new Lender({ keysMax: entriesMax, onShared: new Counterweight().add }) : undefined;
+export function createLender(
+  { workers }: Config,
+  { entriesMax, arena }: { entriesMax: number; arena: Pick<FileBacking, 'offsetOf'> | undefined },
+): Lender | undefined {
+  if (workers === 1) return undefined;
+  const offsetOf = (bytes: Buffer) => arena?.offsetOf(bytes);
+  return new Lender({ keysMax: entriesMax, onShared: new Counterweight().add, offsetOf });
 }
 
 /** Starts to serve viewers. Rejects when it cannot listen. */
 export function openViewers(options: NodeViewersOptions): Promise<NodeViewers> {
-  const { config, cache, store, ram, lender, policies, log, metrics, onUsed } = options;
+  const { config, cache, store, ram, arena, lender, policies, log, metrics, onUsed } = options;
   if (lender === undefined) return openHere(options);
   const touch = (key: string): void => {
     store.touch(key);
@@ -62,20 +68,21 @@ export function openViewers(options: NodeViewersOptions): Promise<NodeViewers> {
   return startViewerThreads({
     config,
     policies: policies(),
+    arena: arena && { fd: arena.fd, address: arena.address },
     log,
     metrics,
     openDesk: (port) => new Desk(port, { cache, lending, ram, lender, policies }),
   });
 }
 
-async function openHere({ config, cache, backing, policies, log, metrics }: NodeViewersOptions): Promise<NodeViewers> {
+async function openHere({ config, cache, arena, policies, log, metrics }: NodeViewersOptions): Promise<NodeViewers> {
   const accessLines = new AccessLines();
   const viewers = await startViewers({
     listen: config.listen,
     tlsListen: config.https,
     ...(config.tls && { tls: config.tls }),
     cache,
-    backing,
+    backing: arena,
     policies: policies(),
     limits: config.limits,
     log,

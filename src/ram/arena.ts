@@ -62,6 +62,11 @@ export class Arena<R extends Resident<R>> {
     return this.#file.fd;
   }
 
+  /** Where it begins, for all threads of the process. */
+  get address(): bigint {
+    return this.#file.address;
+  }
+
   /** Where in the file these bytes are, as long as somebody holds the buffer; undefined: not in it. */
   offsetOf(bytes: Buffer): number | undefined {
     const place = this.#places.get(bytes.buffer);
@@ -81,16 +86,21 @@ export class Arena<R extends Resident<R>> {
     piece.extent = filling.extent;
   }
 
-  /** The piece is no longer kept. Its bytes stay as they are for those who still have them. */
-  leave(piece: R): void {
+  /**
+   * The piece is no longer kept. Its bytes stay as they are for those who still have them. Returns those that had to be
+   * moved out of the arena for it.
+   */
+  leave(piece: R): readonly R[] {
     const { extent } = piece;
-    if (extent === undefined) return;
+    const moved: R[] = [];
+    if (extent === undefined) return moved;
     piece.extent = undefined;
     extent.residents.delete(piece);
     extent.deadBytes += piece.bytes.length;
     this.#deadBytes += piece.bytes.length;
     this.#clear(extent);
-    while (this.#deadBytes > this.#deadBytesMax && this.#moveOut()) {}
+    while (this.#deadBytes > this.#deadBytesMax && this.#moveOut(moved)) {}
+    return moved;
   }
 
   #fillingFor(length: number): Filling<R> | undefined {
@@ -125,7 +135,7 @@ export class Arena<R extends Resident<R>> {
   }
 
   /** Gives those who are left where most have left memory of their own. False: there is no such extent. */
-  #moveOut(): boolean {
+  #moveOut(moved: R[]): boolean {
     let emptiest: Extent<R> | undefined;
     for (const extent of this.#full) {
       if (extent.deadBytes > (emptiest?.deadBytes ?? 0)) emptiest = extent;
@@ -136,6 +146,7 @@ export class Arena<R extends Resident<R>> {
       piece.bytes.copy(copy);
       piece.bytes = copy;
       piece.extent = undefined;
+      moved.push(piece);
     }
     emptiest.residents.clear();
     this.#clear(emptiest);

@@ -29,13 +29,14 @@ export const extentBytes = 2 * 1024 * 1024;
  */
 export class MemoryFile {
   readonly fd: number;
+  /** Where it is mapped, for all threads of the process. */
+  readonly address: bigint;
   readonly #libc: Libc<typeof definitions>;
-  readonly #address: bigint;
 
   private constructor(libc: Libc<typeof definitions>, { fd, address }: { fd: number; address: bigint }) {
     this.#libc = libc;
     this.fd = fd;
-    this.#address = address;
+    this.address = address;
   }
 
   /** Undefined where there is no such thing, or not one to rely on. `bytes`: whole extents. */
@@ -55,7 +56,7 @@ export class MemoryFile {
 
   /** The memory of one extent, not to be used after `discard`. */
   extent(offset: number): ArrayBuffer {
-    const address = this.#address + BigInt(offset);
+    const address = this.address + BigInt(offset);
     const buffer = this.#libc.memoryAt(address, extentBytes);
     // One large page, if there is one, instead of 512 faults and as many pieces to send. It needs one that is in use.
     new Uint8Array(buffer)[0] = 0;

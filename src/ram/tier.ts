@@ -16,9 +16,9 @@ export interface RamTierOptions {
   readonly bytesMax: number;
   /** Told how many bytes of pieces each eviction freed. */
   readonly onEvicted?: (bytes: number) => void;
-  /** Told of each piece that is no longer kept, whatever the reason. */
+  /** Told of each piece that is no longer kept, whatever the reason, or no longer where it was. */
   readonly onDropped?: (id: RepresentationId, first: number) => void;
-  /** Where large pieces move when they are read again, as far as it has room. Of no use together with `share`. */
+  /** Where large pieces move when they are read again, or shared, as far as it has room. */
   readonly arena?: RamArena | undefined;
 }
 
@@ -69,7 +69,10 @@ export class RamTier implements Tier {
     const piece = this.#lists.get(id)?.get(first);
     if (piece === undefined) return undefined;
     this.#admission?.touch(piece);
-    if (piece.length >= admittedBytesMin && piece.extent === undefined) this.#admit(piece);
+    if (isAdmissible(piece)) {
+      if (piece.wasRead) this.#arena?.admit(piece);
+      piece.wasRead = true;
+    }
     return piece.bytes;
   }
 
@@ -90,16 +93,20 @@ export class RamTier implements Tier {
   }
 
   /**
-   * As `read`, in memory that threads can share: the piece is copied there once, and kept in place of what was held.
+   * As `read`, in memory that threads can share, the arena's or else shared memory: the piece is copied there once, and
+   * kept in place of what was held.
    */
   share(id: RepresentationId, first: number): Buffer | undefined {
-    const bytes = this.read(id, first);
-    if (bytes === undefined || bytes.buffer instanceof SharedArrayBuffer) return bytes;
-    const shared = Buffer.from(new SharedArrayBuffer(bytes.length));
-    bytes.copy(shared);
     const piece = this.#lists.get(id)?.get(first);
-    if (piece !== undefined) piece.bytes = shared;
-    return shared;
+    if (piece === undefined) return undefined;
+    this.#admission?.touch(piece);
+    if (isAdmissible(piece)) this.#arena?.admit(piece);
+    if (piece.extent === undefined && !isShared(piece.bytes)) {
+      const shared = Buffer.from(new SharedArrayBuffer(piece.length));
+      piece.bytes.copy(shared);
+      piece.bytes = shared;
+    }
+    return piece.bytes;
   }
 
   remove(id: RepresentationId): void {
@@ -112,11 +119,6 @@ export class RamTier implements Tier {
     }
   }
 
-  #admit(piece: Piece): void {
-    if (piece.wasRead) this.#arena?.admit(piece);
-    piece.wasRead = true;
-  }
-
   #evicted(piece: Piece): void {
     const list = this.#lists.get(piece.id);
     list?.delete(piece);
@@ -126,8 +128,8 @@ export class RamTier implements Tier {
   }
 
   #dropped(piece: Piece): void {
-    this.#arena?.leave(piece);
     this.#onDropped?.(piece.id, piece.first);
+    for (const { id, first } of this.#arena?.leave(piece) ?? []) this.#onDropped?.(id, first);
   }
 }
 
@@ -153,6 +155,15 @@ class Piece {
     this.segment = undefined;
     this.extent = undefined;
   }
+}
+
+/** Whether it may move to an arena. */
+function isAdmissible({ length, extent, bytes }: Piece): boolean {
+  return length >= admittedBytesMin && extent === undefined && !isShared(bytes);
+}
+
+function isShared({ buffer }: Buffer): boolean {
+  return buffer instanceof SharedArrayBuffer;
 }
 
 /** Memory held once the bytes are `owned`. */

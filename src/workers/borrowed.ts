@@ -1,3 +1,4 @@
+import { RecentView } from '../cache/recent-view.ts';
 import { Representation } from '../cache/representation.ts';
 import { pieceBytes, type RepresentationId } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
@@ -28,6 +29,7 @@ export class Borrowed {
   readonly #entries = new Map<string, LentEntry>();
   /** By representation, then by slot. */
   readonly #pieces = new Map<RepresentationId, Map<number, Piece>>();
+  readonly #views = new RecentView();
   readonly #onUsed: (keys: readonly string[], pieces: Float64Array) => void;
   #usedEntries: LentEntry[] = [];
   #usedPieces: Piece[] = [];
@@ -100,7 +102,7 @@ export class Borrowed {
       const { bytes } = piece;
       // A view costs more than all the rest of this.
       const whole = offset === piece.first && last + 1 - offset >= bytes.length;
-      const slice = whole ? bytes : bytes.subarray(offset - piece.first, last + 1 - piece.first);
+      const slice = whole ? bytes : this.#views.of(bytes, offset - piece.first, last + 1 - piece.first);
       buffers.push(slice);
       offset += slice.length;
       if (!piece.used) this.#use(piece);

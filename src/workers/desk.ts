@@ -47,6 +47,8 @@ export class Desk {
         return this.#leave(message.ask);
       case 'used':
         return this.#used(message);
+      case 'returned':
+        return this.#book.returned(message.loan);
       case 'synced':
         return this.#book.synced(message.sync);
       default:

@@ -17,7 +17,7 @@ export interface LendingTier {
   find(id: RepresentationId, offset: number): PieceSpan | undefined;
   /** Counts as a use of the piece. */
   read(id: RepresentationId, first: number): Buffer | undefined;
-  /** As `read`, in memory that threads can share. */
+  /** As `read`, in memory that threads can share: the arena's, or shared memory. */
   share(id: RepresentationId, first: number): Buffer | undefined;
 }
 

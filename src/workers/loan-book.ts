@@ -1,7 +1,7 @@
 import type { Loan } from '../cache/loan.ts';
 import type { RepresentationId } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
-import type { LentResponse, ToThread } from './messages.ts';
+import type { LentBytes, LentResponse, LoanNumber, ToThread } from './messages.ts';
 import type { Port } from './port.ts';
 
 const settleTimeoutMs = 5_000;
@@ -11,6 +11,8 @@ export interface LoanBookOptions {
   readonly keysMax: number;
   /** Bytes of shared memory that were lent, each time. */
   readonly onShared: (bytes: number) => void;
+  /** Where in the arena these bytes are; undefined: not in it. */
+  readonly offsetOf: (bytes: Buffer) => number | undefined;
 }
 
 /** What one thread was lent. Recalls of one turn travel together, and before anything else that is said after them. */
@@ -20,6 +22,9 @@ export class LoanBook {
   /** Oldest first. */
   readonly #keys = new Set<string>();
   readonly #pieces = new Map<RepresentationId, Set<number>>();
+  /** What the thread may have views of: as long as it does, its place in the arena must not be used for anything else. */
+  readonly #loans = new Map<LoanNumber, Buffer>();
+  #lastLoan = 0;
   readonly #syncs = new Map<number, () => void>();
   #recalled: { keys: string[]; pieces: number[] } | undefined;
   #lastSync = 0;
@@ -39,12 +44,22 @@ export class LoanBook {
     this.post({ kind: 'lend', key, variants: variants.map(lentResponse) });
   }
 
-  /** Notes that the thread is given this piece. */
-  lent(id: RepresentationId, first: number, bytes: Buffer): void {
+  /** Notes that the thread is given this piece, which is shared memory or in the arena. Returns it as it is to be sent. */
+  lent(id: RepresentationId, first: number, bytes: Buffer): LentBytes {
+    const { onShared, offsetOf } = this.#options;
+    const offset = offsetOf(bytes);
     const pieces = this.#pieces.get(id) ?? new Set();
-    if (pieces.has(first)) return;
+    if (offset === undefined && !pieces.has(first)) onShared(bytes.length);
     this.#pieces.set(id, pieces.add(first));
-    this.#options.onShared(bytes.length);
+    if (offset === undefined) return bytes;
+    const loan = ++this.#lastLoan;
+    this.#loans.set(loan, bytes);
+    return { loan, offset, length: bytes.length };
+  }
+
+  /** The thread has no view of these bytes any more. */
+  returned(loan: LoanNumber): void {
+    this.#loans.delete(loan);
   }
 
   recallKey(key: string): void {
@@ -84,8 +99,10 @@ export class LoanBook {
     this.#syncs.get(sync)?.();
   }
 
+  /** The thread has ended, and with it all that it had. */
   close(): void {
     this.#closed = true;
+    this.#loans.clear();
     for (const resolve of this.#syncs.values()) resolve();
   }
 

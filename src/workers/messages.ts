@@ -15,6 +15,15 @@ export interface WireError {
   readonly retryable: boolean;
 }
 
+/**
+ * Bytes of a piece that is lent, which nobody writes to: in shared memory, or in the arena, from which they are returned
+ * when the thread has no view of them any more.
+ */
+export type LentBytes = Uint8Array | { readonly loan: LoanNumber; readonly offset: number; readonly length: number };
+
+/** Names bytes of the arena that one thread was lent, until it returns them. */
+export type LoanNumber = number;
+
 /** A request of a viewer; the policy goes by its name. */
 export interface AskMessage {
   readonly kind: 'ask';
@@ -49,6 +58,7 @@ export type ToMain =
   | { readonly kind: 'leave'; readonly ask: AskNumber }
   /** What was given to viewers lately of what is lent, each once. Pieces as id, first, id, first … */
   | { readonly kind: 'used'; readonly keys: readonly string[]; readonly pieces: Float64Array }
+  | { readonly kind: 'returned'; readonly loan: LoanNumber }
   | { readonly kind: 'synced'; readonly sync: number };
 
 /** An answer without its bytes. */
@@ -88,14 +98,14 @@ export type ToThread =
   | { readonly kind: 'failed'; readonly ask: AskNumber; readonly error: WireError }
   /** Bytes that are the thread's own from now on. */
   | { readonly kind: 'bytes'; readonly ask: AskNumber; readonly read: number; readonly bytes: Uint8Array }
-  /** Bytes from .. from + length - 1 of a piece that is lent: in shared memory that nobody writes to. */
+  /** Bytes from .. from + length - 1 of a piece that is lent. */
   | {
       readonly kind: 'piece';
       readonly ask: AskNumber;
       readonly read: number;
       readonly id: RepresentationId;
       readonly first: number;
-      readonly bytes: Uint8Array;
+      readonly bytes: LentBytes;
       readonly from: number;
       readonly length: number;
     }

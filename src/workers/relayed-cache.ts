@@ -1,14 +1,15 @@
 import { AgedFields } from '../cache/forwarded-fields.ts';
 import { cacheKey } from '../cache/key.ts';
-import { judgeBy } from '../cache/reuse.ts';
+import { freshSeconds } from '../cache/reuse.ts';
 import { select } from '../cache/select.ts';
 import type { Answer, Cache, CacheRequest, Source } from '../cache/types.ts';
-import { wantedOf, within } from '../cache/wanted.ts';
+import { Wishes, within } from '../cache/wanted.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import { Asks } from './asks.ts';
 import { Borrowed } from './borrowed.ts';
-import type { ToMain, ToThread } from './messages.ts';
+import type { LentMemory } from './lent-memory.ts';
+import type { LentBytes, ToMain, ToThread } from './messages.ts';
 import type { Port } from './port.ts';
 import { ThreadContent, type ThreadContentOptions } from './thread-content.ts';
 
@@ -18,6 +19,8 @@ export interface RelayedCacheOptions {
   readonly onServed: (source: Source, bytes: number) => void;
   /** Bytes of shared memory that came, each time they come. */
   readonly onShared: (bytes: number) => void;
+  /** Where pieces are lent from the arena; undefined: there is none. */
+  readonly memory: LentMemory | undefined;
 }
 
 /**
@@ -31,6 +34,7 @@ export class RelayedCache implements Cache {
   readonly #borrowed: Borrowed;
   readonly #asks: Asks;
   readonly #aged = new AgedFields();
+  readonly #wishes = new Wishes();
 
   constructor(port: Port<ToMain>, options: RelayedCacheOptions) {
     this.#port = port;
@@ -48,20 +52,20 @@ export class RelayedCache implements Cache {
   peek(request: CacheRequest): Answer | undefined {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
     if (hasPlayerReport(request)) return undefined;
-    const variants = this.#borrowed.variants(cacheKey(request));
+    const variants = this.#borrowed.variants(request.key ?? cacheKey(request));
     const representation = variants && select(variants, request.fields);
     if (representation === undefined) return undefined;
     const nowMs = this.#options.now();
     const terms = representation.terms(request.policy);
-    const { use, ttlSeconds } = judgeBy(terms, request, nowMs);
-    if (use !== 'fresh') return undefined;
+    const ttlSeconds = freshSeconds(terms, request, nowMs);
+    if (ttlSeconds === undefined) return undefined;
     const { stored } = representation;
     const { id, status, fields, completeLength } = stored;
     const content = new ThreadContent(
       { request, id, fields, completeLength, source: 'ram', ask: undefined },
       this.#contentOptions,
     );
-    if (!holdsWanted(content, request)) return undefined;
+    if (!this.#holdsWanted(content, request)) return undefined;
     const cacheStatus = { hit: true, ttlSeconds };
     return { kind: 'representation', status, fields: this.#aged.of(stored, terms, nowMs), cacheStatus, content };
   }
@@ -103,34 +107,36 @@ export class RelayedCache implements Cache {
         return this.#port.postMessage({ kind: 'synced', sync: message.sync });
       case 'piece': {
         const { id, first, bytes, from, length } = message;
-        const piece = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+        const piece = this.#lent(bytes);
         this.#borrowed.lendPiece(id, first, piece);
-        this.#options.onShared(piece.length);
         return this.#asks.receive(message, piece.subarray(from, from + length));
       }
       default:
         return this.#asks.receive(message);
     }
   }
-}
 
-const cmcdField = /^cmcd-/i;
+  #lent(bytes: LentBytes): Buffer {
+    if (bytes instanceof Uint8Array) {
+      this.#options.onShared(bytes.length);
+      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+    }
+    const { memory } = this.#options;
+    if (memory === undefined) throw new Error('lent from an arena that this thread has not got');
+    return memory.take(bytes);
+  }
+
+  /** Whether every byte that the request wants is lent. */
+  #holdsWanted(content: ThreadContent, { method, fields }: CacheRequest): boolean {
+    const { completeLength } = content;
+    if (method === 'HEAD') return true;
+    if (completeLength === undefined) return false;
+    const range = within(this.#wishes.of(method, fields), completeLength);
+    return range === undefined || range.last < range.first || content.gather(range.first, range.last);
+  }
+}
 
 /** What a player says of itself (CTA-5004) is heeded by the main thread; the bytes are lent all the same. */
-function hasPlayerReport({ target, fields: { raw } }: CacheRequest): boolean {
-  if (target.includes('?') && target.includes('CMCD=')) return true;
-  for (let i = 0; i < raw.length; i += 2) if (cmcdField.test(raw[i] as string)) return true;
-  return false;
-}
-
-/** Whether every byte that the request wants is lent. */
-function holdsWanted(content: ThreadContent, { method, fields }: CacheRequest): boolean {
-  const { completeLength } = content;
-  if (method === 'HEAD') return true;
-  if (completeLength === undefined) return false;
-  const range = fields.has('range')
-    ? within(wantedOf(method, fields), completeLength)
-    : { first: 0, last: completeLength - 1 };
-  if (range === undefined || range.last < range.first) return true;
-  return content.gather(range.first, range.last);
+function hasPlayerReport({ target, fields }: CacheRequest): boolean {
+  return fields.isReporting || (target.includes('?') && target.includes('CMCD='));
 }

@@ -142,8 +142,8 @@ export class Serving {
       return book.post({ kind: 'bytes', ask, read, bytes: copy }, [copy.buffer]);
     }
     const { first, bytes: shared } = piece;
-    book.lent(loan.id, first, shared);
-    book.post({ kind: 'piece', ask, read, id: loan.id, first, bytes: shared, from: offset - first, length });
+    const lent = book.lent(loan.id, first, shared);
+    book.post({ kind: 'piece', ask, read, id: loan.id, first, bytes: lent, from: offset - first, length });
   }
 
   #request(): CacheRequest {

@@ -182,7 +182,7 @@ describe('a viewer thread that crashes', () => {
   test('is started again, and what it counted and served is accounted for', async () => {
     const bytes = Buffer.alloc(1000, 7);
     const metrics = createMetrics({ version: '0' });
-    const lender = new Lender({ keysMax: 100, onShared: () => {} });
+    const lender = new Lender({ keysMax: 100, onShared: () => {}, offsetOf: () => undefined });
     const ram = new RamTier({ bytesMax: mebibyte, onDropped: lender.dropped });
     const cache = new VideoCache({
       ...{ ram, disk: undefined, entriesMax: 100, now: Date.now, policies: () => [testPolicy] },

@@ -6,6 +6,7 @@ import { VideoCache } from '../../src/cache/cache.ts';
 import type { Cache, MapPolicy, Source } from '../../src/cache/types.ts';
 import { DiskTier } from '../../src/disk/tier.ts';
 import type { AccessRecord } from '../../src/http/access.ts';
+import type { FileBacking } from '../../src/http/file-writes.ts';
 import { startViewers } from '../../src/http/listener.ts';
 import type { OriginMap } from '../../src/origin/origin-map.ts';
 import { OriginSupplier } from '../../src/origin/supplier.ts';
@@ -22,6 +23,7 @@ import { type RamArena, RamTier } from '../../src/ram/tier.ts';
 import { BatchedPort, receiveAll } from '../../src/workers/batched-port.ts';
 import { Desk } from '../../src/workers/desk.ts';
 import { Lender } from '../../src/workers/lender.ts';
+import { LentMemory } from '../../src/workers/lent-memory.ts';
 import type { ToMain, ToThread } from '../../src/workers/messages.ts';
 import { RelayedCache } from '../../src/workers/relayed-cache.ts';
 
@@ -106,9 +108,10 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     served[source] += bytes;
   };
   const ahead: Ahead = { requests: {}, bytes: { useful: 0, wasted: 0 }, players: [] };
-  const lender = new Lender({ keysMax: 1000, onShared: () => {} });
   const relayed = options.relays ?? Number(process.env['EDGE_RELAYS'] ?? 0);
-  const arena: RamArena | undefined = relayed > 0 ? undefined : Arena.open(ramBytes);
+  const arena: RamArena | undefined = Arena.open(ramBytes);
+  const offsetOf = (bytes: Buffer) => arena?.offsetOf(bytes);
+  const lender = new Lender({ keysMax: 1000, onShared: () => {}, offsetOf });
   const ram = new RamTier({ bytesMax: ramBytes, onDropped: lender.dropped, arena });
   const cache = new VideoCache({
     ram,
@@ -135,7 +138,9 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   });
   const relays = Array.from({ length: relayed }, () => {
     const { port1, port2 } = new MessageChannel();
-    const relay = new RelayedCache(new BatchedPort(port1), { now, onServed, onShared: () => {} });
+    const port = new BatchedPort<ToMain>(port1);
+    const memory = arena && new LentMemory(arena, (loan) => port.postMessage({ kind: 'returned', loan }));
+    const relay = new RelayedCache(port, { now, onServed, onShared: () => {}, memory });
     const desk = new Desk(new BatchedPort(port2), {
       cache: live,
       lending: {
@@ -155,15 +160,17 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       desk.close();
       port1.close();
     };
-    return { relay, close };
+    return { relay, memory, close };
   });
-  const caches: readonly Cache[] = relays.length > 0 ? relays.map(({ relay }) => relay) : [live];
+  const given: readonly { cache: Cache; backing: FileBacking | undefined }[] =
+    relays.length > 0
+      ? relays.map(({ relay, memory }) => ({ cache: relay, backing: memory }))
+      : [{ cache: live, backing: arena }];
   const fronts = await Promise.all(
-    caches.map((each) =>
+    given.map((each) =>
       startViewers({
         listen: [{ host: '127.0.0.1', port: 0 }],
-        cache: each,
-        backing: arena,
+        ...each,
         policies: [policy],
         limits: { connectionsMax: 4096 },
         log: quiet,
