@@ -3,24 +3,23 @@ import { once } from 'node:events';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { Libp2p, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { Circuits } from '../../src/peers/circuits.ts';
-import { startHost } from '../../src/peers/host.ts';
+import { createLibp2p } from 'libp2p';
+import { muxer } from '../../src/peers/host.ts';
+import { TlsTransport } from '../../src/peers/tls-transport.ts';
 
 /** The stream that everything else is held against: request and length, then the bytes, and nothing else. */
 const protocol = '/eddy-bench/1';
 const headBytes = 8;
 const sendBytes = 64 * 1024;
 
-/** The host that Eddy uses, for anybody. */
+/** TLS on the socket, then the muxer of the library. */
 export async function bareHost(listen: readonly string[]): Promise<Libp2p> {
-  return startHost({
+  return createLibp2p({
     privateKey: await generateKeyPair('Ed25519'),
-    listen,
-    transport: 'direct',
-    mdnsTag: undefined,
-    gate: { acceptAddress: () => true, acceptPeer: () => true, acceptRelaying: () => false },
-    circuits: new Circuits(),
-    relay: undefined,
+    addresses: { listen: [...listen] },
+    transports: [(components) => new TlsTransport(components, { muxer: muxer(), acceptAddress: () => true })],
+    streamMuxers: [muxer],
+    connectionMonitor: { enabled: false },
   });
 }
 

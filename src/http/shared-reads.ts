@@ -1,18 +1,15 @@
 import type { Server } from 'node:http';
 import { Socket, type SocketConstructorOpts } from 'node:net';
-import { isKnownRelease } from '../libc.ts';
+import { canReadInto, type OnRead, type ReadHandle, readInto, takesBuffer } from '../socket-reads.ts';
 
 /** Takes what was read. The bytes are valid until it returns: who needs them longer copies them. */
 export type TakeBytes = (buffer: Buffer, length: number) => void;
 
 /** What node keeps in an accepted socket, as far as it is looked at here. */
 interface Accepted {
-  _handle?: { readonly useUserBuffer?: unknown } | null;
+  _handle?: ReadHandle;
   _server?: Server | null;
 }
-
-/** Takes the bytes of a read from the shared buffer, into which node put them. */
-type OnRead = (length: number) => boolean;
 
 export interface OpenReads {
   readonly socket: Socket;
@@ -37,7 +34,7 @@ export class SharedReads {
   open(accepted: Socket, take: TakeBytes): OpenReads {
     const { _handle: handle } = accepted as unknown as Accepted;
     const encrypted = 'encrypted' in accepted;
-    if (!takesBuffer(handle) || (encrypted && !isReady(accepted))) return openPlain(accepted, take);
+    if (encrypted ? !canReadInto(accepted) : !takesBuffer(handle)) return openPlain(accepted, take);
     const buffer = this.#buffer;
     let released = false;
     const onRead = (length: number): boolean => {
@@ -45,7 +42,8 @@ export class SharedReads {
       take(buffer, length);
       return true;
     };
-    const socket = encrypted ? readInto(accepted, buffer, onRead) : moved(accepted, buffer, onRead);
+    const socket = encrypted ? accepted : moved(accepted, buffer, onRead);
+    if (encrypted) readInto(socket, buffer, onRead);
     const { allowHalfOpen } = socket;
     // What is under way is finished before the connection ends, which is for `take` to see to.
     socket.allowHalfOpen = true;
@@ -65,29 +63,6 @@ function moved(accepted: Socket, buffer: Buffer, callback: OnRead): Socket {
   (socket as unknown as Accepted)._server = server ?? null;
   Object.assign(accepted, { _handle: null, _server: null });
   return socket;
-}
-
-/** Where a socket has what `onread` brought, none of which it is told after it was made. */
-const places = new Map(Object.getOwnPropertySymbols(new Socket()).map((symbol) => [symbol.description, symbol]));
-const [bufferPlace, callbackPlace] = [places.get('kBuffer'), places.get('kBufferCb')];
-
-function isReady(socket: Socket): boolean {
-  if (!isKnownRelease || bufferPlace === undefined || callbackPlace === undefined) return false;
-  // What was read before would have to come first.
-  return bufferPlace in socket && callbackPlace in socket && socket.readableLength === 0;
-}
-
-function readInto(socket: Socket, buffer: Buffer, callback: OnRead): Socket {
-  const { _handle: handle } = socket as unknown as { readonly _handle: { useUserBuffer(buffer: Buffer): void } };
-  Object.assign(socket, { [bufferPlace as symbol]: buffer, [callbackPlace as symbol]: callback });
-  handle.useUserBuffer(buffer);
-  socket.read(0);
-  return socket;
-}
-
-/** On Windows reads are under way while nobody waits for them, and could not share a buffer. */
-function takesBuffer(handle: Accepted['_handle']): boolean {
-  return process.platform !== 'win32' && typeof handle?.useUserBuffer === 'function';
 }
 
 function openPlain(socket: Socket, take: TakeBytes): OpenReads {

@@ -3,6 +3,7 @@ import { Uint8ArrayList } from 'uint8arraylist';
 import { PeerError } from './failure.ts';
 import type { FrameMemory } from './frame-memory.ts';
 import { type Frame, FrameDecoder } from './frames.ts';
+import { YamuxStream } from './yamux-stream.ts';
 
 export interface FramedStreamHandler {
   /** What it throws ends the stream. */
@@ -23,6 +24,7 @@ const burstBytesMax = 128 * 1024;
  */
 export class FramedStream {
   readonly #stream: Stream;
+  readonly #decoder: FrameDecoder;
   #handler: FramedStreamHandler | undefined;
   #early: Frame[] = [];
   #arrived: (() => void) | undefined;
@@ -34,15 +36,10 @@ export class FramedStream {
   /** `memory`: for the payload of data frames. */
   constructor(stream: Stream, memory?: FrameMemory) {
     this.#stream = stream;
-    const decoder = new FrameDecoder((frame) => this.#onFrame(frame), memory);
+    this.#decoder = new FrameDecoder((frame) => this.#onFrame(frame), memory);
+    if (stream instanceof YamuxStream) stream.readTo((bytes) => this.#onBytes(bytes));
     stream.addEventListener('message', ({ data }) => {
-      if (this.#closed !== undefined) return;
-      try {
-        if (data instanceof Uint8Array) decoder.push(data);
-        else for (const part of data) decoder.push(part);
-      } catch (error) {
-        this.close(error instanceof PeerError ? error : new PeerError('broken', 'a frame could not be handled', error));
-      }
+      for (const part of data instanceof Uint8Array ? [data] : data) this.#onBytes(part);
     });
     stream.addEventListener('drain', () => this.#wake());
     stream.addEventListener('close', ({ error }) => this.#end(new PeerError('broken', 'the stream closed', error)));
@@ -115,6 +112,15 @@ export class FramedStream {
     if (this.#closed !== undefined) return;
     this.#stream.abort(error);
     this.#end(error);
+  }
+
+  #onBytes(bytes: Uint8Array): void {
+    if (this.#closed !== undefined) return;
+    try {
+      this.#decoder.push(bytes);
+    } catch (error) {
+      this.close(error instanceof PeerError ? error : new PeerError('broken', 'a frame could not be handled', error));
+    }
   }
 
   #onFrame(frame: Frame): void {

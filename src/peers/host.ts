@@ -6,6 +6,7 @@ import { tls } from '@libp2p/tls';
 import { createLibp2p } from 'libp2p';
 import { type Circuits, relayServer } from './circuits.ts';
 import { TlsTransport } from './tls-transport.ts';
+import { yamuxSessions } from './yamux-session.ts';
 
 export interface HostOptions {
   readonly privateKey: PrivateKey;
@@ -38,10 +39,10 @@ const inboundPerSecondMax = 64;
 const dialTimeoutMs = 5_000;
 
 /**
- * yamux. The initial window is part of the wire format: other ends count on it, and a larger one here would overrun
+ * The library's yamux, for what is relayed and for `stock`. The initial window is part of the wire format: other ends count on it, and a larger one here would overrun
  * them. Buffers are finite: a stream whose reader or writer does not keep up is reset, not kept in memory.
  */
-const muxer = yamux({
+export const muxer = yamux({
   // One of each protocol, and what is relayed.
   maxInboundStreams: 128,
   maxOutboundStreams: 128,
@@ -65,7 +66,7 @@ export async function startHost(options: HostOptions): Promise<Libp2p> {
       direct
         ? (components) =>
             new TlsTransport(components, {
-              muxer: muxer(),
+              muxer: yamuxSessions,
               acceptAddress: (address) => gate.acceptAddress(plain(address)),
             })
         : tcp(),

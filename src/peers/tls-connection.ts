@@ -2,6 +2,7 @@ import type { TLSSocket } from 'node:tls';
 import type { AbortOptions, Logger, MessageStreamDirection, MultiaddrConnection } from '@libp2p/interface';
 import { AbstractMultiaddrConnection, ipPortToMultiaddr } from '@libp2p/utils';
 import type { Multiaddr } from '@multiformats/multiaddr';
+import { canReadInto, readInto } from '../socket-reads.ts';
 
 export interface TlsConnectionInit {
   readonly socket: TLSSocket;
@@ -14,9 +15,15 @@ export interface TlsConnectionInit {
 type Sent = ReturnType<AbstractMultiaddrConnection['sendData']>;
 type Sending = Parameters<AbstractMultiaddrConnection['sendData']>[0];
 
+/** What is read is handed on before anything else is: all connections can share it. A TLS record fits. */
+const shared = Buffer.allocUnsafeSlow(64 * 1024);
+/** So that what stands between the ends does not forget a connection on which nothing is to be said. */
+const keepAliveMs = 15_000;
+
 /** A TLS socket as libp2p sees connections: no copy and no second stream between the muxer and the socket. */
 export class TlsConnection extends AbstractMultiaddrConnection implements MultiaddrConnection {
   readonly #socket: TLSSocket;
+  #reader: ((bytes: Buffer) => void) | undefined;
 
   constructor({ socket, direction, log, remoteAddr }: TlsConnectionInit) {
     super({
@@ -25,24 +32,41 @@ export class TlsConnection extends AbstractMultiaddrConnection implements Multia
       remoteAddr: remoteAddr ?? ipPortToMultiaddr(socket.remoteAddress ?? '0.0.0.0', socket.remotePort ?? 0),
     });
     this.#socket = socket;
-    socket.on('data', (bytes: Buffer) => this.onData(bytes));
+    socket.setKeepAlive(true, keepAliveMs);
+    socket.on('data', this.#onBytes);
     socket.on('drain', () => this.dispatchEvent(new Event('drain')));
     socket.on('error', (error) => this.abort(error));
     socket.once('end', () => this.onTransportClosed());
     socket.once('close', () => this.onTransportClosed());
   }
 
-  override sendData(data: Sending): Sent {
-    let sentBytes = 0;
-    let canSendMore = true;
+  /**
+   * From now on bytes go to `reader`, and not into `message` events, but for those that are kept already. They are valid
+   * until it returns. For each TLS record node makes a buffer of 16 KiB, unless it is given one.
+   */
+  readTo(reader: (bytes: Buffer) => void): void {
+    this.#reader = reader;
+    if (!canReadInto(this.#socket)) return;
+    this.#socket.off('data', this.#onBytes);
+    readInto(this.#socket, shared, (length) => {
+      reader(shared.subarray(0, length));
+      return true;
+    });
+  }
+
+  /** At once, whatever the connection has to send besides. False: `drain` is to be waited for. */
+  write(parts: Iterable<Uint8Array>): boolean {
+    let canSendMore = this.#socket.writable;
+    if (!canSendMore) return false;
     // One write to the kernel for the muxer's header and what follows it.
     this.#socket.cork();
-    for (const bytes of data) {
-      sentBytes += bytes.byteLength;
-      canSendMore = this.#socket.write(bytes);
-    }
+    for (const bytes of parts) canSendMore = this.#socket.write(bytes);
     this.#socket.uncork();
-    return { sentBytes, canSendMore };
+    return canSendMore;
+  }
+
+  override sendData(data: Sending): Sent {
+    return { sentBytes: data.byteLength, canSendMore: this.write(data) };
   }
 
   override async sendClose(options?: AbortOptions): Promise<void> {
@@ -67,4 +91,9 @@ export class TlsConnection extends AbstractMultiaddrConnection implements Multia
   override sendResume(): void {
     this.#socket.resume();
   }
+
+  readonly #onBytes = (bytes: Buffer): void => {
+    if (this.#reader === undefined) this.onData(bytes);
+    else this.#reader(bytes);
+  };
 }
