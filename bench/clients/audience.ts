@@ -19,6 +19,8 @@ export interface AudienceClientResult {
   readonly liveUnique: number;
   readonly fileUnique: number;
   readonly playlistUnique: number;
+  /** Bytes asked for of each path and ETag. */
+  readonly asked: readonly (readonly [name: string, bytes: number])[];
   readonly fetches: number;
   readonly bytes: number;
   readonly faults: readonly string[];
@@ -49,6 +51,7 @@ async function watch(options: AudienceClientOptions): Promise<AudienceClientResu
     liveUnique: audience.uniqueBytes('/live/seg-'),
     fileUnique: audience.uniqueBytes('/vod/'),
     playlistUnique: audience.uniqueBytes('/live/index'),
+    asked: [...audience.askedBytes()],
     ...{ fetches: audience.fetches, bytes: audience.bytes, late: audience.late.length },
     faults: audience.faults.slice(0, faultsMax),
     wholeP50Ms: at(audience.wholeMs, 0.5),

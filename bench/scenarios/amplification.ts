@@ -8,6 +8,7 @@ import { nginxVariants, startNginx } from '../servers/nginx.ts';
 import type { Server } from '../servers/server.ts';
 import { rounded } from '../statistics.ts';
 import { coldSegments } from './cold-segments.ts';
+import { showSentAgain } from '../sent-again.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
 /** 1 Mb/s live, so that 20 nodes and 320 viewers fit two cores. */
@@ -21,6 +22,8 @@ const readyTimeoutMs = 180_000;
 interface Watched {
   readonly urls: readonly string[];
   readonly pids: readonly number[];
+  /** Undefined: nodes that know nothing of each other. */
+  readonly cell: ProcessCell | undefined;
   stop(): Promise<void>;
 }
 
@@ -87,6 +90,8 @@ async function measure(
     const unique = liveUnique + fileUnique + playlistUnique;
     if (kind === 'Eddy' && all / unique > 1.05)
       failures.push(`${name}: ${rounded(all / unique, 4)} times, at most 1.05`);
+    if (watched.cell !== undefined && all > unique)
+      await showSentAgain(bench, { origin, cell: watched.cell, asked: new Map(result.asked) });
     return {
       ...{ kind, nodes: size, amplification: rounded(all / unique, 4), live: rounded(live / liveUnique, 4) },
       ...{ file: rounded(file / fileUnique, 4), playlist: rounded(playlist / playlistUnique, 3) },
@@ -102,10 +107,10 @@ async function measure(
 }
 
 async function eddyCell(origin: CellOrigin, size: number): Promise<Watched> {
-  const args = ['--origin', origin.url, '--log-level', 'warn'];
+  const args = ['--origin', origin.urlFor(), '--log-level', 'warn'];
   const cell = await ProcessCell.start(size, args, { readyTimeoutMs });
   const urls = cell.nodes.map(({ http }) => http.replace(/\/$/, ''));
-  return { urls, pids: cell.nodes.map(({ process }) => process.pid ?? 0), stop: () => cell.close() };
+  return { urls, pids: cell.nodes.map(({ process }) => process.pid ?? 0), cell, stop: () => cell.close() };
 }
 
 async function nginxEach(bench: Bench, { origin, size }: { origin: CellOrigin; size: number }): Promise<Watched> {
@@ -117,6 +122,7 @@ async function nginxEach(bench: Bench, { origin, size }: { origin: CellOrigin; s
   return {
     urls: servers.map(({ http }) => http),
     pids: servers.flatMap(({ pids }) => pids),
+    cell: undefined,
     stop: async () => {
       await Promise.all(servers.map((server) => server.stop()));
     },

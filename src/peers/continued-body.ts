@@ -12,6 +12,11 @@ export interface ContinuedBodyOptions {
   readonly next: (request: SupplyRequest) => Promise<Supply | undefined>;
 }
 
+interface Span {
+  readonly first: number;
+  readonly last: number;
+}
+
 /** Replaced by conditions of our own. */
 const conditions = ['range', 'if-range', 'if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since'];
 
@@ -52,7 +57,9 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
       )
         throw error;
       this.#continued = true;
-      this.#body = await this.#rest(error);
+      const range = this.#restRange();
+      if (range !== undefined && range.first > range.last) return { done: true, value: undefined };
+      this.#body = await this.#rest(error, range);
       return this.#take(await this.#body.next());
     }
   }
@@ -71,9 +78,8 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
   }
 
   /** The bytes after those that were given. Throws `failure` when they cannot be had. */
-  async #rest(failure: PeerError): Promise<AsyncIterator<Buffer>> {
+  async #rest(failure: PeerError, range: Span | undefined): Promise<AsyncIterator<Buffer>> {
     const { request, status, next } = this.#options;
-    const range = this.#restRange();
     if (range === undefined && status !== 200) throw failure;
     const added =
       range === undefined ? [] : ['Range', `bytes=${range.first}-${range.last}`, 'If-Range', this.#etag ?? ''];
@@ -94,8 +100,8 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
     }
   }
 
-  /** Undefined without a strong ETag or an end. */
-  #restRange(): { first: number; last: number } | undefined {
+  /** Undefined without a strong ETag or an end. Empty, its first after its last, when all was given. */
+  #restRange(): Span | undefined {
     const { status, fields } = this.#options;
     if (this.#etag === undefined) return undefined;
     const part = status === 206 ? contentRange(fields.get('content-range')) : undefined;
@@ -105,7 +111,7 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
     return { first: this.#given, last: Number(length) - 1 };
   }
 
-  #isRest(supply: Supply, range: { first: number; last: number }): boolean {
+  #isRest(supply: Supply, range: Span): boolean {
     const got = contentRange(supply.fields.get('content-range'));
     const same = supply.status === 206 && supply.fields.get('etag') === this.#etag;
     return same && got?.first === range.first && got.last === range.last;

@@ -83,7 +83,7 @@ export class Exchange implements AsyncIterable<Buffer> {
     this.#startBody();
     this.#headed = true;
     const length = new Fields(head.fields).get('content-length');
-    if (length !== undefined && !this.#options.patient) this.#progress?.expect(Number(length));
+    if (length !== undefined) this.#progress?.expect(Number(length));
     this.#headGate.resolve(head);
     if (this.#complete) this.#finish();
   }
@@ -184,9 +184,10 @@ export class Exchange implements AsyncIterable<Buffer> {
     if (this.#progress !== undefined) return;
     const nowMs = performance.now();
     this.#bodyStartMs = nowMs;
-    const { bytesPerSecond, patience, rttMs = 0 } = this.#options.member;
+    const { patient, member } = this.#options;
+    const { bytesPerSecond, patience, rttMs = 0 } = member;
     const slack = patience.slack(rttMs);
-    this.#progress = new ProgressFloor({ nowMs, bytesPerSecond, silenceMsMax: byteMsMax, slack });
+    this.#progress = new ProgressFloor({ nowMs, bytesPerSecond, silenceMsMax: byteMsMax, slack, patient });
   }
 
   #check(nowMs: number): void {

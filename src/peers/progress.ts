@@ -11,6 +11,14 @@ const restMsMax = 2_000;
 /** How long a peer's word that it is itself waiting for the origin counts. */
 const waitingMs = 600;
 
+export interface ProgressOptions {
+  readonly nowMs: number;
+  readonly bytesPerSecond: number | undefined;
+  readonly silenceMsMax: number;
+  readonly slack?: number;
+  readonly patient?: boolean;
+}
+
 /**
  * Whether a body still comes fast enough to stay with its peer. A floor of progress rather than a time limit, derived
  * from what that peer did lately; time in which the peer waits for the origin, or we for our own reader, is not counted.
@@ -19,6 +27,7 @@ export class ProgressFloor {
   readonly #floorBytes: number;
   readonly #silenceMsMax: number;
   readonly #slack: number;
+  readonly #patient: boolean;
   #received = 0;
   #spanStartMs: number;
   #spanBytes = 0;
@@ -31,10 +40,11 @@ export class ProgressFloor {
 
   /**
    * `bytesPerSecond`: lately; undefined for a new peer. `silenceMsMax`: bound on all excuses together. `slack`: how many
-   * times longer than usual everything may take.
+   * times longer than usual everything may take. `patient`: nobody else would have a body of known length sooner.
    */
-  constructor(options: { nowMs: number; bytesPerSecond: number | undefined; silenceMsMax: number; slack?: number }) {
+  constructor(options: ProgressOptions) {
     this.#slack = options.slack ?? 1;
+    this.#patient = options.patient ?? false;
     const usual = ((options.bytesPerSecond ?? 0) * spanMs * floorShare) / 1000;
     this.#floorBytes = Math.min(floorBytesMax, Math.max(floorBytesMin, usual));
     this.#silenceMsMax = options.silenceMsMax;
@@ -43,7 +53,7 @@ export class ProgressFloor {
     this.#paceStartMs = options.nowMs;
   }
 
-  /** The length of the body, where it is to be had in time whatever the peer says: then somebody else has it sooner. */
+  /** The length of the body. */
   expect(length: number): void {
     this.#length = length;
   }
@@ -83,7 +93,9 @@ export class ProgressFloor {
   isLate(nowMs: number): boolean {
     if (nowMs - this.#lastByteMs > this.#silenceMsMax || this.#isSlow(nowMs)) return true;
     if (nowMs - this.#spanStartMs < spanMs * this.#slack) return false;
-    const late = this.#spanBytes < this.#floorBytes && nowMs >= this.#excusedUntilMs;
+    // What is all there only has to be ended by the peer, for which nobody waits.
+    const excused = this.#received === this.#length || nowMs < this.#excusedUntilMs;
+    const late = this.#spanBytes < this.#floorBytes && !excused;
     this.#spanStartMs = nowMs;
     this.#spanBytes = 0;
     return late;
@@ -91,7 +103,7 @@ export class ProgressFloor {
 
   #isSlow(nowMs: number): boolean {
     const tookMs = nowMs - this.#paceStartMs;
-    if (this.#length === undefined || tookMs < slowAfterMs * this.#slack) return false;
+    if (this.#length === undefined || this.#patient || tookMs < slowAfterMs * this.#slack) return false;
     const bytesPerMs = (this.#received - this.#paceStartBytes) / tookMs;
     const restMs = (this.#length - this.#received) / bytesPerMs;
     return bytesPerMs * 1_000 < slowBytesPerSecond && restMs > restMsMax;

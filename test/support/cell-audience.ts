@@ -74,6 +74,16 @@ export class Audience<Node extends Seat> {
     return [...this.#asked].reduce((sum, [key, bytes]) => (key.startsWith(prefix) ? sum + bytes : sum), 0);
   }
 
+  /** The same for each resource and version: its path, a space and its ETag. */
+  askedBytes(): ReadonlyMap<string, number> {
+    const asked = new Map<string, number>();
+    for (const [key, bytes] of this.#asked) {
+      const name = key.slice(0, key.lastIndexOf(' '));
+      asked.set(name, (asked.get(name) ?? 0) + bytes);
+    }
+    return asked;
+  }
+
   /** Resolves when those who watch files have seen them all. */
   async ended(): Promise<void> {
     await Promise.all(this.#viewers);

@@ -7,13 +7,13 @@ import type { AddressInfo } from 'node:net';
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CellMedia, KnownBytes, lengthOf, newestSegment, playlistAt, playlistPath } from './cell-media.ts';
-import type { CellOriginCommand, CellOriginReport } from './cell-origin.ts';
+import type { CellOriginCommand, CellOriginReport, SentBody } from './cell-origin.ts';
 import { askedRange } from './origin-resource.ts';
 
 const [, , host = '127.0.0.1', mediaJson = '{}'] = process.argv;
 const media = JSON.parse(mediaJson) as CellMedia;
 const known = new KnownBytes();
-const paths = new Map<string, { requests: number; bodyBytes: number }>();
+const paths = new Map<string, { requests: number; bodyBytes: number; readonly bodies: SentBody[] }>();
 let settings: CellOriginCommand = {};
 
 const server = createServer({ keepAliveTimeout: 300_000 }, (request, response) => {
@@ -29,8 +29,8 @@ process.on('disconnect', () => process.exit(0));
 server.listen(0, host, 2048, tell);
 
 async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
-  const count = paths.get(path) ?? { requests: 0, bodyBytes: 0 };
+  const [, by = '', path = '/'] = /^(?:\/by\/([\w-]+))?(\/[^?]*)/.exec(request.url ?? '/') ?? [];
+  const count = paths.get(path) ?? { requests: 0, bodyBytes: 0, bodies: [] };
   paths.set(path, count);
   count.requests++;
   if (settings.delayMs) await sleep(settings.delayMs);
@@ -58,7 +58,21 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     'Content-Length': last - first + 1,
     ...(part !== 'all' && { 'Content-Range': `bytes ${first}-${last}/${bytes.length}` }),
   });
-  await send(response, bytes.subarray(first, last + 1), count);
+  const sent: SentBody = {
+    by,
+    etag,
+    asked: range ?? 'all',
+    first,
+    bytes: 0,
+    fromMs: performance.now(),
+    toMs: undefined,
+  };
+  count.bodies.push(sent);
+  await send(response, bytes.subarray(first, last + 1), (length) => {
+    count.bodyBytes += length;
+    sent.bytes += length;
+  });
+  sent.toMs = performance.now();
 }
 
 function find(path: string): { bytes: Buffer; etag: string; cacheControl: string } | undefined {
@@ -74,13 +88,13 @@ function find(path: string): { bytes: Buffer; etag: string; cacheControl: string
 }
 
 /** In steps, so that what a rate or a client's leaving keeps back is not counted as sent. */
-async function send(response: ServerResponse, bytes: Buffer, count: { bodyBytes: number }): Promise<void> {
+async function send(response: ServerResponse, bytes: Buffer, onSent: (bytes: number) => void): Promise<void> {
   for (let at = 0; at < bytes.length && !response.destroyed; ) {
     const rate = settings.bytesPerSecond ?? 0;
     const step = rate > 0 ? Math.max(1_000, Math.ceil(rate / 40)) : 256 * 1024;
     const chunk = bytes.subarray(at, at + step);
     at += chunk.length;
-    count.bodyBytes += chunk.length;
+    onSent(chunk.length);
     if (!response.write(chunk)) await drained(response);
     if (rate > 0) await sleep((chunk.length / rate) * 1000);
   }

@@ -16,9 +16,28 @@ export interface CellOriginCommand {
   readonly reprDigest?: boolean;
 }
 
+/** A body that the origin sent, or as much of it as was taken. */
+export interface SentBody {
+  /** Who asked: see `urlFor`. */
+  readonly by: string;
+  readonly etag: string;
+  /** The Range field, or `all`. */
+  readonly asked: string;
+  /** Its first byte's place in the representation. */
+  readonly first: number;
+  bytes: number;
+  /** By the clock of the origin's process. */
+  readonly fromMs: number;
+  /** Undefined while it is sent. */
+  toMs: number | undefined;
+}
+
 export interface CellOriginReport {
   readonly port: number;
-  readonly paths: readonly (readonly [path: string, { readonly requests: number; readonly bodyBytes: number }])[];
+  readonly paths: readonly (readonly [
+    path: string,
+    { readonly requests: number; readonly bodyBytes: number; readonly bodies: readonly SentBody[] },
+  ])[];
 }
 
 export interface CellOriginOptions {
@@ -68,6 +87,11 @@ export class CellOrigin {
     };
     const { port } = await report();
     return new CellOrigin({ url: `http://${host}:${port}`, media, ask, end });
+  }
+
+  /** The same origin by a URL that tells who asks. `{node}` in the argument of a node becomes its number: see `ProcessCell`. */
+  urlFor(asker = '{node}'): string {
+    return `${this.url}/by/${asker}`;
   }
 
   async set(command: CellOriginCommand): Promise<void> {

@@ -55,7 +55,7 @@ export class ProcessCell {
     this.args = about.args;
   }
 
-  /** That many nodes, up to each other. `args` go to each of them. */
+  /** That many nodes, up to each other. `args` go to each of them; `{node}` in them is its number. */
   static async start(count: number, args: readonly string[], options: EddyOptions = {}): Promise<ProcessCell> {
     const directory = await mkdtemp(join(tmpdir(), 'eddy-cell-'));
     const [name, keyFile] = [randomUUID(), join(directory, 'cell.key')];
@@ -152,7 +152,9 @@ export class ProcessCell {
     const { bootstrap, data, args = [], adminToken } = started;
     const peer = bootstrap === undefined ? [] : ['--peer', bootstrap];
     const token = adminToken === undefined ? [] : ['--admin-token', adminToken];
-    const eddy = await startEddy([...this.args, ...peer, ...args, ...token, '--data', data], started);
+    const number = data.slice(data.lastIndexOf('-') + 1);
+    const own = [...this.args, ...args].map((arg) => arg.replace('{node}', number));
+    const eddy = await startEddy([...own, ...peer, ...token, '--data', data], started);
     const node = { ...eddy, peerId: eddy.peerId ?? '', adminToken };
     this.#started.set(node, started);
     return node;

@@ -143,6 +143,16 @@ describe('a progress floor', () => {
     expect(lateAfterMs).toBeLessThan(10_300);
   });
 
+  it('does not count the time until the peer ends a body that is all there, while that is believable', () => {
+    const progress = floor();
+    progress.expect(200_000);
+    progress.bytes(200_000, nowMs);
+    const startMs = nowMs;
+    do nowMs += 100;
+    while (!progress.isLate(nowMs) && nowMs < startMs + 20_000);
+    expect(nowMs - startMs).toBe(10_100);
+  });
+
   it('does not count the time in which nobody reads', () => {
     const progress = floor();
     for (let i = 0; i < 200; i++) {
