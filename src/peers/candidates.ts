@@ -17,7 +17,7 @@ export interface Candidate {
 
 /** Responsible nodes asked before the origin is. */
 const responsibleMax = 2;
-/** A peer that failed for a group is not asked for it again so soon. */
+/** A peer that could not give a group, or gave wrong bytes of it, is not asked for it again so soon. */
 const avoidMs = 10_000;
 const avoidedMax = 1_000;
 
@@ -33,18 +33,19 @@ export class Candidates {
   /**
    * Those more responsible than this node, as far as they can be asked, and the nearest that says it holds the group:
    * before the others when it alone says so, for they would have to go to the origin. Empty: go there yourself.
+   * `except`: peer ids of those who have just failed.
    */
-  for(group: string): readonly Candidate[] {
+  for(group: string, except: ReadonlySet<string>): readonly Candidate[] {
     const { members, selfId, link } = this.#options;
     const order = members.placement().order(group);
     const own = order.indexOf(selfId);
     const responsible = order
       .slice(0, own < 0 ? order.length : own)
       .map(link)
-      .filter((each) => this.#mayAsk(each, group));
+      .filter((each) => this.#mayAsk(each, group, except));
     const links = responsible.slice(0, responsibleMax);
     const asked = links.map((each) => ({ link: each, heldOnly: false }));
-    const nearest = this.#nearestHolder(group, links);
+    const nearest = this.#nearestHolder(group, new Set([...except, ...links.map(({ member }) => member.peerId)]));
     if (nearest === undefined) return asked;
     const holder = { link: nearest, heldOnly: true };
     const known = links.some(({ member }) => member.digest.claims(group));
@@ -57,21 +58,21 @@ export class Candidates {
     if (this.#avoided.size > avoidedMax && oldest !== undefined) this.#avoided.delete(oldest);
   }
 
-  #nearestHolder(group: string, except: readonly Link[]): Link | undefined {
+  #nearestHolder(group: string, except: ReadonlySet<string>): Link | undefined {
     let nearest: Link | undefined;
     for (const member of this.#options.members.all()) {
       if (!member.digest.claims(group)) continue;
       const link = this.#options.link(member.peerId);
-      if (!this.#mayAsk(link, group) || except.includes(link)) continue;
+      if (!this.#mayAsk(link, group, except)) continue;
       if ((member.rttMs ?? Number.MAX_VALUE) < (nearest?.member.rttMs ?? Number.POSITIVE_INFINITY)) nearest = link;
     }
     return nearest;
   }
 
-  #mayAsk(link: Link | undefined, group: string): link is Link {
+  #mayAsk(link: Link | undefined, group: string, except: ReadonlySet<string>): link is Link {
     if (link === undefined || link.isClosed || link.asker.isFull) return false;
     const { member } = link;
-    if (member.state !== 'up' || !member.breaker.allows) return false;
+    if (except.has(member.peerId) || member.state !== 'up' || !member.breaker.allows) return false;
     return (this.#avoided.get(`${member.peerId} ${group}`) ?? 0) <= this.#options.nowMs();
   }
 }

@@ -1,7 +1,7 @@
-/** Progress is judged over this long. */
-const spanMs = 400;
-/** Least progress in a span: a quarter of what the peer did lately, within these bounds. */
-const floorBytesMin = 16 * 1024;
+/** Within that time a part of the body must come: where many processes share a processor, each gets its turn. */
+const spanMs = 1_000;
+/** How large a part: a quarter of what the peer did lately in a span, within these bounds. */
+const floorBytesMin = 32 * 1024;
 const floorBytesMax = 128 * 1024;
 const floorShare = 0.25;
 /** A body of known length is not waited for when it comes slower than this and would take longer than that. */
@@ -66,6 +66,7 @@ export class ProgressFloor {
     this.#received += count;
     this.#spanBytes += count;
     this.#lastByteMs = nowMs;
+    if (this.#spanBytes >= this.#floorBytes) this.#beginSpan(nowMs);
   }
 
   /** The peer says that it has sent all it has, up to `position`, and waits for more. */
@@ -75,8 +76,7 @@ export class ProgressFloor {
 
   /** The reader took its time: the span starts anew. */
   held(nowMs: number): void {
-    this.#spanStartMs = nowMs;
-    this.#spanBytes = 0;
+    this.#beginSpan(nowMs);
     this.#lastByteMs = nowMs;
     this.#paceStartMs = nowMs;
     this.#paceStartBytes = this.#received;
@@ -94,11 +94,14 @@ export class ProgressFloor {
     if (nowMs - this.#lastByteMs > this.#silenceMsMax || this.#isSlow(nowMs)) return true;
     if (nowMs - this.#spanStartMs < spanMs * this.#slack) return false;
     // What is all there only has to be ended by the peer, for which nobody waits.
-    const excused = this.#received === this.#length || nowMs < this.#excusedUntilMs;
-    const late = this.#spanBytes < this.#floorBytes && !excused;
+    if (this.#received !== this.#length && nowMs >= this.#excusedUntilMs) return true;
+    this.#beginSpan(nowMs);
+    return false;
+  }
+
+  #beginSpan(nowMs: number): void {
     this.#spanStartMs = nowMs;
     this.#spanBytes = 0;
-    return late;
   }
 
   #isSlow(nowMs: number): boolean {

@@ -72,7 +72,7 @@ export class PeerSupplier implements Supplier {
     if (request.body !== undefined || !mayAskPeers(method, fields) || isKeyTarget(target)) return undefined;
     const key = this.#options.keyOf(request);
     const group = groupOf(key, firstAsked(fields.get('range')));
-    const candidates = this.#candidates.for(group);
+    const candidates = this.#candidates.for(group, asking.givers);
     if (candidates.length === 0) return undefined;
     const message = { map, key, target, fields: fields.raw };
     const asks: Ask[] = [];
@@ -171,8 +171,8 @@ export class PeerSupplier implements Supplier {
   #onOutcome(outcome: AskOutcome, member: Member, group: string): void {
     this.#options.onOutcome(outcome);
     if (outcome === 'corrupt') this.#options.onCorrupt(member.peerId, 'its bytes did not match their digest');
-    if (outcome === 'timeout' || outcome === 'broken' || outcome === 'corrupt')
-      this.#candidates.avoid(group, member.peerId);
+    // One that was too slow may have it by the next time, and whoever is asked instead may not.
+    if (outcome === 'broken' || outcome === 'corrupt') this.#candidates.avoid(group, member.peerId);
   }
 }
 

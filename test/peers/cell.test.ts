@@ -419,15 +419,20 @@ describe('what a peer cannot give', () => {
     expect(a.corrupt).toEqual([]);
   });
 
-  it('is given up when it comes too slowly', async () => {
+  it('is given up when it comes too slowly, and asked for again', async () => {
     const [a] = await cell.of(1);
-    const slow = await cell.start({ uploadBytesPerSecond: () => 20_000 });
+    let bytesPerSecond = 20_000;
+    const slow = await cell.start({ uploadBytesPerSecond: () => bytesPerSecond });
     await cell.met(1);
-    slow.source.answer = async () => answerOf(patternBytes('slow', 0, 1_000_000));
+    const bytes = patternBytes('slow', 0, 1_000_000);
+    slow.source.answer = async () => answerOf(bytes);
     const startMs = performance.now();
     const supply = await a?.plane.supplier.supply(cell.requestFor(1), { signal: never });
     await expect(bytesOf(supply)).rejects.toMatchObject({ side: 'peer', failure: 'timeout' });
     expect(performance.now() - startMs).toBeLessThan(3_000);
+    bytesPerSecond = Number.POSITIVE_INFINITY;
+    const again = await a?.plane.supplier.supply(cell.requestFor(1), { signal: never });
+    expect((await bytesOf(again)).equals(bytes)).toBe(true);
   });
 
   it('is not believed: wrong bytes quarantine the peer', async () => {

@@ -73,24 +73,25 @@ describe('patience', () => {
 
 describe('a progress floor', () => {
   const floor = (bytesPerSecond?: number) => new ProgressFloor({ nowMs, bytesPerSecond, silenceMsMax: 10_000 });
-  const isLateAt = (progress: ProgressFloor, bytesPerSpan: number): number | undefined => {
+  const isLateAt = (progress: ProgressFloor, rate: number): number | undefined => {
     const startMs = nowMs;
     while (nowMs < startMs + 4_000) {
       nowMs += 100;
-      progress.bytes(bytesPerSpan / 4, nowMs);
+      progress.bytes(rate / 10, nowMs);
       if (progress.isLate(nowMs)) return nowMs - startMs;
     }
     return undefined;
   };
 
   it('is met by a peer that does what it did lately', () => {
-    expect(isLateAt(floor(500_000), 200_000)).toBeUndefined();
-    expect(isLateAt(floor(), 20_000)).toBeUndefined();
+    expect(isLateAt(floor(500_000), 500_000)).toBeUndefined();
+    expect(isLateAt(floor(), 50_000)).toBeUndefined();
   });
 
   it('is missed at 20 KB a second, and by a fast peer sooner', () => {
-    expect(isLateAt(floor(), 8_000)).toBe(400);
-    expect(isLateAt(floor(100_000_000), 100_000)).toBe(400);
+    expect(isLateAt(floor(), 20_000)).toBe(1_000);
+    expect(isLateAt(floor(100_000_000), 100_000)).toBe(1_000);
+    expect(isLateAt(floor(), 100_000)).toBeUndefined();
   });
 
   it('finds out a silent peer on a machine that is always late', () => {
@@ -100,7 +101,7 @@ describe('a progress floor', () => {
       nowMs += 200;
       progress.stalled(100);
     } while (!progress.isLate(nowMs) && nowMs < startMs + 20_000);
-    expect(nowMs - startMs).toBe(800);
+    expect(nowMs - startMs).toBe(2_000);
   });
 
   it('leaves a peer that is far too slow for a body of known length, whatever it says', () => {
@@ -131,7 +132,7 @@ describe('a progress floor', () => {
     }
     nowMs += 150;
     progress.waiting(5_000, nowMs);
-    nowMs += 800;
+    nowMs += 1_400;
     expect(progress.isLate(nowMs)).toBe(true);
     const patient = floor();
     let lateAfterMs = 0;
