@@ -159,6 +159,8 @@ export interface CacheRequest {
   /** Aborted when the viewer is gone. */
   readonly signal: AbortSignal;
   readonly onInformational?: (status: number, fields: Fields) => void;
+  /** What the connection of its viewer carried of late, in kbit/s; undefined: that is not known. Asked only if needed. */
+  throughputKbps?(): number | undefined;
 }
 
 /** Parameters of our member of Cache-Status (RFC 9211 section 2). */

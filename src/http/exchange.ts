@@ -15,6 +15,7 @@ import type { Reply, ReplyPlanner } from './reply.ts';
 import { ReplyFields } from './reply-fields.ts';
 import { type ReadRequest, type RequestLimits, readRequest } from './request.ts';
 import { letGo, send, type SendOptions } from './send.ts';
+import type { ThroughputOf } from './socket-throughput.ts';
 
 /** What every exchange shares. `policies` may be replaced between two exchanges; longest prefix first. */
 export interface Front {
@@ -23,6 +24,7 @@ export interface Front {
   readonly limits: RequestLimits;
   readonly planner: ReplyPlanner;
   readonly log: ViewerLog;
+  readonly throughputOf?: ThroughputOf | undefined;
   readonly onStarted: () => void;
   readonly onFinished: (record: AccessRecord) => void;
 }
@@ -132,6 +134,7 @@ export class Exchange implements SendOptions {
       policy,
       signal: this.signal(),
       onInformational: (status, fields) => this.#inform(status, fields),
+      throughputKbps: () => this.throughputKbps(),
       ...(read.body === undefined ? {} : { body: read.body }),
     };
     const answer = await this.#front.cache.answer(request);
@@ -191,6 +194,12 @@ export class Exchange implements SendOptions {
       if (this.#closed) this.#aborter.abort(viewerGone());
     }
     return this.#aborter.signal;
+  }
+
+  /** What the connection carried of late. */
+  throughputKbps(): number | undefined {
+    const { socket } = this.#head;
+    return socket && this.#front.throughputOf?.(socket);
   }
 
   /** Interim responses are a courtesy: one that cannot be sent is left out. */

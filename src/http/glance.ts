@@ -8,6 +8,7 @@ export interface Viewer {
   readonly scheme: 'http' | 'https';
   /** Aborted when the viewer is gone; made when it is asked for. */
   signal(): AbortSignal;
+  throughputKbps(): number | undefined;
 }
 
 /** A request for a look at what is in memory. Unlike one that is answered for real it has its signal made when asked for. */
@@ -34,5 +35,9 @@ export class Glance implements CacheRequest {
 
   get signal(): AbortSignal {
     return this.#viewer.signal();
+  }
+
+  throughputKbps(): number | undefined {
+    return this.#viewer.throughputKbps();
   }
 }

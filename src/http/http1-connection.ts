@@ -123,6 +123,7 @@ export class Http1Connection {
       scheme: 'encrypted' in socket ? 'https' : 'http',
       localAuthority: localAuthority(socket),
       remote: socket.remoteAddress ?? '',
+      socket,
       body,
     };
   }

@@ -107,6 +107,7 @@ function readHead(
     authority: pseudo.get(':authority'),
     localAuthority: `${socket?.localAddress ?? 'localhost'}:${socket?.localPort ?? 443}`,
     remote: socket?.remoteAddress ?? '',
+    socket,
     body: hasBody ? new RequestBody(stream, { bytesMax: limits.bodyBytesMax, onFirstRead }) : undefined,
   };
 }

@@ -127,7 +127,8 @@ export class LeanConnection {
     const { front, scheme } = this.#options;
     const { method, target, fields, authority } = read;
     const remote = this.#remote;
-    const head = { method, target, version, fields, scheme, localAuthority: authority, remote, read } as const;
+    const socket = this.#socket;
+    const head = { method, target, version, fields, scheme, localAuthority: authority, remote, socket, read } as const;
     const exchange = new Exchange(front, head, this.#responder);
     this.#exchange = exchange;
     this.#responder.begin({ toHead: method === 'HEAD', close });

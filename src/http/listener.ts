@@ -17,6 +17,7 @@ import { LeanFront, leanFrontOf } from './lean-front.ts';
 import { type ViewerLimits, viewerLimitsDefault } from './limits.ts';
 import { longestFirst } from './policies.ts';
 import { ReplyPlanner } from './reply.ts';
+import { openThroughput } from './socket-throughput.ts';
 
 export interface ListenAddress {
   readonly host: string;
@@ -71,6 +72,7 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     limits,
     planner: new ReplyPlanner(),
     log: options.log,
+    throughputOf: openThroughput(),
     onStarted: options.onStarted ?? (() => {}),
     onFinished: options.onFinished,
   };

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { Fields } from '../fields.ts';
 import type { ReplyFields } from './reply-fields.ts';
 import type { ReadRequest } from './request.ts';
@@ -16,6 +17,8 @@ export interface RequestHead {
   /** Names this server where an HTTP/1.0 request does not. */
   readonly localAuthority: string;
   readonly remote: string;
+  /** Of its connection. Only to be looked at. */
+  readonly socket?: Socket | undefined;
   /** Content; present when the message has any. The first read sends 100 (Continue) where it was asked for. */
   readonly body?: AsyncIterable<Uint8Array> | undefined;
   /** What a transport that validates by itself made of it. */

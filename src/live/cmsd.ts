@@ -1,3 +1,4 @@
+import type { CacheRequest } from '../cache/types.ts';
 import type { Fields } from '../fields.ts';
 import { listMember } from '../structured-fields.ts';
 
@@ -30,6 +31,12 @@ export function withServerData(fields: Fields, data: ServerData): Fields {
   if (said === undefined || said.trim() === '')
     return answered.with('CMSD-Static', `ht=${held},n="${safe(data.name)}"`);
   return /(?:^|[,\s])ht=/.test(said) ? answered : answered.with('CMSD-Static', `${said},ht=${held}`);
+}
+
+/** With what is known of the way to the viewer of this request. */
+export function dataFor(request: Pick<CacheRequest, 'throughputKbps'>, data: ServerData): ServerData {
+  const throughputKbps = request.throughputKbps?.();
+  return throughputKbps === undefined ? data : { ...data, throughputKbps };
 }
 
 function dynamicMember({ name, throughputKbps, bitrateKbpsMax, duress }: ServerData): string {

@@ -4,7 +4,7 @@ import type { OnServed } from './buffer-content.ts';
 import type { CellVoice } from './cell-voice.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { acceptedCoding } from './coding.ts';
-import { type ServerData, withServerData } from './cmsd.ts';
+import { dataFor, type ServerData, withServerData } from './cmsd.ts';
 import { badRequest, notInTime } from './local-answers.ts';
 import { readDirectives } from './delivery-directives.ts';
 import type { FollowedPlaylist } from './followed-playlist.ts';
@@ -188,7 +188,7 @@ export class LiveCache implements Cache {
     const { viewing } = this.#options;
     if (viewing === undefined || answer.status !== 200 || this.#viewing?.heard(request) !== true) return answer;
     const held = readDirectives(request.target)?.directives.msn !== undefined;
-    const said = { ...viewing.says(), ...(held && { heldMs: waitedMs }) };
+    const said = { ...dataFor(request, viewing.says()), ...(held && { heldMs: waitedMs }) };
     return { ...answer, fields: withServerData(answer.fields, said) };
   }
 
@@ -197,7 +197,9 @@ export class LiveCache implements Cache {
     const { viewing } = this.#options;
     if (viewing === undefined || answer.status !== 200) return answer;
     const said = this.#viewing?.seen(request);
-    return said === undefined ? answer : { ...answer, fields: withServerData(answer.fields, viewing.says()) };
+    return said === undefined
+      ? answer
+      : { ...answer, fields: withServerData(answer.fields, dataFor(request, viewing.says())) };
   }
 
   /** What is no playlist. */

@@ -2,6 +2,7 @@ import type { CacheRequest } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
 import { Ask } from './ask.ts';
 import type { AskNumber, ToMain, ToThread } from './messages.ts';
+import { hasPlayerReport } from './player-report.ts';
 import type { Port } from './port.ts';
 
 /** Of an ask that nobody reads: an answer may be read in several parts, and some are not read at all. */
@@ -36,7 +37,9 @@ export class Asks {
     });
     this.#open.set(number, ask);
     const about = { method, target, scheme, authority, fields: request.fields.raw, map: policy.name };
-    this.#port.postMessage({ kind: 'ask', ask: number, ...about, hasBody: body !== undefined });
+    const throughputKbps = hasPlayerReport(request) ? request.throughputKbps?.() : undefined;
+    const estimate = throughputKbps !== undefined && { throughputKbps };
+    this.#port.postMessage({ kind: 'ask', ask: number, ...about, ...estimate, hasBody: body !== undefined });
     this.#sweeping ??= setInterval(() => this.#sweep(), sweepMs).unref();
     return ask;
   }

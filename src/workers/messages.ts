@@ -34,6 +34,8 @@ export interface AskMessage {
   readonly authority: string;
   readonly fields: RawFields;
   readonly map: string;
+  /** What the connection carried of late, where a player might be told. */
+  readonly throughputKbps?: number;
   /** Content follows: a part for each `pull`. */
   readonly hasBody: boolean;
 }

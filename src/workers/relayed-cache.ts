@@ -10,6 +10,7 @@ import { Asks } from './asks.ts';
 import { Borrowed } from './borrowed.ts';
 import type { LentMemory } from './lent-memory.ts';
 import type { LentBytes, ToMain, ToThread } from './messages.ts';
+import { hasPlayerReport } from './player-report.ts';
 import type { Port } from './port.ts';
 import { ThreadContent, type ThreadContentOptions } from './thread-content.ts';
 
@@ -51,6 +52,7 @@ export class RelayedCache implements Cache {
 
   peek(request: CacheRequest): Answer | undefined {
     if (request.method !== 'GET' && request.method !== 'HEAD') return undefined;
+    // The bytes are lent all the same.
     if (hasPlayerReport(request)) return undefined;
     const variants = this.#borrowed.variants(request.key ?? cacheKey(request));
     const representation = variants && select(variants, request.fields);
@@ -134,9 +136,4 @@ export class RelayedCache implements Cache {
     const range = within(this.#wishes.of(method, fields), completeLength);
     return range === undefined || range.last < range.first || content.gather(range.first, range.last);
   }
-}
-
-/** What a player says of itself (CTA-5004) is heeded by the main thread; the bytes are lent all the same. */
-function hasPlayerReport({ target, fields }: CacheRequest): boolean {
-  return fields.isReporting || (target.includes('?') && target.includes('CMCD='));
 }

@@ -147,12 +147,13 @@ export class Serving {
   }
 
   #request(): CacheRequest {
-    const { ask, method, target, scheme, authority, fields } = this.#message;
+    const { ask, method, target, scheme, authority, fields, throughputKbps } = this.#message;
     const { policy, book } = this.#options;
     return {
       ...{ method, target, scheme, authority, policy },
       fields: new Fields(fields),
       signal: this.#controller.signal,
+      throughputKbps: () => throughputKbps,
       onInformational: (status, { raw }) => book.post({ kind: 'informed', ask, status, fields: raw }),
       ...(this.#content && { body: this.#content }),
     };

@@ -1,3 +1,4 @@
+import { Agent } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Edge, type EdgeOptions, startEdge } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';
@@ -116,6 +117,16 @@ describe('what a player says', () => {
     expect(headers['cmsd-dynamic']).toBe('"eddy-test"');
     expect(edge.ahead.players).toMatchObject([{ data: { format: 'dash', starved: true }, stream: '/vod/a.mpd' }]);
     expect((await play('low/3.m4s')).headers['cmsd-dynamic']).toBeUndefined();
+  });
+
+  it('is answered with what its connection carried, once there is enough to tell by', async () => {
+    const { edge } = await stage({ more: { '/vod/low/3.m4s': { ...segment, length: 600_000 } } });
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    cleanups.push(async () => agent.destroy());
+    const said: unknown[] = [];
+    for (const cmcd of ['?CMCD=ot%3Dv', '', '?CMCD=ot%3Dv'])
+      said.push((await view(`${edge.url}/vod/low/3.m4s${cmcd}`, { agent })).headers['cmsd-dynamic']);
+    expect(said).toEqual(['"eddy-test"', undefined, expect.stringMatching(/^"eddy-test";etp=\d+00$/)]);
   });
 
   it('in another rendition leaves what the old one would have needed', async () => {

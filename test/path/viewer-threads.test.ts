@@ -1,4 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { Agent } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -123,6 +124,17 @@ describe('a node with two viewer threads', () => {
     await vi.waitFor(async () => expect(await metric(node, 'eddy_client_connections')).toBeLessThanOrEqual(1));
     const status = (await (await fetch(`${node.admin}/api/status`)).json()) as { requests: { total: number } };
     expect(status.requests.total).toBe(requests + many);
+  });
+
+  test('tells players what their connections carried', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const said: string[] = [];
+    for (let i = 0; i < 2; i++) {
+      const { headers } = await view(`${node.http}/a.ts?CMCD=ot%3Dv`, { agent });
+      said.push(String(headers['cmsd-dynamic']));
+    }
+    agent.destroy();
+    expect(said).toEqual([expect.not.stringContaining('etp'), expect.stringMatching(/;etp=\d+00$/)]);
   });
 
   test('logs one whole line for each request', async () => {
