@@ -4,8 +4,9 @@ export class Fields {
 
   /** Flat list as node:http gives it: name, value, name, value. */
   readonly raw: readonly string[];
-  #byName: Map<string, string> | undefined;
-  /** Which of `wishes` are there; known with the index. */
+  /** Its names in lower case, in the same order: a map takes five times the memory, and longer to make. */
+  #names: readonly string[] | undefined;
+  /** Which of `wishes` are there; known with the names. */
   #wishes = 0;
   #reporting = false;
 
@@ -19,11 +20,19 @@ export class Fields {
 
   /** The combined value: field lines of one name joined by ", " (RFC 9110 section 5.2). */
   get(name: string): string | undefined {
-    return this.#index().get(name.toLowerCase());
+    const names = this.#index();
+    const wanted = name.toLowerCase();
+    let value: string | undefined;
+    for (let i = 0; i < names.length; i++) {
+      if (names[i] !== wanted) continue;
+      const line = this.raw[2 * i + 1] as string;
+      value = value === undefined ? line : `${value}, ${line}`;
+    }
+    return value;
   }
 
   has(name: string): boolean {
-    return this.#index().has(name.toLowerCase());
+    return this.#index().includes(name.toLowerCase());
   }
 
   /** Whether, as fields of a request, they want what is stored as it is: whole, without condition or directive. */
@@ -72,20 +81,30 @@ export class Fields {
     return new Fields(kept.flat());
   }
 
-  #index(): Map<string, string> {
-    if (this.#byName !== undefined) return this.#byName;
-    const index = new Map<string, string>();
+  #index(): readonly string[] {
+    if (this.#names !== undefined) return this.#names;
+    const names: string[] = [];
     for (let i = 0; i + 1 < this.raw.length; i += 2) {
-      const lower = (this.raw[i] as string).toLowerCase();
-      const value = this.raw[i + 1] as string;
+      const lower = lowerCase(this.raw[i] as string);
       this.#wishes |= wishes.get(lower) ?? 0;
       this.#reporting ||= lower.startsWith('cmcd-');
-      const before = index.get(lower);
-      index.set(lower, before === undefined ? value : `${before}, ${value}`);
+      names.push(lower);
     }
-    this.#byName = index;
-    return index;
+    this.#names = names;
+    return names;
   }
+}
+
+/** Names as they came, in lower case: one string for all messages. Those beyond the bound are made anew each time. */
+const lowerCased = new Map<string, string>();
+const lowerCasedMax = 1024;
+
+function lowerCase(name: string): string {
+  const known = lowerCased.get(name);
+  if (known !== undefined) return known;
+  const lower = name.toLowerCase();
+  if (lowerCased.size < lowerCasedMax) lowerCased.set(name, lower);
+  return lower;
 }
 
 const [conditional, ranged, directed] = [1, 2, 4] as const;

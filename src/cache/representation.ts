@@ -4,6 +4,7 @@ import type { Flight } from './flight.ts';
 import { type FreshnessTerms, freshnessTerms } from './freshness.ts';
 import type { Need } from './held-pieces.ts';
 import { Reader } from './reader.ts';
+import { sharingStrings } from './shared-strings.ts';
 import { type MapPolicy, pieceBytes, type StoredResponse } from './types.ts';
 import { Ungiven } from './ungiven.ts';
 import { validatorOf } from './validators.ts';
@@ -40,7 +41,7 @@ export class Representation {
   #onIdle: (() => void) | undefined;
 
   constructor(stored: StoredResponse, where: { key: string; target: string }) {
-    this.#stored = stored;
+    this.#stored = sharingStrings(stored);
     this.#strong = validatorOf(stored.fields).strong;
     this.key = where.key;
     this.target = where.target;
@@ -51,7 +52,7 @@ export class Representation {
   }
 
   set stored(stored: StoredResponse) {
-    this.#stored = stored;
+    this.#stored = sharingStrings(stored);
     this.#strong = validatorOf(stored.fields).strong;
     this.#terms = undefined;
     this.#selecting = undefined;

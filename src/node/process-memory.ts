@@ -1,7 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
+import { openLibc } from '../libc.ts';
 
 /** Just under the largest threshold that glibc takes over by itself (DEFAULT_MMAP_THRESHOLD_MAX, 32 MiB). */
 const mallocThresholdBytes = 31 * 1024 * 1024;
+
+/** glibc, malloc.h: how many heaps there may be. */
+const M_ARENA_MAX = -8;
+const mallocSetting = { mallopt: { arguments: ['int32', 'int32'], return: 'int32' } } as const;
 
 /**
  * Fits the process to a program that holds most of its memory in buffers, before it has any. For the whole process, its
@@ -16,4 +21,6 @@ export function tuneProcessMemory(): void {
   setFlagsFromString('--heap-growing-percent=30');
   // glibc maps, faults in and unmaps each buffer over 128 KiB, until a larger one was freed: then it reuses its heap.
   new ArrayBuffer(mallocThresholdBytes).transfer(0);
+  // A heap for each thread that allocates holds what that thread once needed for good.
+  openLibc(mallocSetting)?.call.mallopt(M_ARENA_MAX, 1);
 }
