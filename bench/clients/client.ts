@@ -8,11 +8,11 @@ export type ClientProgram = 'audience' | 'herd' | 'live' | 'paced' | 'rate';
 export async function runClient<Options, Result>(
   rig: Rig,
   program: ClientProgram,
-  { options, timeoutMs }: { options: Options; timeoutMs: number },
+  { options, ...how }: { options: Options; timeoutMs: number; niceness?: number },
 ): Promise<Result> {
   const file = fileURLToPath(new URL(`./${program}.ts`, import.meta.url));
   const command = [process.execPath, file, JSON.stringify(options)];
-  return JSON.parse(await rig.run(command, { core: rig.loadCore, timeoutMs })) as Result;
+  return JSON.parse(await rig.run(command, { core: rig.loadCore, ...how })) as Result;
 }
 
 /** The options a client program was started with. */

@@ -44,6 +44,7 @@ export const live: Scenario = {
       'Every viewer follows two renditions: LL-HLS by blocking reload, with the parts as they come; HLS at the rhythm of the standard; DASH asks for the MPD once in its update period, and for segments when its clock says that they are there.',
       'Release: from the end of a part, by its date, to the first byte of the playlist that a blocked reload waited for. Delivery: to the last byte of the part or segment. Origin, nodes and viewers share the machine and its clock.',
       'Spread: from the first viewer of all nodes who got a version to each of the others, as the load generator sees them. Node: from when a node learnt of a version to the last byte given to the kernel; told: from when the owner learnt of it to when the others did, both measured in the nodes.',
+      'The viewers run at the lowest priority, so that they take as little as can be from the nodes that are measured; what they see themselves is later for it.',
       'At one: the viewers of one node of the cell, who have the machine for themselves as they would if each node had its own. Where all five have viewers, the nodes wait for one another.',
       'Zero nodes: at the origin itself, with 100 viewers at most.',
     ];
@@ -113,6 +114,8 @@ async function watch(
   const running = runClient<LiveClientOptions, LiveClientResult>(rig, 'live', {
     options: client,
     timeoutMs: seconds * 1000 + 30_000,
+    // Viewers have machines of their own.
+    niceness: 19,
   });
   // What start-up costs is not what a running channel costs.
   await later(2 * rampMs);

@@ -7,9 +7,17 @@ const codedBytesMin = 400;
 /** Playlists up to this size are compressed while the first viewer waits; beyond, they are sent as they are. */
 const codedBytesMax = 512 * 1024;
 
+let last: { readonly value: string; readonly coding: Coding } = { value: '', coding: 'identity' };
+
 /** The best coding an Accept-Encoding allows (RFC 9110 section 12.5.3): br, then gzip, then identity. */
 export function acceptedCoding(value: string | undefined): Coding {
-  if (value === undefined || value === '') return 'identity';
+  if (value === undefined) return 'identity';
+  // Most viewers say the same.
+  if (last.value !== value) last = { value, coding: bestOf(value) };
+  return last.coding;
+}
+
+function bestOf(value: string): Coding {
   const weights = new Map<string, number>();
   for (const member of value.split(',')) {
     const [name = '', ...parameters] = member.split(';').map((each) => each.trim().toLowerCase());

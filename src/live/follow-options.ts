@@ -36,7 +36,7 @@ export interface FollowOptions {
   readonly owns: () => boolean;
   /** A newer version is there, and viewers are not released yet; or the version at hand was found current. */
   readonly tell: (version: PlaylistVersion, what: 'newer' | 'current') => void;
-  /** A newer version is there. */
+  /** A newer version is there, and all who waited for it are released. */
   readonly onVersion: (version: PlaylistVersion, before: PlaylistVersion) => void;
   /** It is not followed any more. Once. */
   readonly onEnd: () => void;

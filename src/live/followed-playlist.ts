@@ -7,19 +7,11 @@ import { Rhythm } from './rhythm.ts';
 import { Beat } from './beat.ts';
 import { growth } from './growth.ts';
 import { type Held, has, nextOf } from './blocking.ts';
+import { holdMs, idleMs, keepaliveMs, restartMs, silenceMs, staleMs } from './follow-times.ts';
 import { released, Waiters } from './waiters.ts';
 
-/** How long a playlist is followed after the last viewer asked, in target durations and at least. */
-const idleUpdates = 5;
-const idleMsMin = 10_000;
-/** Players take a playlist that came with nothing new better than none, and wait for 10 s and more. */
-const offeredHoldMsMax = 8_000;
 /** How soon a version that was not believed is looked at again. */
 const unsureMsMax = 1_000;
-/** A member that does not own a playlist asks the owner no more often than that while it is told what is new. */
-const keepaliveMsMin = 3_000;
-/** How long the owner may be silent beyond the time of the next version, before a member asks for itself. */
-const silenceMs = (updateSeconds: number): number => updateSeconds * 1_500 + 500;
 
 /** A live playlist that is asked for once for all viewers: its newest version, and who waits for the next. */
 export class FollowedPlaylist {
@@ -47,10 +39,11 @@ export class FollowedPlaylist {
     this.#options = options;
     this.#version = first;
     this.#waiters = new Waiters(options.clock);
-    this.#validatedMs = this.#askedMs = this.#loadedMs = options.clock.nowMs();
+    this.#askedMs = this.#loadedMs = options.clock.nowMs();
+    this.#validatedMs = this.#currentMs(first.received);
     this.#beat = new Beat(this.#askedMs);
     this.#blocked = options.waitsUpstream(first.manifest);
-    this.#schedule(this.#rhythm.changed(this.#load(this.#validatedMs), growth(undefined, first.manifest)));
+    this.#schedule(this.#rhythm.changed(this.#load(this.#askedMs), growth(undefined, first.manifest)));
   }
 
   get version(): PlaylistVersion {
@@ -76,7 +69,7 @@ export class FollowedPlaylist {
   /** Whether the numbers began anew a short time ago. */
   get restarted(): boolean {
     const sinceMs = this.#options.clock.nowMs() - (this.#restartedMs ?? Number.NEGATIVE_INFINITY);
-    return sinceMs < 3 * this.#targetSeconds * 1000;
+    return sinceMs < restartMs(this.#version.manifest);
   }
 
   get waiting(): number {
@@ -87,7 +80,7 @@ export class FollowedPlaylist {
   ask(): PlaylistVersion | undefined {
     const nowMs = this.#options.clock.nowMs();
     this.#askedMs = nowMs;
-    return this.#ended || nowMs - this.#validatedMs > this.#staleMsMax ? undefined : this.#version;
+    return this.#ended || nowMs - this.#validatedMs > staleMs(this.#version.manifest) ? undefined : this.#version;
   }
 
   /** For how many milliseconds a request for the newest version is better held; 0: answer now. */
@@ -102,9 +95,8 @@ export class FollowedPlaylist {
 
   /** `release` is called once a version has what is wanted, or with undefined when it does not come in time; see `Waiters`. */
   hold(held: Held, release: (version: PlaylistVersion | undefined) => void): (() => void) | undefined {
-    const standardMs = 3 * this.#targetSeconds * 1000;
-    const offered = this.#options.blocks(this.#version.manifest);
-    const forMs = held.forMs ?? (offered ? Math.min(offeredHoldMsMax, standardMs) : standardMs);
+    const { manifest } = this.#version;
+    const forMs = held.forMs ?? holdMs(manifest, { offered: this.#options.blocks(manifest) });
     return this.#waiters.add(held.wanted, { forMs, release });
   }
 
@@ -117,6 +109,7 @@ export class FollowedPlaylist {
   told(came: Loaded | 'other'): void {
     if (this.#ended || this.#options.owns()) return;
     const nowMs = this.#options.clock.nowMs();
+    this.#failing = false;
     if (came !== 'other' && came.kind === 'same') this.#validatedMs = nowMs;
     const version = came !== 'other' && came.kind === 'version' ? this.#believed(came, nowMs) : undefined;
     if (version !== undefined) {
@@ -127,9 +120,9 @@ export class FollowedPlaylist {
     if (this.#polling) return;
     this.#cancel?.();
     // Now and then the owner is asked, so that it knows that somebody still watches here.
-    const quietMs =
-      came === 'other' ? 0 : this.#loadedMs + Math.max(keepaliveMsMin, 2_000 * this.#targetSeconds) - nowMs;
-    this.#schedule(Math.min(Math.max(0, quietMs), silenceMs(this.#version.manifest.updateSeconds)));
+    const { manifest } = this.#version;
+    const quietMs = came === 'other' ? 0 : this.#loadedMs + keepaliveMs(manifest) - nowMs;
+    this.#schedule(Math.min(Math.max(0, quietMs), silenceMs(manifest)));
   }
 
   close(): void {
@@ -164,14 +157,15 @@ export class FollowedPlaylist {
 
   #failed(): void {
     this.#failing = true;
-    if (this.#options.clock.nowMs() - this.#validatedMs > this.#staleMsMax) this.close();
+    if (this.#options.clock.nowMs() - this.#validatedMs > staleMs(this.#version.manifest)) this.close();
     else this.#schedule(this.#rhythm.failed());
   }
 
   #freshen(received: Received, startedMs: number): void {
     this.#options.tell(this.#version, 'current');
     const load = this.#load(startedMs);
-    this.#validatedMs = load.nowMs;
+    this.#validatedMs = this.#currentMs(received);
+    this.#failing = load.nowMs - this.#validatedMs > silenceMs(this.#version.manifest);
     this.#version.freshen(received);
     this.#schedule(this.#rhythm.unchanged(load));
   }
@@ -185,7 +179,7 @@ export class FollowedPlaylist {
       this.#schedule(Math.min(unsureMsMax, this.#rhythm.unchanged(load)));
       return;
     }
-    this.#validatedMs = load.nowMs;
+    this.#validatedMs = this.#currentMs(came.received);
     const { manifest: before } = this.#version;
     const step = stepBetween(before, came.manifest);
     this.#adopt(came);
@@ -199,7 +193,7 @@ export class FollowedPlaylist {
   /** What viewers are to get of a version that came: it, or what it is to those who have the one before; or nothing. */
   #believed({ version, anew }: CameVersion, nowMs: number): PlaylistVersion | undefined {
     const { manifest: known } = this.#version;
-    if (!this.#adoption.adopts(version.manifest, { known, nowMs, behindMsMax: this.#staleMsMax })) return undefined;
+    if (!this.#adoption.adopts(version.manifest, { known, nowMs, behindMsMax: staleMs(known) })) return undefined;
     const step = stepBetween(known, version.manifest);
     return anew === undefined || !goesBack(step) ? version : anew(nowMs - this.#beat.newestMs);
   }
@@ -233,18 +227,14 @@ export class FollowedPlaylist {
 
   #idle(): boolean {
     if (this.#waiters.size > 0) return false;
-    const idleMs = Math.max(idleMsMin, idleUpdates * this.#targetSeconds * 1000);
-    return this.#options.clock.nowMs() - this.#askedMs > idleMs;
+    return this.#options.clock.nowMs() - this.#askedMs > idleMs(this.#version.manifest);
+  }
+
+  /** When the origin said that. An owner that it fails gives what it knows: then Age tells. */
+  #currentMs({ fields }: Received): number {
+    const ageSeconds = this.#options.owns() ? 0 : Number(fields.get('age') ?? 0) || 0;
+    return this.#options.clock.nowMs() - ageSeconds * 1_000;
   }
 
   readonly #load = (startedMs: number) => ({ startedMs, nowMs: this.#options.clock.nowMs() });
-
-  get #targetSeconds(): number {
-    return this.#version.manifest.targetSeconds ?? this.#version.manifest.updateSeconds;
-  }
-
-  /** As long as its own window, a player that is not at the edge does not run dry. */
-  get #staleMsMax(): number {
-    return Math.max(3 * this.#targetSeconds, this.#version.manifest.windowSeconds ?? 0) * 1000;
-  }
 }

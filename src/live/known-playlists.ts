@@ -69,9 +69,14 @@ function isFollowed(known: Known): known is Followed {
   return known !== 'passed' && known.kind === 'followed';
 }
 
-/** Whether a playlist that was asked for on behalf of one site may answer a page of this one. */
-export function suits({ origin }: { readonly origin: string | undefined }, request: CacheRequest): boolean {
-  return origin === undefined || origin === originOf(request);
+/** What is known, for who asks. */
+export function given<T extends Known | { readonly kind: 'handed' }>(known: T, request: CacheRequest): T | 'passed' {
+  if (known === 'passed' || known.kind === 'handed') return known;
+  // One that was asked for on behalf of one site is not for a page of another.
+  if (known.kind === 'followed')
+    return known.origin === undefined || known.origin === originOf(request) ? known : 'passed';
+  // A member of the cell makes of it what its own viewers are to get.
+  return request.peersForbidden === true ? 'passed' : known;
 }
 
 export function originOf({ fields }: CacheRequest): string {

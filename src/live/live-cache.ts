@@ -213,13 +213,12 @@ export class LiveCache implements Cache {
 
   /** Undefined: it has become too old, or is not followed any more. */
   #answerFrom(followed: FollowedPlaylist, { request, directives }: Asked): Answer | undefined {
+    const nowMs = this.#clock.nowMs();
+    if (request.peersForbidden === true) return followed.ask()?.original(nowMs);
     const coding = acceptedCoding(request.fields.get('accept-encoding'));
     const delta = directives?.skip ?? false;
-    const nowMs = this.#clock.nowMs();
-    if (request.peersForbidden !== true) {
-      followed.audience.asked(nowMs);
-      this.#options.onPlaylistRequest?.('viewer');
-    }
+    followed.audience.asked(nowMs);
+    this.#options.onPlaylistRequest?.('viewer');
     return followed.ask()?.answer({ coding, delta }, nowMs);
   }
 

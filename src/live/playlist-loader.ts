@@ -150,9 +150,8 @@ export class PlaylistLoader {
   }
 
   version(manifest: Manifest, received: Received, asked: Asked): PlaylistVersion {
-    const { onServed, maps, onManifest } = this.#options;
+    const { onServed, maps } = this.#options;
     const { map } = asked;
-    onManifest?.(asked, manifest);
     const { kind, targetSeconds, updateSeconds } = manifest;
     const lifetimeSeconds = Math.floor((kind === 'dash' ? updateSeconds : (targetSeconds ?? updateSeconds)) / 2);
     return new PlaylistVersion(manifest, {

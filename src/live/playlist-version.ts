@@ -40,6 +40,7 @@ export class PlaylistVersion {
   /** IDs of date ranges that are gone lately; undefined: nobody knows. Set before viewers see the version. */
   removedDateRanges: readonly string[] | undefined;
   readonly #deltas = new Map<'YES' | 'v2', Buffer>();
+  #original: BufferContent | undefined;
   #received: Received;
 
   constructor(manifest: Manifest, { received, toEdge, onServed, lifetimeSeconds, edit }: VersionOptions) {
@@ -80,6 +81,16 @@ export class PlaylistVersion {
       coded.aged = { seconds, fields: new Fields([...coded.base, 'Age', String(seconds)]) };
     const { fields } = coded.aged;
     return { kind: 'representation', status: 200, fields, cacheStatus: { hit: true }, content: coded.content };
+  }
+
+  /** As it was received: for a member of the cell, which makes of it for its viewers what this node makes for its own. */
+  original(nowMs: number): Answer {
+    const { bytes, fields } = this.#received;
+    this.#original ??= new BufferContent(bytes, this.#onServed);
+    // Its coding was taken off.
+    const named = fields.has('content-encoding') ? fields.without(['content-encoding', 'etag']) : fields;
+    const aged = named.with('Age', this.#ageSeconds(nowMs));
+    return { kind: 'representation', status: 200, fields: aged, cacheStatus: { hit: true }, content: this.#original };
   }
 
   #ageSeconds(nowMs: number): number {

@@ -9,7 +9,7 @@ import { readDirectives } from './delivery-directives.ts';
 import { FollowedPlaylist } from './followed-playlist.ts';
 import type { Asked } from './asked.ts';
 import { offersBlocking, waitsUpstream, PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
-import { type Known, KnownPlaylists, originOf, suits } from './known-playlists.ts';
+import { given, type Known, KnownPlaylists, originOf } from './known-playlists.ts';
 import { reportOf, type StreamReport } from './stream-report.ts';
 import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
@@ -114,9 +114,7 @@ export class Playlists {
 
   peek({ key, request }: Asked): Known | undefined {
     const known = this.#known.get(key);
-    if (known !== undefined && known !== 'passed' && known.kind === 'followed' && !suits(known, request))
-      return 'passed';
-    return known;
+    return known && given(known, request);
   }
 
   /** What is known, after asking for it where nothing is. Throws EddyError. */
@@ -128,12 +126,12 @@ export class Playlists {
     if (originForbidden === true || (peersForbidden === true && !this.#loader.owns(asked.key))) return 'passed';
     const loading = this.#loading.get(asked.key);
     if (loading !== undefined) {
-      const found = await loading;
+      const found = given(await loading, asked.request);
       return found !== 'passed' && found.kind === 'handed' ? 'passed' : found;
     }
     const load = this.#load(asked).finally(() => this.#loading.delete(asked.key));
     this.#loading.set(asked.key, load);
-    return load;
+    return given(await load, asked.request);
   }
 
   clear(): void {
@@ -169,6 +167,7 @@ export class Playlists {
     if (received === undefined || manifest === undefined) return this.#known.set(asked.key, 'passed');
     const version = this.#afterLast(received, asked) ?? this.#loader.version(manifest, received, asked);
     this.media.named(version.manifest);
+    this.#options.onManifest?.(asked, version.manifest);
     if (!manifest.live) {
       const read = ({ bytes }: { bytes: Buffer }) => this.#reread(asked, bytes, answer);
       return this.#known.set(asked.key, new SettledPlaylist(version, answer, { nowMs: () => clock.nowMs(), read }));
@@ -191,14 +190,13 @@ export class Playlists {
 
   #reread(asked: Asked, bytes: Buffer, { fields }: Answer): PlaylistVersion | undefined {
     const manifest = this.#loader.parse(bytes, asked);
-    if (manifest !== undefined && !manifest.live)
-      return this.#loader.version(
-        manifest,
-        { bytes, fields, atMs: this.#options.clock.nowMs(), learntMs: preciseNowMs() },
-        asked,
-      );
-    this.#known.delete(asked.key);
-    return undefined;
+    if (manifest === undefined || manifest.live) {
+      this.#known.delete(asked.key);
+      return undefined;
+    }
+    this.#options.onManifest?.(asked, manifest);
+    const received = { bytes, fields, atMs: this.#options.clock.nowMs(), learntMs: preciseNowMs() };
+    return this.#loader.version(manifest, received, asked);
   }
 
   #follow(asked: Asked, version: PlaylistVersion): Known {
@@ -219,6 +217,7 @@ export class Playlists {
       onVersion: (newest, before) => {
         const both = { version: newest.manifest, before: before.manifest };
         this.media.advanced(asked, { ...both, fetches: this.#loader.owns(key) });
+        this.#options.onManifest?.(asked, newest.manifest);
       },
       onEnd: () => {
         this.#followed--;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeAnnouncement, encodeAnnouncement } from '../../src/live/cell-voice.ts';
 import { Fields } from '../../src/fields.ts';
-import { type Edge, startEdge } from '../support/edge.ts';
+import { type Edge, startEdge, testPolicy } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { startOrigin, type TestOrigin } from '../support/origin.ts';
 import { ScriptedChannel } from '../support/scripted-channel.ts';
@@ -146,6 +146,20 @@ describe('a member of a cell', () => {
     expect(member.origin.count(path)).toBeGreaterThan(1);
   });
 
+  it('gives what it knows, and no 503, while the owner has nothing newer from the origin', async () => {
+    const { channel, member } = await cell();
+    channel.lines = ['#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES'];
+    const known = await text(member);
+    channel.fields = { Age: '5' };
+    const held = view(`${member.edge.url}${path}?_HLS_msn=5`);
+    await until(() => member.edge.live.waiting === 1, 'a viewer being held');
+    member.clock.turnToNext(10_000);
+    await until(() => member.edge.live.polls === 1, 'the member asking');
+    member.clock.turn(6_000);
+    const { status, body } = await held;
+    expect([status, body.toString()]).toEqual([200, known]);
+  });
+
   it('believes nobody but the owner', async () => {
     const { channel, owner, member, state } = await cell();
     await text(owner);
@@ -162,6 +176,29 @@ describe('a member of a cell', () => {
     expect(await text(member)).toBe(before);
     member.edge.live.announced('somebody else', forged ?? Buffer.alloc(0));
     expect(await text(member)).toContain('seg-5.ts');
+  });
+});
+
+describe('the owner of a playlist', () => {
+  /** As a member asks that has to begin. */
+  async function asMember({ edge }: Node, target: string): Promise<string> {
+    const { signal } = new AbortController();
+    const like = { method: 'GET', target, scheme: 'http', authority: 'edge', fields: Fields.empty, signal } as const;
+    const answer = await edge.live.answer({ ...like, policy: testPolicy, peersForbidden: true });
+    if (answer.kind !== 'representation') throw new Error(`${target} was passed on`);
+    return Buffer.concat(await Array.fromAsync(answer.content.read(0, undefined, signal))).toString();
+  }
+
+  it('gives members what the origin gave, and not what it makes of it for viewers', async () => {
+    const { channel, owner } = await cell();
+    channel.uriOf = (sequence) => `${owner.origin.url}/seg-${sequence}.ts`;
+    expect(await text(owner)).toContain('#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES');
+    expect(await asMember(owner, path)).toBe(channel.text());
+    channel.ended = true;
+    owner.clock.turnToNext(10_000);
+    await until(() => owner.edge.live.polls === 1, 'the owner asking');
+    expect(await text(owner)).toContain('\n/seg-0.ts\n');
+    expect(await asMember(owner, path)).toBe(channel.text());
   });
 });
 
