@@ -95,7 +95,7 @@ async function runScenario(
   { rig, options, keep }: { rig: Rig; options: BenchOptions; keep: Bench['keep'] },
 ): Promise<ScenarioResult> {
   const origin = await startOrigin(rig);
-  const certificate = await writeCertificate(rig.directory);
+  const certificate = await writeCertificate(rig.makeDirectory('certificate'));
   const { accessLog } = options;
   const bench: Bench = {
     rig,
