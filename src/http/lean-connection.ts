@@ -13,7 +13,7 @@ export interface LeanOptions {
   /** Whether this process is going away: every response then ends its connection. */
   readonly draining: () => boolean;
   readonly tails: HeadTails;
-  /** Milliseconds; up to a second more than the clock says, never less. */
+  /** Milliseconds of a clock that stands still while this process does; up to a second more than it says, never less. */
   readonly coarseNow: () => number;
   readonly sendfile: Sendfile | undefined;
 }

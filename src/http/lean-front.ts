@@ -46,7 +46,9 @@ export class LeanFront {
   readonly #options: LeanOptions;
   readonly #onAccepted: (socket: Socket) => void;
   readonly #intervalMs: number;
-  #nowMs = performance.now();
+  /** Time as this process was there to see it: while it stands still no viewer is late. */
+  #nowMs = 0;
+  #lookedAtMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ front, limits, draining, scheme, onAccepted, toHttp, sendfile }: LeanFrontOptions) {
@@ -81,13 +83,15 @@ export class LeanFront {
     this.#connections.add(connection);
     this.#onAccepted(socket);
     if (this.#timer !== undefined) return;
-    this.#nowMs = performance.now();
+    this.#lookedAtMs = performance.now();
     this.#timer = setInterval(() => this.#sweep(), this.#intervalMs).unref();
   }
 
   /** One look at all connections now and then costs less than a timer for each. */
   #sweep(): void {
-    this.#nowMs = performance.now();
+    const nowMs = performance.now();
+    this.#nowMs += Math.min(nowMs - this.#lookedAtMs, 2 * this.#intervalMs);
+    this.#lookedAtMs = nowMs;
     for (const connection of this.#connections) connection.closeIfExpired(this.#nowMs);
   }
 }

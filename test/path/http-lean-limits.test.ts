@@ -77,6 +77,25 @@ describe('a slow viewer', () => {
     connection.destroy();
   });
 
+  it('is not cut off for a time in which this process stood still', async () => {
+    const test = await start({ stallTimeoutMs: 1000, keepAliveTimeoutMs: 100 });
+    const bytes = patternBytes(6 * mebibyte);
+    test.cache.store('/large', new FakeContent(bytes));
+    const connection = await RawConnection.open(test.url);
+    connection.send('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
+    await once(connection.socket, 'data');
+    connection.socket.pause();
+    // Long enough for two looks that find it waiting.
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    standStill(1500);
+    connection.socket.resume();
+    expect((await connection.response())?.body.equals(bytes)).toBe(true);
+    connection.send(plain);
+    standStill(1500);
+    expect(await bodies(connection, 1)).toEqual(['small']);
+    connection.destroy();
+  });
+
   it('whose bytes are late is not taken for a stalled one', async () => {
     const test = await start({ stallTimeoutMs: 300 });
     const late = new Promise<void>((resolve) => setTimeout(resolve, 900));
@@ -181,4 +200,9 @@ function pair(): [Duplex, Duplex] {
   const near: Duplex = end(() => far);
   const far: Duplex = end(() => near);
   return [near, far];
+}
+
+/** As a process does that is stopped, or on a machine that has no time for it. */
+function standStill(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

@@ -231,12 +231,13 @@ it('what was sent stays as it was, however often its memory is used again', asyn
   const [sender, receiver] = await pairOfSockets();
   receiver.pause();
   const old = patternBytes(pieceLength);
+  let sent = 0;
   (() => {
     const piece = new Piece(old);
     arena.admit(piece);
     const place = arena.offsetOf(piece.bytes) ?? -1;
     const { fd } = (sender as unknown as { _handle: { fd: number } })._handle;
-    expect(sendfile?.send(fd, place, old.length)).toBe(old.length);
+    sent = sendfile?.send(fd, place, old.length) ?? 0;
     arena.leave(piece);
     fillUp(arena, 0);
   })();
@@ -245,7 +246,9 @@ it('what was sent stays as it was, however often its memory is used again', asyn
   receiver.resume();
   const received: Buffer[] = [];
   for await (const chunk of receiver) received.push(chunk as Buffer);
-  expect(Buffer.concat(received).equals(old)).toBe(true);
+  // All of it, unless sockets have taken what the machine has for them.
+  expect(sent).toBeGreaterThan(0);
+  expect(Buffer.concat(received).equals(old.subarray(0, sent))).toBe(true);
 });
 
 /** Puts pieces into the arena until it takes none, and lets go of them. How many it took. */
