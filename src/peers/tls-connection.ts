@@ -54,6 +54,11 @@ export class TlsConnection extends AbstractMultiaddrConnection implements Multia
     });
   }
 
+  /** Written, and not taken by the other side. */
+  get unsentBytes(): number {
+    return this.#socket.writableLength;
+  }
+
   /** At once, whatever the connection has to send besides. False: `drain` is to be waited for. */
   write(parts: Iterable<Uint8Array>): boolean {
     let canSendMore = this.#socket.writable;

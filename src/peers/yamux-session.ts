@@ -18,6 +18,8 @@ type Incoming = Parameters<AbstractStreamMuxer['onData']>[0];
 const protocol = '/yamux/1.0.0';
 /** One of each protocol of Eddy, and what is relayed. */
 const streamsMax = 128;
+/** Of a connection on which more waits to be sent, nobody is answered: who asks and does not read is left. */
+const unsentBytesMax = 1024 * 1024;
 
 /** For connections of TlsTransport. */
 export const yamuxSessions: StreamMuxerFactory = {
@@ -124,7 +126,8 @@ export class YamuxSession extends AbstractStreamMuxer<YamuxStream> {
   }
 
   #onSession({ type, flags, length }: YamuxHeader): void {
-    if (type === yamuxTypes.ping && flags & yamuxFlags.syn) this.#send({ type, flags: yamuxFlags.ack, id: 0, length });
+    if (type === yamuxTypes.ping && flags & yamuxFlags.syn)
+      this.#answer({ type, flags: yamuxFlags.ack, id: 0, length });
     else if (type === yamuxTypes.goAway && length === goAwayCodes.normal) this.onTransportClosed();
     else throw new PeerError('broken', `a yamux frame of type ${type} on the session`);
   }
@@ -133,7 +136,7 @@ export class YamuxSession extends AbstractStreamMuxer<YamuxStream> {
     if (id % 2 === this.#nextId % 2) throw new PeerError('broken', `a stream with our own number ${id}`);
     if (this.streams.some(({ number }) => number === id)) throw new PeerError('broken', `a second stream ${id}`);
     if (this.#count('inbound') >= streamsMax || this.status !== 'open') {
-      this.#send({ type: yamuxTypes.windowUpdate, flags: yamuxFlags.rst, id, length: 0 });
+      this.#answer({ type: yamuxTypes.windowUpdate, flags: yamuxFlags.rst, id, length: 0 });
       return;
     }
     const stream = this.#newStream(id, 'inbound');
@@ -144,6 +147,13 @@ export class YamuxSession extends AbstractStreamMuxer<YamuxStream> {
   #newStream(id: number, direction: MessageStreamDirection): YamuxStream {
     const log = this.log.newScope(`${direction}:${id}`);
     return new YamuxStream({ id, direction, log, send: (frame, data) => this.#send({ ...frame, id }, data) });
+  }
+
+  /** What the other side may ask for as often as it likes. */
+  #answer(header: YamuxHeader): void {
+    if (this.#connection.unsentBytes > unsentBytesMax)
+      throw new PeerError('broken', `more than ${unsentBytesMax} bytes wait for who does not read`);
+    this.#send(header);
   }
 
   #send(header: YamuxHeader, data: Iterable<Uint8Array> = []): boolean {

@@ -1,15 +1,12 @@
 import { once } from 'node:events';
-import { connect, type TLSSocket } from 'node:tls';
+import type { TLSSocket } from 'node:tls';
 import type { Libp2p, Stream } from '@libp2p/interface';
-import { generateCertificate } from '@libp2p/tls/utils';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bareHost } from '../../bench/peer-plane/bare.ts';
-import { startHost } from '../../src/peers/host.ts';
-import { passingIdentity } from '../../src/peers/identity.ts';
 import { decodeYamuxHeader, encodeYamuxHeader, yamuxFlags, yamuxTypes } from '../../src/peers/yamux-header.ts';
 import { initialWindowBytes, YamuxStream } from '../../src/peers/yamux-stream.ts';
 import { patternBytes } from '../support/origin.ts';
-import { openGate, plainHost } from '../support/peer-options.ts';
+import { openHost, speakByHand } from '../support/yamux-by-hand.ts';
 
 const protocol = '/test/1';
 const listen = ['/ip4/127.0.0.1/tcp/0'];
@@ -24,16 +21,7 @@ afterEach(async () => {
 });
 
 async function ours(): Promise<Libp2p> {
-  const { privateKey } = await passingIdentity();
-  const about = {
-    privateKey,
-    listen,
-    transport: 'direct',
-    mdnsTag: undefined,
-    ...plainHost(),
-    gate: openGate,
-  } as const;
-  const host = await startHost(about);
+  const host = await openHost();
   open.push(host);
   return host;
 }
@@ -111,15 +99,8 @@ describe.each([
 
 /** A member that speaks yamux by hand. */
 async function byHand(host: Libp2p): Promise<TLSSocket> {
-  const { privateKey } = await passingIdentity();
-  const [address] = host.getMultiaddrs();
-  const port = Number(address?.getComponents().find(({ name }) => name === 'tcp')?.value);
-  const certificate = await generateCertificate(privateKey);
-  const about = { ...certificate, rejectUnauthorized: false, ALPNProtocols: ['eddy/1'] };
-  const socket = connect({ host: '127.0.0.1', port, ...about });
+  const socket = await speakByHand(host);
   sockets.push(socket);
-  socket.on('error', () => {});
-  await once(socket, 'secureConnect');
   return socket;
 }
 
@@ -144,6 +125,25 @@ describe('what no peer says', () => {
     socket.resume();
     await once(socket, 'close');
     expect(socket.destroyed).toBe(true);
+  });
+});
+
+describe('who does not read', () => {
+  it.each([
+    ['pings', frame(ping, syn, { id: 0, length: 1 })],
+    ['streams that are refused', frame(windowUpdate, syn, { id: 2 * 1000 + 1, length: 0 })],
+  ])('is left when answers to %s pile up', async (_what, said) => {
+    const host = await ours();
+    const socket = await byHand(host);
+    for (let i = 0; i < 128; i++) socket.write(frame(windowUpdate, syn, { id: 1 + 2 * i, length: 0 }));
+    const many = Buffer.concat(Array.from({ length: 10_000 }, () => said));
+    const closed = Promise.withResolvers<void>();
+    socket.once('close', closed.resolve);
+    const drained = () => new Promise((resolve) => socket.once('drain', resolve));
+    // 60 MB: answers to less than that fill no socket's buffers.
+    for (let i = 0; i < 500 && !socket.closed; i++)
+      if (!socket.write(many)) await Promise.race([drained(), closed.promise]);
+    expect(socket.closed).toBe(true);
   });
 });
 
