@@ -1,13 +1,16 @@
 import { createWriteStream, fstatSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
+import { WaitingLines } from './lines.ts';
 
-/** Lines waiting for a reader that does not read, in characters; beyond it lines are dropped, the node goes on. */
+/** Lines waiting for a reader that does not read, in bytes; beyond it lines are dropped, the node goes on. */
 const waitingMax = 16 * 1024 * 1024;
 const flushTimeoutMs = 1_000;
-/** Lines that may wait a little are written when there are so many characters of them, or so late. */
+/** Lines that may wait a little are written when there are so many bytes of them, or so late. */
 const batchMax = 128 * 1024;
 const batchMs = 200;
+/** What a turn of the event loop may add to them, as a rule. */
+const turnMax = 64 * 1024;
 
 /**
  * Lines to a stream, in order and without ever waiting: those of one turn of the event loop are one write; what nobody
@@ -15,7 +18,7 @@ const batchMs = 200;
  */
 export class LineOutput {
   readonly #stream: Writable;
-  #waiting = '';
+  readonly #waiting = new WaitingLines(batchMax + turnMax);
   #scheduled = false;
   #timer: NodeJS.Timeout | undefined;
   #broken = false;
@@ -25,7 +28,7 @@ export class LineOutput {
     this.#stream = stream;
     stream.on('error', () => {
       this.#broken = true;
-      this.#waiting = '';
+      this.#waiting.take();
     });
   }
 
@@ -54,7 +57,8 @@ export class LineOutput {
     const { promise, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, flushTimeoutMs);
     this.#stream.once('error', () => resolve());
-    this.#stream.write(this.#taken(), () => resolve());
+    this.#write();
+    this.#stream.write('', () => resolve());
     await promise;
     clearTimeout(timer);
   }
@@ -62,7 +66,7 @@ export class LineOutput {
   #keep(line: string): boolean {
     if (this.#broken) return false;
     const fits = this.#waiting.length + this.#stream.writableLength <= waitingMax;
-    if (fits) this.#waiting += line;
+    if (fits) this.#waiting.add(line);
     else this.#dropped++;
     return fits;
   }
@@ -77,18 +81,16 @@ export class LineOutput {
     this.#scheduled = false;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const text = this.#taken();
-    if (text !== '' && !this.#broken) this.#stream.write(text);
+    if (!this.#broken) this.#write();
   }
 
-  #taken(): string {
-    let text = this.#waiting;
-    this.#waiting = '';
+  #write(): void {
     if (this.#dropped > 0) {
-      text += `{"level":"warn","time":${Date.now()},"lines":${this.#dropped},"msg":"log lines were lost: nobody read them"}\n`;
+      const message = 'log lines were lost: nobody read them';
+      this.#waiting.add(`{"level":"warn","time":${Date.now()},"lines":${this.#dropped},"msg":"${message}"}\n`);
       this.#dropped = 0;
     }
-    return text;
+    for (const lines of this.#waiting.take()) this.#stream.write(lines);
   }
 }
 

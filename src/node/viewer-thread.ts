@@ -21,9 +21,9 @@ const ramBytes = new Tally();
 let linesTaken = (): void => {};
 const lines = new Writable({
   decodeStrings: false,
-  write: (text: string, _encoding, done) => {
+  write: (text: string | Buffer, _encoding, done) => {
     // One copy, which changes hands: strings would be copied twice, and the main thread would write them out once more.
-    const bytes = new TextEncoder().encode(text);
+    const bytes = typeof text === 'string' ? new TextEncoder().encode(text) : new Uint8Array(text);
     linesTaken = done;
     parentPort?.postMessage({ kind: 'lines', bytes } satisfies Notice, [bytes.buffer]);
   },

@@ -114,19 +114,19 @@ it('what is logged is bounded', async () => {
 describe('the output', () => {
   it('drops lines that nobody reads, and says how many once somebody does', async () => {
     const written: string[] = [];
-    let release = (): void => {};
+    const read = Promise.withResolvers<void>();
     const stalled = new Writable({
       decodeStrings: false,
       write: (chunk, _encoding, done) => {
         written.push(String(chunk));
-        release = done;
+        void read.promise.then(() => done());
       },
     });
     const output = new LineOutput(stalled);
     const line = `${'x'.repeat(1024 * 1024)}\n`;
     for (let i = 0; i < 20; i++) output.write(line);
     const flushed = output.flush();
-    release();
+    read.resolve();
     await flushed;
     const text = written.join('');
     expect(text.split('\n').filter((each) => each.startsWith('x'))).toHaveLength(16);
@@ -146,6 +146,30 @@ describe('the output', () => {
     second.write('d\n');
     second.writeSoon('e\n');
     expect(await next.promise).toBe('c\nd\ne\n');
+  });
+
+  it('writes many lines whole and in order, whatever is in them', async () => {
+    const written: Buffer[] = [];
+    const output = new LineOutput(
+      new Writable({
+        write: (chunk: Buffer, _encoding, done) => {
+          written.push(chunk);
+          done();
+        },
+      }),
+    );
+    const texts = ['plain', 'Zürich', '録画', '🎬', 'x'.repeat(300_000), ''];
+    const lines = Array.from({ length: 5_000 }, (_, i) => `${i} ${i % 500 === 4 ? texts[4] : texts[i % 4]}\n`);
+    for (const [i, line] of lines.entries()) {
+      if (i % 700 === 0) output.write(line);
+      else output.writeSoon(line);
+      if (i % 900 === 0) await new Promise(setImmediate);
+      if (i % 1000 === 0) output.writeBytes(Buffer.from('from elsewhere\n'));
+    }
+    await output.flush();
+    const all = Buffer.concat(written).toString().split('\n').slice(0, -1);
+    expect(all.filter((line) => line === 'from elsewhere')).toHaveLength(5);
+    expect(all.filter((line) => line !== 'from elsewhere').map((line) => `${line}\n`)).toEqual(lines);
   });
 
   it('leaves a broken stream alone', async () => {
