@@ -9,3 +9,8 @@ export function relayIn(address: string): string | undefined {
 export function withoutPeerId(address: string): string {
   return address.replace(/\/p2p\/[^/]+$/, '');
 }
+
+/** The peer that an address leads to; undefined where it does not say. */
+export function peerIdIn(address: string): string | undefined {
+  return /\/p2p\/([^/]+)$/.exec(address)?.[1];
+}

@@ -1,6 +1,6 @@
 import type { Libp2p } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { relayIn } from './circuit.ts';
+import { peerIdIn, relayIn } from './circuit.ts';
 import { Dials } from './dials.ts';
 import { Doors } from './doors.ts';
 import { PeerError, reasonOf } from './failure.ts';
@@ -35,6 +35,8 @@ export class Dialler {
   readonly #options: DiallerOptions;
   readonly #dials = new Dials(Date.now, Math.random);
   readonly #doors: Doors;
+  /** What `leadsTo` says of it. libp2p makes one connection of two dials at once, which each would take for its own, and close. */
+  readonly #dialling = new Set<string>();
 
   constructor(options: DiallerOptions) {
     this.#options = options;
@@ -49,6 +51,7 @@ export class Dialler {
       const link = linkOf(peerId);
       if (member.addresses.length === 0 || state === 'quarantined' || (link !== undefined && link.relay === undefined))
         continue;
+      if (this.#dialling.has(peerId)) continue;
       if (link === undefined) {
         const delayMs = peerId < selfId ? politeMs : 0;
         this.#dials.attempt(peerId, () => this.#reach(host, member), { delayMs });
@@ -60,7 +63,8 @@ export class Dialler {
       }
     }
     const isLinked = (peerId: string): boolean => linkOf(peerId) !== undefined;
-    for (const address of this.#doors.closed(isLinked)) this.#dials.attempt(address, () => this.#knock(host, address));
+    for (const address of this.#doors.closed(isLinked))
+      if (!this.#dialling.has(leadsTo(address))) this.#dials.attempt(address, () => this.#knock(host, address));
   }
 
   /** Seen on the LAN. */
@@ -102,8 +106,18 @@ export class Dialler {
     }
   }
 
-  /** Resolves to the peer id found there, once it is linked. */
+  /** Addresses of one peer. Resolves to its peer id, once it is linked. */
   async #dial(host: Libp2p, addresses: readonly string[]): Promise<string> {
+    const named = leadsTo(addresses[0] ?? '');
+    this.#dialling.add(named);
+    try {
+      return await this.#link(host, addresses);
+    } finally {
+      this.#dialling.delete(named);
+    }
+  }
+
+  async #link(host: Libp2p, addresses: readonly string[]): Promise<string> {
     const { signal, greeting, linkOf, onProven, onStranger } = this.#options;
     const where = addresses.map((address) => multiaddr(address));
     const connection = await host.dial(where, { signal, force: true });
@@ -128,6 +142,11 @@ export class Dialler {
       throw error;
     }
   }
+}
+
+/** A peer id, or the address itself where it does not tell. */
+function leadsTo(address: string): string {
+  return peerIdIn(address) ?? address;
 }
 
 /** Its addresses with its peer id: those of its own, and those that lead through a relay. */

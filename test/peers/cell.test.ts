@@ -12,6 +12,7 @@ import { seededRandom } from '../support/random.ts';
 import { startHost } from '../../src/peers/host.ts';
 import { passingIdentity } from '../../src/peers/identity.ts';
 import { encodeManifest, signManifest, sliceBytes } from '../../src/peers/manifest.ts';
+import type { PeerReport } from '../../src/peers/member.ts';
 import type { PeerAnswer } from '../../src/peers/source.ts';
 import { answerOf, bytesOf, get, PushedBody, streamed, TestCell, type TestNode } from '../support/peers.ts';
 import { patternBytes } from '../support/pattern.ts';
@@ -95,6 +96,21 @@ describe('a cell', () => {
     const supplier = cell.nodes[0]?.plane.supplier;
     for (const owner of [1, 2, 3])
       expect(await bytesOf(await supplier?.supply(cell.requestFor(owner), { signal: never }))).toEqual(bytes);
+  });
+
+  it('dials a member that it knows several addresses of by one at a time', async () => {
+    const b = await cell.start({ listen: ['/ip4/127.0.0.1/tcp/0', '/ip4/127.0.0.1/tcp/0'] });
+    const states: unknown[] = [];
+    const log: Log = {
+      ...quietLog,
+      info: (about, message) => message.includes('changed its state') && states.push((about as PeerReport).state),
+      debug: (_, message) => states.push(message),
+    };
+    const { addresses } = b.plane;
+    await cell.start({ bootstrap: addresses, log });
+    await cell.met(1);
+    expect(addresses).toHaveLength(2);
+    expect(states).toEqual(['up']);
   });
 
   it('works over stock tcp and tls too', async () => {
