@@ -27,6 +27,8 @@ export interface BenchOptions {
   readonly servers: readonly string[] | undefined;
   readonly accessLog: boolean;
   readonly viewers: number;
+  /** What each of them plays, per second. */
+  readonly megabits: number;
   /** Cells of `amplification`; the storm takes the last one. Undefined: as the scenario has it. */
   readonly nodes: readonly number[] | undefined;
   /** How long the storm lasts. */
@@ -54,6 +56,7 @@ export const usage = `npm run bench -- [options]
                         varnish,varnish-no-log,trafficserver
   --access-log on|off   for all servers; default on
   --viewers N           of the paced scenario; default 10000
+  --megabits N          what each of them plays, per second; default 3
   --nodes LIST          sizes of cells; default 3,5,10,20, in the storm 10 (the last of the list)
   --minutes N           of the storm; default 10
   --forms LIST          of the live scenario; of LL-HLS,HLS,DASH-number,DASH-timeline
@@ -73,6 +76,7 @@ const flags = {
   servers: { type: 'string' },
   'access-log': { type: 'string' },
   viewers: { type: 'string' },
+  megabits: { type: 'string' },
   nodes: { type: 'string' },
   minutes: { type: 'string' },
   forms: { type: 'string' },
@@ -104,6 +108,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     servers: values.servers?.split(','),
     accessLog: among('access-log', values['access-log'], { known: ['on', 'off'], normally: ['on'] })[0] === 'on',
     viewers: number('viewers', values.viewers, { normally: quick ? 500 : 10_000, least: 1, most: 25_000 }),
+    megabits: number('megabits', values.megabits, { normally: 3, least: 1, most: 100 }),
     forms: among('forms', values.forms, { known: liveForms, normally: liveForms }),
     eddy: values.eddy,
     baseline: values.baseline,

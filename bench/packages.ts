@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path';
 const packages = {
   taskset: 'util-linux',
   wrk: 'wrk',
+  ss: 'iproute2',
   nginx: 'nginx-light',
   varnishd: 'varnish',
   varnishncsa: 'varnish',

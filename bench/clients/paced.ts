@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { percentile } from '../statistics.ts';
 import { clientOptions } from './client.ts';
-import { openDiscard } from './discard.ts';
+import { openDiscard, openReceiveBound } from './discard.ts';
 import { type Progress, ResponseReader } from './response-reader.ts';
 
 export interface PacedOptions {
@@ -16,6 +16,8 @@ export interface PacedOptions {
   readonly viewers: number;
   readonly bitsPerSecond: number;
   readonly seconds: number;
+  /** What the kernel keeps for each viewer, who shares this machine's with the server. */
+  readonly receiveBytes: number;
 }
 
 export interface PacedResult {
@@ -59,6 +61,7 @@ class PacedViewers {
   readonly #segmentMs: number;
   /** Bodies are taken in turns without being read, where that can be had: only heads come to the buffer. */
   readonly #discard = openDiscard();
+  readonly #bound = openReceiveBound();
   readonly #buffer = Buffer.allocUnsafe(this.#discard === undefined ? 128 * 1024 : 1024);
   readonly #viewers: Viewer[] = [];
   readonly #timesMs: number[] = [];
@@ -149,6 +152,7 @@ class PacedViewers {
       }
     };
     const socket = connect({ host, port: Number(port), noDelay: true, onread: { buffer: this.#buffer, callback } });
+    socket.once('connect', () => this.#bound?.(socket, this.#options.receiveBytes));
     const state = { startsMs: Number.POSITIVE_INFINITY, bytes: 0, segments: 0, requestedMs: 0 };
     const flags = { paused: false, stalled: false };
     const viewer: Viewer = { index, socket, reader: new ResponseReader(), ...state, ...flags };

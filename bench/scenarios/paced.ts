@@ -5,21 +5,25 @@ import { getWhole } from '../get.ts';
 import { objectTarget } from '../objects.ts';
 import { openFilesMax, type Usage, usageOf } from '../proc.ts';
 import { emptyLogs } from '../rig.ts';
+import { sendMemory } from '../socket-memory.ts';
 import type { Server } from '../servers/server.ts';
 import { startAll } from '../fleet.ts';
 import { quotient, rounded } from '../statistics.ts';
 import { chosenContenders } from './chosen.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
-const bitsPerSecond = 3e6;
 const segmentSeconds = 4;
-const segmentBytes = (bitsPerSecond / 8) * segmentSeconds;
 const segments = 32;
 const watchSeconds = 20;
 const quickSeconds = 8;
 /** Files of a process that are not connections of viewers. */
 const otherFiles = 200;
 const samplingMs = 500;
+/** More than a viewer plays between two looks. Without a bound those who watch would hold most of what the kernel has. */
+const receiveBytes = 96 * 1024;
+const compared = ['eddy', 'eddy-baseline', 'nginx-sendfile'];
+/** The kernel is asked about each socket once in so many samples. */
+const sendLooks = 16;
 const graceMs = 120_000;
 /** Above it the clients are what is measured. */
 const clientBusyMax = 0.9;
@@ -27,10 +31,10 @@ const clientBusyMax = 0.9;
 /** Many viewers that read no faster than they play, on one node. */
 export const paced: Scenario = {
   id: 'paced',
-  title: 'Viewers at 3 Mb/s on one node',
-  programs: (options) => chosenContenders(options, ['eddy']).flatMap(({ programs }) => programs),
+  title: 'Paced viewers on one node',
+  programs: (options) => ['ss', ...chosenContenders(options, compared).flatMap(({ programs }) => programs)],
   run: async (bench) => {
-    const { viewers } = bench.options;
+    const { viewers, megabits } = bench.options;
     const files = openFilesMax();
     if (viewers + otherFiles > files) {
       throw new Error(
@@ -39,14 +43,15 @@ export const paced: Scenario = {
     }
     const failures: string[] = [];
     const findings: Finding[] = [];
-    for (const server of await startAll(chosenContenders(bench.options, ['eddy', 'eddy-baseline']), bench.server)) {
+    for (const server of await startAll(chosenContenders(bench.options, compared), bench.server)) {
       findings.push(await measure(bench, { server, failures }));
     }
-    bench.show(`${viewers} viewers`, findings);
+    bench.show(`${viewers} viewers at ${megabits} Mb/s`, findings);
     const notes = [
-      `Segments of ${segmentSeconds} s at 3 Mb/s, one after the other; pacing allows each ${segmentSeconds * 1000} ms.`,
+      `Segments of ${segmentSeconds} s at ${megabits} Mb/s, one after the other; pacing allows each ${segmentSeconds * 1000} ms.`,
       'A stall is a viewer that fell a whole segment behind, or lost its connection.',
-      'Memory per connection is the growth of the server’s RSS over the number of viewers; kernel buffers are beside it.',
+      'Memory per connection is the growth of the server’s RSS over the number of viewers; beside it what the kernel holds to send for each of its sockets, and for all sockets of this machine at most.',
+      `A viewer’s own receive buffer is bounded (${receiveBytes / 1024} KiB): on this machine it is the same kernel’s.`,
       'clientBusy is the share of its core that the client program used: near 1 it measures itself, and fewer viewers tell more.',
     ];
     return { findings, notes, charts: [], failures };
@@ -57,12 +62,15 @@ async function measure(
   { rig, options }: Bench,
   { server, failures }: { server: Server; failures: string[] },
 ): Promise<Finding> {
+  const { viewers, megabits } = options;
+  const bitsPerSecond = megabits * 1e6;
+  const segmentBytes = (bitsPerSecond / 8) * segmentSeconds;
   const targets = Array.from({ length: segments }, (_none, i) => objectTarget(segmentBytes, `paced-${i}`));
   for (let pass = 0; pass < 2; pass++) for (const target of targets) await getWhole(server.http + target);
-  const { viewers } = options;
   const seconds = options.quick ? quickSeconds : watchSeconds;
   const before = usageOf(server.pids);
-  const watching: PacedOptions = { url: server.http, targets, segmentBytes, viewers, bitsPerSecond, seconds };
+  const pace = { segmentBytes, viewers, bitsPerSecond, seconds, receiveBytes };
+  const watching: PacedOptions = { url: server.http, targets, ...pace };
   const watch = new Watch(server);
   const result = await runClient<PacedOptions, PacedResult>(rig, 'paced', {
     options: watching,
@@ -81,6 +89,7 @@ async function measure(
     p99OverPacing: rounded(overPacing ?? 0, 3),
     stalls: result.stalls,
     kilobytesPerConnection: rounded((peak.rssBytes - before.rssBytes) / viewers / 1000, 3),
+    kernelKilobytesPerConnection: rounded(watch.sendBytes / viewers / 1000, 3),
     rssMb: rounded(peak.rssBytes / 1e6),
     kernelMb: rounded(watch.kernelBytes / 1e6),
     serverCpuSeconds: rounded(last.cpuSeconds - before.cpuSeconds, 3),
@@ -93,10 +102,13 @@ async function measure(
 class Watch {
   readonly #server: Server;
   readonly #timer: NodeJS.Timeout;
+  #looks = 0;
   peak: Usage = { cpuSeconds: 0, rssBytes: 0 };
   last: Usage = { cpuSeconds: 0, rssBytes: 0 };
   /** Buffers of all TCP sockets of this machine, at most. */
   kernelBytes = 0;
+  /** Of these what waits to be sent by the server, or to be acknowledged. */
+  sendBytes = 0;
 
   constructor(server: Server) {
     this.#server = server;
@@ -114,5 +126,11 @@ class Watch {
     const pages = /^TCP:.* mem (\d+)$/m.exec(readFileSync('/proc/net/sockstat', 'utf8'))?.[1] ?? '0';
     this.kernelBytes = Math.max(this.kernelBytes, Number(pages) * 4096);
     emptyLogs(this.#server.logs);
+    if (this.#looks++ % sendLooks === 0) void this.#lookAtSockets();
+  }
+
+  async #lookAtSockets(): Promise<void> {
+    const port = Number(new URL(this.#server.http).port);
+    this.sendBytes = Math.max(this.sendBytes, await sendMemory(port).catch(() => 0));
   }
 }

@@ -11,8 +11,6 @@ interface Dispatched {
 
 /** The part of a socket's handle that is used here. A number is the outcome, 0 for success: nothing is left to do. */
 interface Handle {
-  /** Below 0 once it is closed. */
-  readonly fd: number;
   writeBuffer(request: null, bytes: Buffer): number | Dispatched;
   writev(request: null, chunks: readonly Buffer[], allBuffers: true): number | Dispatched;
 }
@@ -49,11 +47,6 @@ export class DirectWrites {
   /** Whether something can be written this way now. */
   get ready(): boolean {
     return this.#readyHandle() !== undefined;
-  }
-
-  /** The kernel's name of the socket, to be used at once; below 0 when it is closed. */
-  get fd(): number {
-    return handleOf(this.#socket)?.fd ?? -1;
   }
 
   /** Before something is given to the stream: TLS takes one write at a time, and a second one would end the process. */

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import { openLibc } from '../libc.ts';
 import { DirectWrites } from './direct-writes.ts';
 import { viewerGone } from './gone.ts';
+import { fdOf } from './socket-fd.ts';
 
 /** Memory that is in a file as well, so that the kernel can send it without a copy. */
 export interface FileBacking {
@@ -132,7 +133,7 @@ export class FileWrites {
     const place = this.#sendfile.backing.offsetOf(part);
     if (place === undefined) return this.#copyLead(part);
     const wanted = this.#runBytes(place, turnBytesMax - this.#turnBytes);
-    const sent = this.#sendfile.send(this.#direct.fd, place + this.#nextSent, wanted);
+    const sent = this.#sendfile.send(fdOf(this.#socket), place + this.#nextSent, wanted);
     if (sent > 0) {
       this.#bytesSent += sent;
       this.#advance(sent);

@@ -4,6 +4,7 @@ import { LeanReader, type LeanRequest } from './lean-request.ts';
 import { type HeadTails, LeanResponder } from './lean-responder.ts';
 import type { Sendfile } from './file-writes.ts';
 import type { ViewerLimits } from './limits.ts';
+import type { UnsentBound } from './unsent-bound.ts';
 
 /** What all connections share. */
 export interface LeanOptions {
@@ -16,6 +17,7 @@ export interface LeanOptions {
   /** Milliseconds of a clock that stands still while this process does; up to a second more than it says, never less. */
   readonly coarseNow: () => number;
   readonly sendfile: Sendfile | undefined;
+  readonly unsent: UnsentBound | undefined;
 }
 
 /** node:http gives a viewer this much longer than it announces, so that fewer requests meet a closing connection. */
@@ -48,11 +50,11 @@ export class LeanConnection {
   #stallsAtMs = 0;
 
   constructor(socket: Socket, options: LeanOptions) {
-    const { limits, draining, coarseNow, tails, sendfile } = options;
+    const { limits, draining, coarseNow, tails, sendfile, unsent } = options;
     this.#socket = socket;
     this.#options = options;
     this.#reader = new LeanReader(limits);
-    this.#responder = new LeanResponder(socket, { tails, draining, sendfile, onSent: () => this.#onSent() });
+    this.#responder = new LeanResponder(socket, { tails, draining, sendfile, unsent, onSent: () => this.#onSent() });
     this.#remote = socket.remoteAddress ?? '';
     this.#restsUntilMs = coarseNow() + limits.headTimeoutMs;
     socket.on('end', this.#onEnd);

@@ -7,6 +7,7 @@ import { headTails } from './lean-responder.ts';
 import type { Sendfile } from './file-writes.ts';
 import type { ViewerLimits } from './limits.ts';
 import { SharedReads } from './shared-reads.ts';
+import type { UnsentBound } from './unsent-bound.ts';
 
 export interface LeanFrontOptions {
   readonly scheme: 'http' | 'https';
@@ -20,6 +21,7 @@ export interface LeanFrontOptions {
   readonly toHttp: (socket: Socket) => void;
   /** For content that is in a file as well. */
   readonly sendfile?: Sendfile | undefined;
+  readonly unsent: UnsentBound | undefined;
 }
 
 /** Puts the front before a server that has no TLS. */
@@ -51,13 +53,13 @@ export class LeanFront {
   #lookedAtMs = performance.now();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ front, limits, draining, scheme, onAccepted, toHttp, sendfile }: LeanFrontOptions) {
+  constructor({ front, limits, draining, scheme, onAccepted, toHttp, sendfile, unsent }: LeanFrontOptions) {
     this.#toHttp = toHttp;
     this.#onAccepted = onAccepted;
     this.#intervalMs = sweepIntervalMs(limits);
     const coarseNow = () => this.#nowMs + this.#intervalMs;
     const tails = headTails(limits.keepAliveTimeoutMs);
-    this.#options = { front, limits, scheme, draining, coarseNow, tails, sendfile };
+    this.#options = { front, limits, scheme, draining, coarseNow, tails, sendfile, unsent };
   }
 
   /** Ends the connections that wait for a request. */

@@ -5,6 +5,7 @@ import { FileWrites, type Sendfile } from './file-writes.ts';
 import { drained } from './http1-responder.ts';
 import type { Responder } from './message.ts';
 import type { ReplyFields } from './reply-fields.ts';
+import type { UnsentBound } from './unsent-bound.ts';
 
 const statusLines: ReadonlyMap<number, string> = new Map(
   Object.entries(STATUS_CODES).map(([status, reason]) => [Number(status), `HTTP/1.1 ${status} ${reason}\r\n`]),
@@ -43,6 +44,7 @@ export interface LeanResponderOptions {
   readonly onSent: () => void;
   /** For content that is in a file as well. */
   readonly sendfile?: Sendfile | undefined;
+  readonly unsent?: UnsentBound | undefined;
 }
 
 /** Answers up to this size leave past the stream; the socket's buffer takes them whole unless the viewer is slow. */
@@ -69,6 +71,8 @@ export class LeanResponder implements Responder {
   #close = false;
   /** Whether a head alone waits for `release`. */
   #held = false;
+  /** What the kernel may hold unsent, as it was told; 0: it was not. */
+  #unsentMax = 0;
 
   constructor(socket: Socket, options: LeanResponderOptions) {
     this.#socket = socket;
@@ -138,6 +142,7 @@ export class LeanResponder implements Responder {
     if (!this.#chunked) parts.push(...buffers);
     // A chunk of no bytes would be the end.
     else if (bytes > 0) parts.push(Buffer.from(`${bytes.toString(16)}\r\n`), ...buffers, lineEnd);
+    if (bytes > directBytesMax) this.#bound();
     if (bytes >= fileBytesMin && !this.#chunked && this.#files?.write(parts) === true) return this.#files.done;
     if (bytes > directBytesMax || this.#direct?.write(parts) !== true) this.#writeStream(parts);
     return socket.destroyed || socket.writableNeedDrain ? drained(socket) : undefined;
@@ -159,6 +164,11 @@ export class LeanResponder implements Responder {
   release(): void {
     this.#held = false;
     this.#flush();
+  }
+
+  #bound(): void {
+    const { unsent } = this.#options;
+    if (unsent !== undefined) this.#unsentMax = unsent.apply(this.#socket, this.#unsentMax);
   }
 
   #flush(): void {

@@ -18,6 +18,7 @@ import { type ViewerLimits, viewerLimitsDefault } from './limits.ts';
 import { longestFirst } from './policies.ts';
 import { ReplyPlanner } from './reply.ts';
 import { openThroughput } from './socket-throughput.ts';
+import { UnsentBound } from './unsent-bound.ts';
 
 export interface ListenAddress {
   readonly host: string;
@@ -38,6 +39,8 @@ export interface ViewersOptions {
   readonly reusePort?: boolean;
   /** Memory of content that is in a file as well, from which viewers without TLS are sent it. */
   readonly backing?: FileBacking | undefined;
+  /** Bytes that the kernel may hold unsent for all viewers together; undefined: as many as it likes. */
+  readonly unsentBytesMax?: number | undefined;
   /** False: every connection is read by node:http from its first byte. Default true. */
   readonly lean?: boolean;
   readonly log: ViewerLog;
@@ -77,7 +80,8 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     onFinished: options.onFinished,
   };
   const connections = new Connections(limits.drainGraceMs);
-  const http1 = { front, limits, draining: () => connections.draining };
+  const unsent = openUnsentBound(options, connections);
+  const http1 = { front, limits, draining: () => connections.draining, unsent };
   const http2 = createHttp2Server({ front, limits, onSession: (session) => connections.addSession(session) });
   const secure = await startSecure(options, { create: (tls) => createHttp1Server(http1, tls) as HttpsServer, limits });
   const plain = options.listen.map((address) => ({ address, server: createHttp1Server(http1) as HttpServer }));
@@ -126,6 +130,10 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     },
     connections: () => connections.count,
   };
+}
+
+function openUnsentBound({ unsentBytesMax: bytesMax }: ViewersOptions, all: Connections): UnsentBound | undefined {
+  return bytesMax === undefined ? undefined : UnsentBound.open({ bytesMax, connections: () => all.count });
 }
 
 interface SecureServers {

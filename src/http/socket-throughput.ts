@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { openLibc } from '../libc.ts';
+import { fdOf } from './socket-fd.ts';
 
 /** kbit/s that a connection has carried of late; undefined: too little was sent to tell, or it cannot be known. */
 export type ThroughputOf = (socket: Socket) => number | undefined;
@@ -34,10 +35,4 @@ export function openThroughput(): ThroughputOf | undefined {
     const bytesPerSecond = Number(info.getBigUint64(deliveryRateAt, true));
     return bytesPerSecond > 0 ? (bytesPerSecond * 8) / 1000 : undefined;
   };
-}
-
-/** Private to node; below 0 when the socket is closed. Over TLS it is that of the connection below. */
-function fdOf(socket: Socket): number {
-  const { _handle: handle } = socket as unknown as { readonly _handle?: { readonly fd?: number } | null };
-  return handle?.fd ?? -1;
 }

@@ -14,6 +14,8 @@ export interface ThreadData {
   readonly https: Config['https'];
   readonly tls: Config['tls'];
   readonly limits: Config['limits'];
+  /** Bytes that the kernel may hold unsent for viewers of this thread. */
+  readonly unsentBytesMax: number | undefined;
   readonly policies: readonly MapPolicy[];
   readonly logLevel: string;
   readonly pretty: boolean;

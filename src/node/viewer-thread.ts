@@ -50,6 +50,7 @@ try {
     backing: memory,
     policies: data.policies,
     limits: data.limits,
+    unsentBytesMax: data.unsentBytesMax,
     log: output.log,
     onStarted: () => requests.started(),
     onFinished: (record) => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { MapPolicy } from '../cache/types.ts';
 import type { Config } from '../config.ts';
+import { unsentBudget } from '../http/unsent-bound.ts';
 import type { ArenaPlace } from '../workers/lent-memory.ts';
 import type { ThreadData } from './thread-messages.ts';
 import { type ThreadOptions, ViewerThread } from './viewer-thread-handle.ts';
@@ -49,9 +50,12 @@ class ViewerThreads implements NodeViewers {
     const { workers, listen, https, tls, limits, logLevel, accessLog } = config;
     const connectionsMax = Math.ceil(limits.connectionsMax / workers);
     const { pretty } = log;
+    const budget = unsentBudget();
+    const unsentBytesMax = budget && budget / workers;
     this.#options = options;
     const threadLimits = { ...limits, connectionsMax };
-    this.#data = { arena, listen, https, tls, limits: threadLimits, policies, logLevel, accessLog, pretty };
+    const about = { listen, https, tls, policies, logLevel, accessLog, pretty };
+    this.#data = { ...about, arena, limits: threadLimits, unsentBytesMax };
     this.#reporting = setInterval(() => void this.refresh(), reportMs).unref();
   }
 

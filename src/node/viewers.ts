@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import { AccessLines } from '../http/access-line.ts';
 import type { FileBacking } from '../http/file-writes.ts';
 import { startViewers } from '../http/listener.ts';
+import { unsentBudget } from '../http/unsent-bound.ts';
 import type { ProcessLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RamTier } from '../ram/tier.ts';
@@ -85,6 +86,7 @@ async function openHere({ config, cache, arena, policies, log, metrics }: NodeVi
     backing: arena,
     policies: policies(),
     limits: config.limits,
+    unsentBytesMax: unsentBudget(),
     log,
     onStarted: () => metrics.requests.started(),
     onFinished: (record) => {

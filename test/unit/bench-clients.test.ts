@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { diskStoredBytes, parseMetrics } from '../../bench/admin.ts';
 import { ResponseReader } from '../../bench/clients/response-reader.ts';
+import { parseSendMemory } from '../../bench/socket-memory.ts';
 
 describe('the response reader', () => {
   const response = Buffer.from('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n0123456789');
@@ -59,5 +60,16 @@ describe('metrics', () => {
 
   it('are missed by name', () => {
     expect(() => diskStoredBytes(new Map())).toThrow('no sample of eddy_store_bytes');
+  });
+});
+
+describe('what sockets hold to send', () => {
+  it('is summed', () => {
+    const lines = [
+      '0 123 127.0.0.1:80 127.0.0.1:5000\t skmem:(r0,rb131072,t0,tb2626560,f3968,w4352,o0,bl0,d0)',
+      '0 0 127.0.0.1:80 127.0.0.1:5001\t skmem:(r7,rb131072,t0,tb2626560,f0,w100,o0,bl0,d12)',
+    ];
+    expect(parseSendMemory(lines.join('\n'))).toBe(4452);
+    expect(parseSendMemory('')).toBe(0);
   });
 });
