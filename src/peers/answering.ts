@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import { BodySender } from './body-sender.ts';
 import { PeerError, reasonOf } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
@@ -105,8 +104,6 @@ export class Answering {
         sendStatus({ answer: 'miss' });
         return 'miss';
       }
-      // What is written in this turn waits for its end: the head is not to wait for digests of the body.
-      await turn();
       await this.#sender.send(iterator, {
         bulk: await this.#options.bulk(),
         kept: answer.buffersAreKept === true,

@@ -17,6 +17,8 @@ type Sending = Parameters<AbstractMultiaddrConnection['sendData']>[0];
 
 /** What is read is handed on before anything else is: all connections can share it. A TLS record fits. */
 const shared = Buffer.allocUnsafeSlow(64 * 1024);
+/** Unsent, beyond which nobody is to write more. Not below the socket's own bound (64 KiB), which brings the `drain`. */
+const unsentBytesMax = 128 * 1024;
 /** So that what stands between the ends does not forget a connection on which nothing is to be said. */
 const keepAliveMs = 15_000;
 
@@ -59,15 +61,17 @@ export class TlsConnection extends AbstractMultiaddrConnection implements Multia
     return this.#socket.writableLength;
   }
 
-  /** At once, whatever the connection has to send besides. False: `drain` is to be waited for. */
+  /**
+   * At once, whatever the connection has to send besides. False: `drain` is to be waited for. TLS takes one write at a
+   * time and ends it a turn later; what comes meanwhile is the next one.
+   */
   write(parts: Iterable<Uint8Array>): boolean {
-    let canSendMore = this.#socket.writable;
-    if (!canSendMore) return false;
-    // One write to the kernel for the muxer's header and what follows it.
-    this.#socket.cork();
-    for (const bytes of parts) canSendMore = this.#socket.write(bytes);
-    this.#socket.uncork();
-    return canSendMore;
+    const socket = this.#socket;
+    if (!socket.writable) return false;
+    socket.cork();
+    for (const bytes of parts) socket.write(bytes);
+    socket.uncork();
+    return socket.writableLength < unsentBytesMax;
   }
 
   override sendData(data: Sending): Sent {
