@@ -234,7 +234,8 @@ export class VideoCache implements Cache {
     const status: CacheStatus = { hit: false, fwd };
     const name = sharedName(key, request, other);
     if (name === undefined || this.#unshareable.has(sharedName(key, request))) {
-      if (request.peersForbidden === true)
+      // A peer asks for itself; what this node wants without its peers it does ask for.
+      if (request.peersForbidden === true && request.ahead !== true)
         throw new EddyError('only-if-cached', `${request.target} may not be stored`, { side: 'downstream' });
       const alone = { ...asking, request: { ...request, peersForbidden: true } };
       return this.#conclude(await this.#fetch.fetch(alone, request.signal), { key, request, status });

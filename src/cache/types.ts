@@ -154,7 +154,7 @@ export interface CacheRequest {
   readonly peersForbidden?: boolean;
   /** Set for a request that is to be answered from the tiers and what is in flight, or fails with `only-if-cached`. */
   readonly originForbidden?: boolean;
-  /** Set for what is fetched ahead of viewers: what is read for it is not counted as given. */
+  /** Set for what the node wants for itself, ahead of viewers: what is read for it is not counted as given. */
   readonly ahead?: boolean;
   /** Aborted when the viewer is gone. */
   readonly signal: AbortSignal;

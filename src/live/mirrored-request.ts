@@ -43,10 +43,11 @@ export function wholeRequest(request: CacheRequest, target: string): CacheReques
   return { ...mirroredRequest(request, { target, signal, ...(cacheControl && { cacheControl }) }), policy };
 }
 
-/** A viewer's request for something that was not there a moment ago, past what is stored of that. */
+/** A look for something that was not there a moment ago, as a viewer or a peer asked for it, past what is stored of that. */
 export function retryRequest(request: CacheRequest, signal: AbortSignal): CacheRequest {
-  const { range } = { range: request.fields.get('range') };
-  const whole = mirroredRequest(request, { target: request.target, signal, cacheControl: 'no-cache' });
+  const range = request.fields.get('range');
+  const { target } = request;
+  const whole = { ...mirroredRequest(request, { target, signal, cacheControl: 'no-cache' }), ahead: true };
   return range === undefined ? whole : { ...whole, fields: whole.fields.with('Range', range) };
 }
 

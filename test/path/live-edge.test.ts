@@ -1,6 +1,7 @@
 import type { RequestListener, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startEdge } from '../support/edge.ts';
+import { Fields } from '../../src/fields.ts';
+import { startEdge, testPolicy } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { startOrigin } from '../support/origin.ts';
 import { ScriptedChannel } from '../support/scripted-channel.ts';
@@ -104,6 +105,30 @@ describe('a segment that no origin has yet', () => {
     for (const { status, body } of await Promise.all([first, ...rest]))
       expect([status, body.toString()]).toEqual([200, 'seg-4.ts']);
     expect(origin.count('/seg-4.ts')).toBe(3);
+  });
+
+  it('is looked for on behalf of a peer too', async () => {
+    let there = false;
+    const fault = (name: string, response: ServerResponse): boolean => {
+      if (there || name !== 'seg-1.ts') return false;
+      response.writeHead(404, { 'Cache-Control': 'no-store' }).end();
+      return true;
+    };
+    const { clock, edge, url } = await stage((name) => name, { fault });
+    await view(url);
+    const { signal } = new AbortController();
+    const like = {
+      method: 'GET',
+      target: '/seg-1.ts',
+      scheme: 'http',
+      authority: 'edge',
+      fields: Fields.empty,
+    } as const;
+    const asked = edge.live.answer({ ...like, signal, policy: testPolicy, peersForbidden: true });
+    await until(() => edge.live.holding === 1, 'the peer being held');
+    there = true;
+    clock.turn(50);
+    expect((await asked).status).toBe(200);
   });
 
   it('stays a 404 where no playlist names it, and when it does not come in time', async () => {
