@@ -1,27 +1,19 @@
+import type { RequestListener } from 'node:http';
 import { brotliDecompressSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type Edge, type EdgeOptions, startEdge } from '../support/edge.ts';
-import { HandClock } from '../support/hand-clock.ts';
+import { describe, expect, it } from 'vitest';
+import type { EdgeOptions } from '../support/edge.ts';
+import { type LiveStage, liveStage } from '../support/live-stage.ts';
 import { mpdText, period } from '../support/mpd.ts';
-import { type OriginRoutes, startOrigin, type TestOrigin } from '../support/origin.ts';
+import type { OriginRoutes } from '../support/origin.ts';
 import { until } from '../support/until.ts';
 import { view } from '../support/viewer.ts';
 
 const path = '/live/stream.mpd';
-const cleanups: (() => Promise<void>)[] = [];
 
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-interface Stage {
-  readonly clock: HandClock;
-  readonly edge: Edge;
-  readonly origin: TestOrigin;
+interface Stage extends LiveStage {
   readonly url: string;
   /** What the origin gives. */
   text: string;
-  poll(): Promise<void>;
 }
 
 const numbered =
@@ -30,24 +22,11 @@ const dynamic = (more: string): string =>
   `type="dynamic" availabilityStartTime="2026-01-01T00:00:00Z" timeShiftBufferDepth="PT30S" ${more}`;
 
 async function stage({ routes, ...options }: Partial<EdgeOptions> & { routes?: OriginRoutes } = {}): Promise<Stage> {
-  const clock = new HandClock();
-  const origin = await startOrigin({
-    ...routes,
-    [path]: (_, response) => {
-      response.writeHead(200, { 'Content-Type': 'application/dash+xml' }).end(made.text);
-    },
-  });
-  const edge = await startEdge({ origins: [origin.url], liveClock: clock, now: () => clock.nowMs(), ...options });
-  cleanups.push(
-    () => edge.close(),
-    () => origin.close(),
-  );
-  const poll = async (): Promise<void> => {
-    const before = edge.live.polls;
-    clock.turnToNext(60_000);
-    await until(() => edge.live.polls > before, 'a poll');
+  const mpd: RequestListener = (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/dash+xml' }).end(made.text);
   };
-  const made: Stage = { clock, edge, origin, url: edge.url + path, text: '', poll };
+  const parts = await liveStage({ ...routes, [path]: mpd }, options);
+  const made: Stage = { ...parts, url: parts.edge.url + path, text: '' };
   return made;
 }
 

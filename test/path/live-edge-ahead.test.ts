@@ -1,8 +1,8 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { type Edge, startEdge } from '../support/edge.ts';
+import type { RequestListener } from 'node:http';
+import { describe, expect, it } from 'vitest';
 import { HandClock } from '../support/hand-clock.ts';
+import { type LiveStage, liveStage } from '../support/live-stage.ts';
 import { mpdText, period } from '../support/mpd.ts';
-import { startOrigin, type TestOrigin } from '../support/origin.ts';
 import { until } from '../support/until.ts';
 import { view } from '../support/viewer.ts';
 
@@ -10,16 +10,8 @@ const startMs = Date.parse('2026-01-01T00:00:00Z');
 const segmentMs = 2_000;
 const dynamic =
   'type="dynamic" availabilityStartTime="2026-01-01T00:00:00Z" timeShiftBufferDepth="PT30S" minimumUpdatePeriod="PT2S"';
-const cleanups: (() => Promise<void>)[] = [];
 
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-interface Stage {
-  readonly clock: HandClock;
-  readonly edge: Edge;
-  readonly origin: TestOrigin;
+interface Stage extends LiveStage {
   /** The newest segment that is there. */
   newest(): number;
   play(path: string): Promise<unknown>;
@@ -31,7 +23,7 @@ interface Stage {
 async function stage(template: (newest: number) => string): Promise<Stage> {
   const clock = new HandClock();
   const newest = (): number => Math.floor((clock.nowMs() - startMs) / segmentMs);
-  const origin = await startOrigin((request, response) => {
+  const answer: RequestListener = (request, response) => {
     if (request.url === '/a.mpd') {
       const text = mpdText({ mpd: dynamic, periods: [period(template(newest()), { ids: ['low', 'high'] })] });
       response.writeHead(200, { 'Content-Type': 'application/dash+xml' }).end(text);
@@ -41,15 +33,11 @@ async function stage(template: (newest: number) => string): Promise<Stage> {
     const number = named > 1e10 ? named / segmentMs + 1 : named;
     if (number > newest()) response.writeHead(404).end('not yet');
     else response.writeHead(200, { 'Content-Type': 'video/mp4', 'Cache-Control': 'max-age=60' }).end('media');
-  });
+  };
   const prefetch = { bytesMax: 1_000_000, requestsMax: 4 };
-  const edge = await startEdge({ origins: [origin.url], liveClock: clock, now: () => clock.nowMs(), prefetch });
-  cleanups.push(
-    () => edge.close(),
-    () => origin.close(),
-  );
-  const asked = () => origin.requests.map(({ path }) => path.slice(1)).filter((path) => path.endsWith('.m4s'));
-  return { clock, edge, origin, newest, asked, play: (path) => view(`${edge.url}/${path}`) };
+  const parts = await liveStage(answer, { clock, prefetch });
+  const asked = () => parts.origin.requests.map(({ path }) => path.slice(1)).filter((path) => path.endsWith('.m4s'));
+  return { ...parts, newest, asked, play: (path) => view(`${parts.edge.url}/${path}`) };
 }
 
 const numbered = () => '<SegmentTemplate timescale="1" duration="2" media="$RepresentationID$/$Number$.m4s"/>';

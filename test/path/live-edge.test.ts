@@ -1,18 +1,11 @@
 import type { RequestListener, ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Fields } from '../../src/fields.ts';
-import { startEdge, testPolicy } from '../support/edge.ts';
-import { HandClock } from '../support/hand-clock.ts';
-import { startOrigin } from '../support/origin.ts';
+import { testPolicy } from '../support/edge.ts';
+import { liveStage } from '../support/live-stage.ts';
 import { ScriptedChannel } from '../support/scripted-channel.ts';
 import { until } from '../support/until.ts';
 import { view } from '../support/viewer.ts';
-
-const cleanups: (() => Promise<void>)[] = [];
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
 
 /** A channel whose segments are what `media` says: text, or undefined for one that is not there. */
 async function stage(
@@ -20,7 +13,6 @@ async function stage(
   { fault }: { fault?: (name: string, response: ServerResponse) => boolean } = {},
 ) {
   const channel = new ScriptedChannel();
-  const clock = new HandClock();
   const answer: RequestListener = (request, response) => {
     const name = request.url?.slice(1) ?? '';
     if (name.startsWith('main.m3u8')) return channel.playlist(request, response);
@@ -29,21 +21,8 @@ async function stage(
     if (text === undefined) response.writeHead(404).end();
     else response.writeHead(200, { 'Cache-Control': 'max-age=3600' }).end(text);
   };
-  const origin = await startOrigin(answer);
-  const edge = await startEdge({ origins: [origin.url], liveClock: clock, now: () => clock.nowMs() });
-  cleanups.push(
-    () => edge.close(),
-    () => origin.close(),
-  );
-  const url = `${edge.url}/main.m3u8`;
-  const poll = async () => {
-    const before = edge.live.polls;
-    while (edge.live.polls === before) {
-      clock.turnToNext(10_000);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  };
-  return { channel, clock, edge, origin, url, poll };
+  const parts = await liveStage(answer);
+  return { ...parts, channel, url: `${parts.edge.url}/main.m3u8` };
 }
 
 describe('what a playlist newly names', () => {
@@ -213,9 +192,11 @@ describe('an origin that fails now and then', () => {
   });
 
   it('is not told to pages of other sites as a lost connection', async () => {
-    const { edge, origin } = await stage(() => undefined);
-    await origin.close();
-    cleanups.pop();
+    const fault = (_: string, response: ServerResponse): boolean => {
+      response.destroy();
+      return true;
+    };
+    const { edge } = await stage(() => undefined, { fault });
     const { status, headers } = await view(`${edge.url}/anything.ts`, { headers: { Origin: 'https://a.example' } });
     expect([status, headers['access-control-allow-origin']]).toEqual([502, '*']);
   });

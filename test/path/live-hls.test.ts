@@ -1,44 +1,23 @@
 import { gunzipSync } from 'node:zlib';
-import { afterEach, describe, expect, it } from 'vitest';
-import { type Edge, type EdgeOptions, startEdge, testPolicy } from '../support/edge.ts';
-import { HandClock } from '../support/hand-clock.ts';
-import { type OriginRoutes, startOrigin, type TestOrigin } from '../support/origin.ts';
+import { describe, expect, it } from 'vitest';
+import { type EdgeOptions, testPolicy } from '../support/edge.ts';
+import { type LiveStage, liveStage } from '../support/live-stage.ts';
+import type { OriginRoutes } from '../support/origin.ts';
 import { ScriptedChannel } from '../support/scripted-channel.ts';
 import { until } from '../support/until.ts';
 import { view } from '../support/viewer.ts';
 
 const path = '/live/main.m3u8';
-const cleanups: (() => Promise<void>)[] = [];
 
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-interface Stage {
+interface Stage extends LiveStage {
   readonly channel: ScriptedChannel;
-  readonly clock: HandClock;
-  readonly edge: Edge;
-  readonly origin: TestOrigin;
   readonly url: string;
-  /** Lets the mirror ask once more, and waits for what it then knows. */
-  poll(): Promise<void>;
 }
 
-async function stage(options: Partial<EdgeOptions> & { routes?: OriginRoutes } = {}): Promise<Stage> {
+async function stage({ routes, ...options }: Partial<EdgeOptions> & { routes?: OriginRoutes } = {}): Promise<Stage> {
   const channel = new ScriptedChannel();
-  const clock = new HandClock();
-  const origin = await startOrigin({ [path]: channel.playlist, ...options.routes });
-  const edge = await startEdge({ origins: [origin.url], liveClock: clock, now: () => clock.nowMs(), ...options });
-  cleanups.push(
-    () => edge.close(),
-    () => origin.close(),
-  );
-  const poll = async () => {
-    const before = edge.live.polls;
-    clock.turnToNext(60_000);
-    await until(() => edge.live.polls > before, 'a poll');
-  };
-  return { channel, clock, edge, origin, url: edge.url + path, poll };
+  const parts = await liveStage({ [path]: channel.playlist, ...routes }, options);
+  return { ...parts, channel, url: parts.edge.url + path };
 }
 
 describe('a plain HLS channel', () => {
