@@ -1,4 +1,5 @@
 import { metricText, type ProcessCell } from '../test/support/cell.ts';
+import { playlistPath } from '../test/support/cell-media.ts';
 import type { CellOrigin, SentBody } from '../test/support/cell-origin.ts';
 import { parseMetrics } from './admin.ts';
 import type { Bench, Finding } from './scenarios/scenario.ts';
@@ -21,9 +22,11 @@ export interface SentAgainOptions {
   readonly asked: ReadonlyMap<string, number>;
 }
 
-/** Prints why the origin sent more than was asked for: what it sent so, and how nodes fared that asked each other. */
+/** Prints why the origin sent more than was asked for, if it did: what it sent so, and how nodes' requests to each other went. */
 export async function showSentAgain(bench: Bench, { origin, cell, asked }: SentAgainOptions): Promise<void> {
-  bench.show('Sent by the origin beyond what was asked for', await sentAgain(origin, asked));
+  const findings = await sentAgain(origin, asked);
+  if (findings.length === 0) return;
+  bench.show('Sent by the origin beyond what was asked for', findings);
   const outcomes = new Map<string, number>();
   for (const node of cell.running)
     for (const [name, value] of parseMetrics(await metricText(node))) {
@@ -33,9 +36,10 @@ export async function showSentAgain(bench: Bench, { origin, cell, asked }: SentA
   bench.show('How requests to peers ended', [Object.fromEntries(outcomes)]);
 }
 
-/** What the origin of a cell sent beyond what viewers asked for, by cause. */
+/** What of its media the origin of a cell sent beyond what viewers asked for, by cause. */
 async function sentAgain(origin: CellOrigin, asked: ReadonlyMap<string, number>): Promise<readonly Finding[]> {
-  const all = (await origin.paths()).flatMap(([path, { bodies }]) =>
+  const media = (await origin.paths()).filter(([path]) => path !== playlistPath);
+  const all = media.flatMap(([path, { bodies }]) =>
     [...Map.groupBy(bodies, ({ etag }) => etag)].flatMap(([etag, ofOne]) =>
       wastedOn(path, ofOne, asked.get(`${path} ${etag}`) ?? 0),
     ),
@@ -64,7 +68,7 @@ function wastedOn(path: string, bodies: readonly SentBody[], askedBytes: number)
     const own = same.some(({ by }) => by === body.by);
     const cause = own ? 'the same node again' : under === undefined ? 'another node later' : 'two nodes at once';
     const afterMs = Math.round(body.fromMs - first.fromMs);
-    wasted.push({ cause, path, bytes, who: `node ${body.by} ${afterMs} ms after node ${first.by}` });
+    wasted.push({ cause, path, bytes, who: `node ${body.by} (${body.asked}) ${afterMs} ms after node ${first.by}` });
   }
   const unasked = unique - askedBytes;
   if (unasked > 0) wasted.push({ cause: 'nobody asked', path, bytes: unasked, who: `node ${bodies[0]?.by}` });

@@ -3,6 +3,7 @@ import { type CellNode, ProcessCell } from '../../test/support/cell.ts';
 import { Audience } from '../../test/support/cell-audience.ts';
 import { cellMedia } from '../../test/support/cell-media.ts';
 import { CellOrigin } from '../../test/support/cell-origin.ts';
+import { showSentAgain } from '../sent-again.ts';
 import { percentile, rounded } from '../statistics.ts';
 import type { Finding, Scenario } from './scenario.ts';
 
@@ -33,7 +34,7 @@ export const storm: Scenario = {
     const { options, rig } = bench;
     const nodes = options.nodes?.at(-1) ?? nodesNormally;
     const origin = await CellOrigin.start();
-    const cell = await ProcessCell.start(nodes, ['--origin', origin.url, '--log-level', 'warn'], {
+    const cell = await ProcessCell.start(nodes, ['--origin', origin.urlFor(), '--log-level', 'warn'], {
       readyTimeoutMs,
     });
     const audience = new Audience({ media: cellMedia, open: () => cell.running, moveShare: 0.02 });
@@ -56,6 +57,7 @@ export const storm: Scenario = {
       }
       await cell.met();
       findings.push(await measured(state, { phase: 'after', work: () => sleep(30_000) }));
+      await showSentAgain(bench, { origin, cell, asked: audience.askedBytes() });
     } finally {
       await audience.stop();
       await cell.close();

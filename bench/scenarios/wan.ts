@@ -4,8 +4,9 @@ import { Audience } from '../../test/support/cell-audience.ts';
 import type { CellMedia } from '../../test/support/cell-media.ts';
 import { CellOrigin } from '../../test/support/cell-origin.ts';
 import { skipsNamespaces, SplitNetwork } from '../../test/support/split-network.ts';
+import { showSentAgain } from '../sent-again.ts';
 import { percentile, rounded } from '../statistics.ts';
-import type { Finding, Scenario } from './scenario.ts';
+import type { Bench, Finding, Scenario } from './scenario.ts';
 
 /** 4 Mb/s. */
 const media: CellMedia = { segmentMs: 2_000, segmentBytes: 1_000_000, fileBytes: 8_000_000 };
@@ -29,7 +30,7 @@ export const wan: Scenario = {
     }
     const failures: string[] = [];
     const findings: Finding[] = [];
-    for (const each of links) findings.push(await measure(each, { seconds: bench.options.quick ? 20 : 60, failures }));
+    for (const each of links) findings.push(await measure(bench, { ...each, failures }));
     bench.show('The line', findings);
     const notes = [
       `Two network namespaces, ${nodesEach} nodes in each, ${viewersEach} viewers of a live channel at 4 Mb/s on every node; the origin is near both. A segment that takes longer than the 2 s it plays is a stall for a player with one segment in its buffer.`,
@@ -40,12 +41,12 @@ export const wan: Scenario = {
 };
 
 async function measure(
-  { name, link }: (typeof links)[number],
-  { seconds, failures }: { seconds: number; failures: string[] },
+  bench: Bench,
+  { name, link, failures }: (typeof links)[number] & { failures: string[] },
 ): Promise<Finding> {
   const network = await SplitNetwork.open(link);
   const origin = await CellOrigin.start({ host: network.hostAddress, media });
-  const cell = await ProcessCell.start(0, ['--origin', origin.url, '--log-level', 'warn']);
+  const cell = await ProcessCell.start(0, ['--origin', origin.urlFor(), '--log-level', 'warn']);
   const audience = new Audience({ media, open: () => cell.running });
   try {
     for (const { address, peerAddress, within } of network.halves) {
@@ -55,10 +56,11 @@ async function measure(
     }
     await cell.met();
     for (const node of cell.nodes) audience.watchLive(node, viewersEach);
-    await sleep(seconds * 1000);
+    await sleep(bench.options.quick ? 20_000 : 60_000);
     await audience.stop();
     failures.push(...audience.faults.slice(0, 5).map((fault) => `${name}: ${fault}`));
     if (audience.late.length > 0) failures.push(`${name}: ${audience.late.length} segments came late`);
+    await showSentAgain(bench, { origin, cell, asked: audience.askedBytes() });
     return { link: name, ...(await figuresOf(audience, { cell, origin })) };
   } finally {
     await audience.stop();

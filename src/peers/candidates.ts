@@ -5,7 +5,6 @@ export interface CandidatesOptions {
   readonly members: Pick<Members, 'all' | 'placement'>;
   readonly link: (peerId: string) => Link | undefined;
   readonly selfId: string;
-  readonly nowMs: () => number;
 }
 
 /** A peer to ask. */
@@ -17,62 +16,37 @@ export interface Candidate {
 
 /** Responsible nodes asked before the origin is. */
 const responsibleMax = 2;
-/** A peer that could not give a group, or gave wrong bytes of it, is not asked for it again so soon. */
-const avoidMs = 10_000;
-const avoidedMax = 1_000;
 
-/** Whom to ask for a group, in order. */
-export class Candidates {
-  readonly #options: CandidatesOptions;
-  readonly #avoided = new Map<string, number>();
+/**
+ * Whom to ask for a group, in order: those more responsible than this node, as far as they can be asked, and the nearest
+ * that says it holds the group: before the others when it alone says so, for they would have to go to the origin. Empty:
+ * go there yourself. `except`: peer ids of those who have just failed.
+ */
+export function candidatesFor(
+  { group, except }: { group: string; except: ReadonlySet<string> },
+  { members, selfId, link }: CandidatesOptions,
+): readonly Candidate[] {
+  const mayAsk = (each: Link | undefined): each is Link =>
+    each !== undefined && isOpen(each) && !except.has(each.member.peerId);
+  const order = members.placement().order(group);
+  const own = order.indexOf(selfId);
+  const before = order.slice(0, own < 0 ? order.length : own);
+  const responsible = before.map(link).filter(mayAsk).slice(0, responsibleMax);
+  const asked = responsible.map((each) => ({ link: each, heldOnly: false }));
+  const claiming = members.all().filter(({ digest }) => digest.claims(group));
+  const holders = claiming.map(({ peerId }) => link(peerId)).filter(mayAsk);
+  const nearest = nearestOf(holders.filter((each) => !responsible.includes(each)));
+  if (nearest === undefined) return asked;
+  const holder = { link: nearest, heldOnly: true };
+  const known = responsible.some(({ member }) => claiming.includes(member));
+  return known ? [...asked, holder] : [holder, ...asked];
+}
 
-  constructor(options: CandidatesOptions) {
-    this.#options = options;
-  }
+function isOpen({ isClosed, asker, member }: Link): boolean {
+  return !isClosed && !asker.isFull && member.state === 'up' && member.breaker.allows;
+}
 
-  /**
-   * Those more responsible than this node, as far as they can be asked, and the nearest that says it holds the group:
-   * before the others when it alone says so, for they would have to go to the origin. Empty: go there yourself.
-   * `except`: peer ids of those who have just failed.
-   */
-  for(group: string, except: ReadonlySet<string>): readonly Candidate[] {
-    const { members, selfId, link } = this.#options;
-    const order = members.placement().order(group);
-    const own = order.indexOf(selfId);
-    const responsible = order
-      .slice(0, own < 0 ? order.length : own)
-      .map(link)
-      .filter((each) => this.#mayAsk(each, group, except));
-    const links = responsible.slice(0, responsibleMax);
-    const asked = links.map((each) => ({ link: each, heldOnly: false }));
-    const nearest = this.#nearestHolder(group, new Set([...except, ...links.map(({ member }) => member.peerId)]));
-    if (nearest === undefined) return asked;
-    const holder = { link: nearest, heldOnly: true };
-    const known = links.some(({ member }) => member.digest.claims(group));
-    return known ? [...asked, holder] : [holder, ...asked];
-  }
-
-  avoid(group: string, peerId: string): void {
-    this.#avoided.set(`${peerId} ${group}`, this.#options.nowMs() + avoidMs);
-    const [oldest] = this.#avoided.keys();
-    if (this.#avoided.size > avoidedMax && oldest !== undefined) this.#avoided.delete(oldest);
-  }
-
-  #nearestHolder(group: string, except: ReadonlySet<string>): Link | undefined {
-    let nearest: Link | undefined;
-    for (const member of this.#options.members.all()) {
-      if (!member.digest.claims(group)) continue;
-      const link = this.#options.link(member.peerId);
-      if (!this.#mayAsk(link, group, except)) continue;
-      if ((member.rttMs ?? Number.MAX_VALUE) < (nearest?.member.rttMs ?? Number.POSITIVE_INFINITY)) nearest = link;
-    }
-    return nearest;
-  }
-
-  #mayAsk(link: Link | undefined, group: string, except: ReadonlySet<string>): link is Link {
-    if (link === undefined || link.isClosed || link.asker.isFull) return false;
-    const { member } = link;
-    if (except.has(member.peerId) || member.state !== 'up' || !member.breaker.allows) return false;
-    return (this.#avoided.get(`${member.peerId} ${group}`) ?? 0) <= this.#options.nowMs();
-  }
+function nearestOf(links: readonly Link[]): Link | undefined {
+  const rttMs = ({ member }: Link): number => member.rttMs ?? Number.MAX_VALUE;
+  return links.toSorted((a, b) => rttMs(a) - rttMs(b))[0];
 }

@@ -1,7 +1,7 @@
 import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
 import type { Audit } from './audit.ts';
-import { Candidates, type CandidatesOptions } from './candidates.ts';
+import { type CandidatesOptions, candidatesFor } from './candidates.ts';
 import { ContinuedBody } from './continued-body.ts';
 import { PeerError } from './failure.ts';
 import { decodeManifest, type Manifest, manifestFault } from './manifest.ts';
@@ -16,6 +16,7 @@ import { BodyCheck } from './verify.ts';
 import { isUseful } from './wanted.ts';
 
 export interface PeerSupplierOptions extends CandidatesOptions {
+  readonly nowMs: () => number;
   /** What a representation is called in the whole cell: the cache key. Must be the same on every node. */
   readonly keyOf: (request: SupplyRequest) => string;
   /** Once for each request sent to a peer. */
@@ -32,15 +33,12 @@ export interface PeerSupplierOptions extends CandidatesOptions {
 
 interface Asking {
   readonly signal: AbortSignal;
-  /** Those who gave of the body. */
+  /** Those who gave of the body; when there are some, what is asked for is the rest of it. */
   readonly givers: Set<string>;
-  /** For the rest of a body that another peer broke off, or was too slow for. */
-  readonly continuing: boolean;
 }
 
 interface Asked extends Asking {
   readonly key: string;
-  readonly group: string;
   readonly request: SupplyRequest;
   readonly requestTimeMs: number;
 }
@@ -49,12 +47,10 @@ interface Asked extends Asking {
 export class PeerSupplier implements Supplier {
   readonly name = 'peer';
   readonly #options: PeerSupplierOptions;
-  readonly #candidates: Candidates;
   readonly #asking = new Map<string, number>();
 
   constructor(options: PeerSupplierOptions) {
     this.#options = options;
-    this.#candidates = new Candidates(options);
   }
 
   /** Whether a peer is being asked to fetch something of that group, and has not answered yet. */
@@ -63,17 +59,19 @@ export class PeerSupplier implements Supplier {
   }
 
   supply(request: SupplyRequest, { signal }: SupplyOptions): Promise<Supply | undefined> {
-    return this.#ask(request, { signal, givers: new Set(), continuing: false });
+    return this.#ask(request, { signal, givers: new Set() });
   }
 
   async #ask(request: SupplyRequest, asking: Asking): Promise<Supply | undefined> {
-    const { signal, continuing: patient } = asking;
+    const { signal, givers } = asking;
     const { method, target, fields, map } = request;
     if (request.body !== undefined || !mayAskPeers(method, fields) || isKeyTarget(target)) return undefined;
     const key = this.#options.keyOf(request);
     const group = groupOf(key, firstAsked(fields.get('range')));
-    const candidates = this.#candidates.for(group, asking.givers);
+    const candidates = candidatesFor({ group, except: givers }, this.#options);
     if (candidates.length === 0) return undefined;
+    // Somebody was too slow already.
+    const patient = givers.size > 0;
     const message = { map, key, target, fields: fields.raw };
     const asks: Ask[] = [];
     for (const { link, heldOnly } of candidates) {
@@ -85,12 +83,12 @@ export class PeerSupplier implements Supplier {
     const requestTimeMs = this.#options.nowMs();
     const options = {
       signal,
-      onOutcome: (outcome: AskOutcome, member: Member) => this.#onOutcome(outcome, member, group),
+      onOutcome: (outcome: AskOutcome, member: Member) => this.#onOutcome(outcome, member),
     };
     // Who is asked for what it holds never waits for us, so we need not refuse to answer it, or anybody, meanwhile.
     const fetching = candidates.some(({ heldOnly }) => !heldOnly);
     const won = await (fetching ? this.#noted(group, () => race(asks, options)) : race(asks, options));
-    return won && this.#supply(won, { ...asking, key, group, request, requestTimeMs });
+    return won && this.#supply(won, { ...asking, key, request, requestTimeMs });
   }
 
   async #noted<T>(group: string, ask: () => Promise<T>): Promise<T> {
@@ -116,7 +114,7 @@ export class PeerSupplier implements Supplier {
     ) {
       exchange.cancel();
       member.breaker.undecided();
-      this.#onOutcome(given !== undefined && manifest === undefined ? 'corrupt' : 'miss', member, asked.group);
+      this.#onOutcome(given !== undefined && manifest === undefined ? 'corrupt' : 'miss', member);
       return undefined;
     }
     member.answered();
@@ -133,7 +131,7 @@ export class PeerSupplier implements Supplier {
       },
       onEnded: (error) => {
         signal.removeEventListener('abort', cancel);
-        this.#onEnded(error, { member, group: asked.group, status });
+        this.#onEnded(error, { member, status });
         if (error !== undefined) return;
         audited?.end();
         this.#keepManifest(exchange.manifest, { key: asked.key, fields });
@@ -148,8 +146,9 @@ export class PeerSupplier implements Supplier {
   }
 
   /** The rest of a body: from another peer once, so that not every node fetches it, else from the origin. */
-  async #rest(request: SupplyRequest, { signal, givers, continuing }: Asking): Promise<Supply | undefined> {
-    const another = continuing ? undefined : await this.#ask(request, { signal, givers, continuing: true });
+  async #rest(request: SupplyRequest, asking: Asking): Promise<Supply | undefined> {
+    const { signal, givers } = asking;
+    const another = givers.size > 1 ? undefined : await this.#ask(request, asking);
     return another ?? this.#options.origin?.supply(request, { signal });
   }
 
@@ -158,21 +157,16 @@ export class PeerSupplier implements Supplier {
     if (encoded !== undefined && manifest !== undefined) this.#options.onManifest?.(manifest, encoded);
   }
 
-  #onEnded(
-    error: PeerError | undefined,
-    { member, group, status }: { member: Member; group: string; status: AskOutcome },
-  ): void {
+  #onEnded(error: PeerError | undefined, { member, status }: { member: Member; status: AskOutcome }): void {
     if (error === undefined) member.breaker.succeeded();
     else if (error.failure === 'aborted') member.breaker.undecided();
     else member.breaker.failed();
-    this.#onOutcome(error?.failure ?? status, member, group);
+    this.#onOutcome(error?.failure ?? status, member);
   }
 
-  #onOutcome(outcome: AskOutcome, member: Member, group: string): void {
+  #onOutcome(outcome: AskOutcome, member: Member): void {
     this.#options.onOutcome(outcome);
     if (outcome === 'corrupt') this.#options.onCorrupt(member.peerId, 'its bytes did not match their digest');
-    // One that was too slow may have it by the next time, and whoever is asked instead may not.
-    if (outcome === 'broken' || outcome === 'corrupt') this.#candidates.avoid(group, member.peerId);
   }
 }
 
