@@ -4,9 +4,9 @@ import { type Loaded, loadConfig } from './config/load.ts';
 import { machine } from './config/machine.ts';
 import type { Config } from './config.ts';
 import { type OpenLog, openLog } from './log.ts';
-import { tuneProcessMemory } from './node/process-memory.ts';
-import { type RunningNode, startNode } from './node.ts';
 import { isLatePeerError } from './node/late-errors.ts';
+import { boundResidentMemory, boundYoungGeneration, tuneProcessMemory } from './node/process-memory.ts';
+import type { RunningNode } from './node.ts';
 import { version } from './version.ts';
 
 const exitFailed = 1;
@@ -39,6 +39,8 @@ async function command(args: readonly string[]): Promise<void> {
 /** Runs a node until a signal ends it. */
 async function run(config: Config): Promise<void> {
   tuneProcessMemory();
+  boundResidentMemory(config.ramBytesMax);
+  if (config.workers === 1) boundYoungGeneration();
   const output = openLog({ level: config.logLevel, pretty: process.stdout.isTTY === true });
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {
@@ -46,7 +48,8 @@ async function run(config: Config): Promise<void> {
       else void fail(output, { error, message: 'an error nobody handled' });
     });
   }
-  const starting = startNode(config, { log: output.log });
+  // Loaded only now: what comes before takes its memory from V8 and glibc as they are by themselves.
+  const starting = import('./node.ts').then(({ startNode }) => startNode(config, { log: output.log }));
   onSignals({ starting, output });
   try {
     const { ready } = await starting;

@@ -12,6 +12,7 @@ import type { Lender } from '../workers/lender.ts';
 import { type Disk, openDisk } from './disk.ts';
 import type { NodeMaps } from './maps.ts';
 import { openPeers, type Peers } from './peers.ts';
+import { uncollectedShare } from './process-memory.ts';
 import { ReplaceableOrigin } from './replaceable-origin.ts';
 import { createLender } from './viewers.ts';
 import { viewingOf } from './viewing.ts';
@@ -51,6 +52,7 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
   const ram = new RamTier({
     arena,
     bytesMax: config.ramBytesMax,
+    waitingShare: uncollectedShare,
     onEvicted: (bytes) => metrics.evictedBytes.ram.add(bytes),
     ...(lender && { onDropped: lender.dropped }),
   });

@@ -14,6 +14,8 @@ const admittedBytesMin = 128 * 1024;
 export interface RamTierOptions {
   /** Budget of memory held, in bytes; 0 turns the tier off. */
   readonly bytesMax: number;
+  /** Share of the budget that is left to pieces which are no longer kept and wait for the collector. Default 0. */
+  readonly waitingShare?: number;
   /** Told how many bytes of pieces each eviction freed. */
   readonly onEvicted?: (bytes: number) => void;
   /** Told of each piece that is no longer kept, whatever the reason, or no longer where it was. */
@@ -44,20 +46,23 @@ export class RamTier implements Tier {
   readonly #onDropped: ((id: RepresentationId, first: number) => void) | undefined;
 
   readonly #arena: RamArena | undefined;
+  readonly #bytesMax: number;
 
-  constructor({ bytesMax, onEvicted, onDropped, arena }: RamTierOptions) {
+  constructor({ bytesMax, waitingShare = 0, onEvicted, onDropped, arena }: RamTierOptions) {
     if (!Number.isSafeInteger(bytesMax) || bytesMax < 0)
       throw new RangeError(`bytesMax is ${bytesMax}: must be a whole number of bytes, 0 or more`);
     this.#onEvicted = onEvicted;
     this.#onDropped = onDropped;
     this.#arena = arena;
-    if (bytesMax > 0) this.#admission = new Admission(bytesMax, (piece) => this.#evicted(piece));
+    this.#bytesMax = bytesMax;
+    const heldMax = Math.ceil(bytesMax * (1 - waitingShare));
+    if (heldMax > 0) this.#admission = new Admission(heldMax, (piece) => this.#evicted(piece));
   }
 
   stats(): RamTierStats {
     const admission = this.#admission;
     if (admission === undefined) return { bytes: 0, bytesMax: 0, pieces: 0 };
-    return { bytes: admission.bytes, bytesMax: admission.bytesMax, pieces: admission.pieces };
+    return { bytes: admission.bytes, bytesMax: this.#bytesMax, pieces: admission.pieces };
   }
 
   find(id: RepresentationId, offset: number): PieceSpan | undefined {

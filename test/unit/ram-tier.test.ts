@@ -45,6 +45,15 @@ describe('RamTier', () => {
     expect(tier.stats().pieces).toBeLessThan(2500);
   });
 
+  it('leaves a share of the budget to what waits for the collector', () => {
+    const tier = new RamTier({ bytesMax: 1000 * KiB, waitingShare: 1 / 4 });
+    for (let id = 0; id < 1000; id++) tier.put(id, 0, fresh(10 * KiB));
+    const { bytes, bytesMax } = tier.stats();
+    expect(bytes).toBeLessThanOrEqual(750 * KiB);
+    expect(bytes).toBeGreaterThan(700 * KiB);
+    expect(bytesMax).toBe(1000 * KiB);
+  });
+
   it('declines what is larger than a piece or than the whole budget', () => {
     const tier = new RamTier({ bytesMax: 100 * KiB });
     tier.put(1, 0, fresh(200 * KiB));
