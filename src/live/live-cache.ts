@@ -82,13 +82,12 @@ export class LiveCache implements Cache {
   }
 
   hold(request: CacheRequest, release: (answer: Answer | undefined) => void): (() => void) | undefined {
-    if (!this.#playlists.mayBe(request.target)) return undefined;
-    const asked = this.#asked.read(request);
+    const asked = this.#playlists.mayBe(request.target) ? this.#asked.read(request) : undefined;
     const known = asked && this.#playlists.peek(asked);
-    if (known === undefined || known === 'passed' || known.kind !== 'followed') return undefined;
+    if (asked === undefined || known === undefined || known === 'passed' || known.kind !== 'followed') return undefined;
     const { followed } = known;
-    const held = asked && followed.ask() && heldFor(followed, asked);
-    if (asked === undefined || held === undefined) return undefined;
+    const held = followed.ask() && heldFor(followed, asked);
+    if (held === undefined) return undefined;
     const startedMs = this.#clock.nowMs();
     return followed.hold(held, (version) => {
       const answer = this.#released(followed, { asked, held, version });
