@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { BodySender } from './body-sender.ts';
 import { PeerError, reasonOf } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
@@ -31,6 +32,8 @@ const waitingEveryMs = 150;
 /** Fields of one connection (RFC 9110 section 7.6.1), which say nothing to the peer. */
 const hopByHop = ['connection', 'keep-alive', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'proxy-connection'];
 const reasonLengthMax = 200;
+/** Why nobody works for an answer any more that has ended. Made once: an error of its own costs a stack trace each time. */
+const over = new PeerError('aborted', 'the answer has ended');
 
 /** One answer to a peer: its status at once, its head when it is there, its body as it comes. */
 export class Answering {
@@ -67,7 +70,7 @@ export class Answering {
     } finally {
       clearTimeout(pending);
       clearInterval(waiting);
-      this.#controller.abort();
+      this.#controller.abort(over);
     }
   }
 
@@ -108,6 +111,8 @@ export class Answering {
         bulk: await this.#options.bulk(),
         kept: answer.buffersAreKept === true,
       });
+      // The last frames leave before anything is hashed: viewers wait for those, and for no manifest.
+      await turn();
       await this.#sendEnd(await (answer.signed?.() ?? this.#signedHere(answer, described)));
       return outcome;
     } finally {
