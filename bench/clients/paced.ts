@@ -50,7 +50,7 @@ interface Viewer {
 }
 
 /** Viewers are looked after in turn, each this often. */
-const turnMs = 200;
+const turnMs = 150;
 const tickMs = 5;
 const connectBatch = 200;
 const errorsMax = 10;

@@ -20,7 +20,7 @@ const quickSeconds = 8;
 const otherFiles = 200;
 const samplingMs = 500;
 /** More than a viewer plays between two looks. Without a bound those who watch would hold most of what the kernel has. */
-const receiveBytes = 96 * 1024;
+const receiveBytes = 64 * 1024;
 const compared = ['eddy', 'eddy-baseline', 'nginx-sendfile'];
 /** The kernel is asked about each socket once in so many samples. */
 const sendLooks = 16;
