@@ -185,8 +185,7 @@ export class Exchange implements AsyncIterable<Buffer> {
     const nowMs = performance.now();
     this.#bodyStartMs = nowMs;
     const { patient, member } = this.#options;
-    const { bytesPerSecond, patience, rttMs = 0 } = member;
-    const slack = patience.slack(rttMs);
+    const { bytesPerSecond, slack } = member;
     this.#progress = new ProgressFloor({ nowMs, bytesPerSecond, silenceMsMax: byteMsMax, slack, patient });
   }
 
@@ -197,8 +196,8 @@ export class Exchange implements AsyncIterable<Buffer> {
     if (stalledMs > stalledMsMax) this.#excuse(stalledMs);
     if (this.#progress === undefined) {
       const silentMs = nowMs - this.#heardMs;
-      const { patience, rttMs = 0 } = this.#options.member;
-      const allowedMs = silenceMsMax * patience.slack(rttMs) + 4 * rttMs;
+      const { slack, rttMs = 0 } = this.#options.member;
+      const allowedMs = silenceMsMax * slack + 4 * rttMs;
       if (silentMs > allowedMs || nowMs - this.#startedMs > headMsMax)
         this.fail(new PeerError('timeout', `no answer for ${Math.round(silentMs)} ms`));
       return;

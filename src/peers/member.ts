@@ -79,6 +79,16 @@ export class Member {
     return this.#rtt.value;
   }
 
+  /** How long to wait for its first word. */
+  get allowedMs(): number {
+    return this.patience.allowedMs(this.rttMs ?? 0);
+  }
+
+  /** How many times longer than usual it may take for everything else. */
+  get slack(): number {
+    return this.patience.slack(this.rttMs ?? 0);
+  }
+
   get bytesPerSecond(): number | undefined {
     return this.#bytesPerSecond.value;
   }

@@ -37,6 +37,8 @@ class Attempt {
   /** What the peer said first; undefined until then, and when it failed. */
   status: StatusName | undefined;
   head: HeadMessage | undefined;
+  /** Its deadline for a first word has passed. */
+  isLate = false;
   /** Resolves to this when there is a head, or will be none. Never rejects. */
   readonly settled: Promise<Attempt>;
   readonly #askedMs = performance.now();
@@ -107,10 +109,11 @@ export async function race(asks: readonly Ask[], options: RaceOptions): Promise<
     return undefined;
   } finally {
     signal.removeEventListener('abort', cancelAll);
-    for (const { exchange, member, status } of running) {
-      if (status === undefined && !signal.aborted) {
+    for (const { exchange, member, status, isLate } of running) {
+      // One that was asked a moment ago has failed at nothing.
+      if (status === undefined && isLate && !signal.aborted) {
         member.breaker.failed();
-        member.patience.missed(member.patience.allowedMs(member.rttMs ?? 0));
+        member.patience.missed(member.allowedMs);
         onOutcome('timeout', member);
       }
       exchange.cancel();
@@ -121,8 +124,11 @@ export async function race(asks: readonly Ask[], options: RaceOptions): Promise<
 /** Undefined when the newest attempt is silent past its deadline, which counts only until it said something. */
 async function firstSettled(running: ReadonlySet<Attempt>, newest: Attempt): Promise<Attempt | undefined> {
   const late = Promise.withResolvers<undefined>();
-  const allowedMs = newest.member.patience.allowedMs(newest.member.rttMs ?? 0);
-  const stop = afterOwnStalls(allowedMs, () => newest.status === undefined && late.resolve(undefined));
+  const stop = afterOwnStalls(newest.member.allowedMs, () => {
+    if (newest.status !== undefined) return;
+    newest.isLate = true;
+    late.resolve(undefined);
+  });
   try {
     return await Promise.race([late.promise, ...[...running].map(({ settled }) => settled)]);
   } finally {
