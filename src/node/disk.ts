@@ -4,6 +4,7 @@ import { DiskTier } from '../disk/tier.ts';
 import { EddyError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { lowerPoolPriority } from './pool-priority.ts';
 
 export interface Disk {
   /** Undefined when it is off, or cannot be used. */
@@ -21,6 +22,7 @@ export async function openDisk(config: Config, { log, metrics }: { log: Log; met
       log,
       onEvicted: (bytes) => metrics.evictedBytes.disk.add(bytes),
     });
+    lowerPoolPriority();
     return { tier, health: () => tier.health() };
   } catch (error) {
     const state = error instanceof EddyError && error.code === 'disk-full' ? 'full' : 'failed';
