@@ -17,7 +17,7 @@ const glibc = {
 const residentOfBudget = 1.3;
 const programBytes = 150e6;
 /** What may come between two looks. */
-const marginBytes = 25e6;
+const marginBytes = 40e6;
 const checkMs = 500;
 /** From here on V8's young generation does not grow, which would be to 64 MiB and more; so it takes up to twice this. */
 const youngBytesMax = 8 * 1024 * 1024;
