@@ -18,7 +18,7 @@ const residentOfBudget = 1.3;
 const programBytes = 150e6;
 /** What may come between two looks. */
 const marginBytes = 40e6;
-const checkMs = 500;
+const checkMs = 200;
 /** From here on V8's young generation does not grow, which would be to 64 MiB and more; so it takes up to twice this. */
 const youngBytesMax = 8 * 1024 * 1024;
 const youngCheckMs = 100;
