@@ -12,8 +12,8 @@ const [tcp, notSentLowat] = [6, 25];
 
 /** Less costs more turns than it saves memory. */
 const leastBytes = 64 * 1024;
-/** A socket that may hold so much is not bounded: this is the most that Linux gives one (net.ipv4.tcp_wmem). */
-const mostBytes = 4 * 1024 * 1024;
+/** A share of so much is no bound: hardly a socket takes more than twice of it, and the budget is half of what there is. */
+const mostBytes = 1280 * 1024;
 /** A socket is told anew when its share has changed by so much of what it was told. */
 const changeMin = 1 / 4;
 
