@@ -19,6 +19,8 @@ const programBytes = 150e6;
 /** What may come between two looks. */
 const marginBytes = 40e6;
 const checkMs = 200;
+/** Where giving back is not enough, it is tried again when so much has come on top. */
+const regrownBytes = 10e6;
 /** From here on V8's young generation does not grow, which would be to 64 MiB and more; so it takes up to twice this. */
 const youngBytesMax = 8 * 1024 * 1024;
 const youngCheckMs = 100;
@@ -46,9 +48,14 @@ export function tuneProcessMemory(): void {
  */
 export function boundResidentMemory(ramBytesMax: number): void {
   const libc = openLibc(glibc);
+  if (libc === undefined) return;
+  const { rss } = process.memoryUsage;
   const limitBytes = ramBytesMax * residentOfBudget + programBytes - marginBytes;
+  let dueBytes = limitBytes;
   const check = (): void => {
-    if (process.memoryUsage.rss() > limitBytes) libc?.call.malloc_trim(0n);
+    const isDue = rss() > dueBytes;
+    if (isDue) libc.call.malloc_trim(0n);
+    dueBytes = Math.max(limitBytes, Math.min(isDue ? Number.POSITIVE_INFINITY : dueBytes, rss() + regrownBytes));
   };
   setInterval(check, checkMs).unref();
 }
