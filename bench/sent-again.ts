@@ -1,6 +1,6 @@
 import { metricText, type ProcessCell } from '../test/support/cell.ts';
 import { playlistPath } from '../test/support/cell-media.ts';
-import type { CellOrigin, SentBody } from '../test/support/cell-origin.ts';
+import type { CellOrigin, CellOriginReport, SentBody } from '../test/support/cell-origin.ts';
 import { parseMetrics } from './admin.ts';
 import type { Bench, Finding } from './scenarios/scenario.ts';
 import { rounded, sum } from './statistics.ts';
@@ -24,7 +24,7 @@ export interface SentAgainOptions {
 
 /** Prints why the origin sent more than was asked for, if it did: what it sent so, and how nodes' requests to each other went. */
 export async function showSentAgain(bench: Bench, { origin, cell, asked }: SentAgainOptions): Promise<void> {
-  const findings = await sentAgain(origin, asked);
+  const findings = sentAgain(await origin.paths(), asked);
   if (findings.length === 0) return;
   bench.show('Sent by the origin beyond what was asked for', findings);
   const outcomes = new Map<string, number>();
@@ -37,8 +37,8 @@ export async function showSentAgain(bench: Bench, { origin, cell, asked }: SentA
 }
 
 /** What of its media the origin of a cell sent beyond what viewers asked for, by cause. */
-async function sentAgain(origin: CellOrigin, asked: ReadonlyMap<string, number>): Promise<readonly Finding[]> {
-  const media = (await origin.paths()).filter(([path]) => path !== playlistPath);
+export function sentAgain(paths: CellOriginReport['paths'], asked: SentAgainOptions['asked']): readonly Finding[] {
+  const media = paths.filter(([path]) => path !== playlistPath);
   const all = media.flatMap(([path, { bodies }]) =>
     [...Map.groupBy(bodies, ({ etag }) => etag)].flatMap(([etag, ofOne]) =>
       wastedOn(path, ofOne, asked.get(`${path} ${etag}`) ?? 0),
