@@ -40,8 +40,9 @@ export function openSendfile(backing: FileBacking): Sendfile | undefined {
 const turnBytesMax = 1024 * 1024;
 /** Written behind what the kernel took: it waits there for room, and says so or why it failed. */
 const probeBytes = 4096;
-/** sendfile hands over so many pages at a time, and a part of one counts as much as a whole one. */
 const pageBytes = 4096;
+/** sendfile hands over 16 pages at a time, and a part of one counts as much as a whole one. */
+const handedOverBytes = 16 * pageBytes;
 
 /**
  * Sends what is in a file past the socket's stream, and what comes between as DirectWrites does. One run at a time;
@@ -142,14 +143,16 @@ export class FileWrites {
   }
 
   /**
-   * Writes a part that is not in the file, and what comes next up to the border of a page: less than that would be a
-   * packet of its own, before or after the rest.
+   * Writes a part that is not in the file, and what comes next up to the border of a page if the rest is then handed over
+   * at once: otherwise less than a page would be a packet of its own. Longer content is slower that way.
    */
   #copyLead(part: Buffer): void {
     const next = this.#parts[this.#next + 1];
     const place = next && this.#sendfile.backing.offsetOf(next);
     if (next === undefined || place === undefined) return this.#copy(part.length);
-    const lead = next.subarray(0, pageBytes - (place % pageBytes));
+    const leadBytes = pageBytes - (place % pageBytes);
+    if (next.length - leadBytes > handedOverBytes) return this.#copy(part.length);
+    const lead = next.subarray(0, leadBytes);
     if (this.#direct.write([part, lead])) this.#advance(part.length + lead.length);
     else this.#socket.destroy();
   }
