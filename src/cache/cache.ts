@@ -196,7 +196,7 @@ export class VideoCache implements Cache {
     const range =
       completeLength === undefined ? undefined : within(wantedOf(request.method, request.fields), completeLength);
     const content = this.#content(representation, request);
-    if (this.#holdsWanted(content)) {
+    if (this.#holdsWanted(content) || (await this.#reopens(content))) {
       const secured =
         content.dependable || range === undefined || (await secure(representation, range, this.#contentOptions));
       if (secured) return this.#answer(representation, request, status);
@@ -404,6 +404,12 @@ export class VideoCache implements Cache {
     return request.originForbidden === true
       ? this.#filler.holdsItself(representation, first, last)
       : this.#filler.holds(representation, first, last);
+  }
+
+  /** The disk tier does not keep in mind where everything lies: what seems to be missing may be there. */
+  async #reopens(content: RepresentationContent): Promise<boolean> {
+    await this.#entries.reopen(content.representation);
+    return this.#holdsWanted(content);
   }
 
   #changed(representation: Representation, request: CacheRequest, supply: Supply | undefined): void {

@@ -48,6 +48,8 @@ export interface EdgeOptions {
   readonly ramBytes?: number;
   /** 0: no disk tier. */
   readonly diskBytes?: number;
+  /** Of the disk tier. */
+  readonly openPiecesMax?: number;
   /** Kept and not removed when given. */
   readonly directory?: string;
   readonly policy?: Partial<MapPolicy>;
@@ -98,7 +100,9 @@ const quiet = { info: () => {}, warn: () => {}, error: () => {}, debug: () => {}
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'eddy-edge-')));
   const { ramBytes = 64 * mebibyte, diskBytes = 0, now = Date.now } = options;
-  const disk = diskBytes === 0 ? undefined : await DiskTier.open({ directory, bytesMax: diskBytes, log: quiet });
+  const { openPiecesMax } = options;
+  const bounds = { bytesMax: diskBytes, ...(openPiecesMax !== undefined && { openPiecesMax }) };
+  const disk = diskBytes === 0 ? undefined : await DiskTier.open({ directory, ...bounds, log: quiet });
   const policy = { ...testPolicy, ...options.policy };
   const supplier = new OriginSupplier({
     maps: [{ name: policy.name, prefix: policy.prefix, upstreams: options.origins, ...options.origin }],
