@@ -3,8 +3,8 @@ import { setPriority } from 'node:os';
 
 /** What libuv calls them; a thread that one of them starts, as LevelDB's for tables, has the name too. */
 const poolThread = 'libuv-worker';
-/** A tenth of the weight of the usual 0: enough to go on when the thread that serves is busy all the time. */
-const nice = 10;
+/** A third of the weight of the usual 0: what is on its way to the disk must not pile up on a busy machine. */
+const nice = 5;
 const tasks = '/proc/self/task';
 
 /**

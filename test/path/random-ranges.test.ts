@@ -10,6 +10,8 @@ import { seededRandom } from '../support/random.ts';
 const mebibyte = 1024 * 1024;
 const requests = 100_000;
 const connections = 32;
+/** A whole body is given up at a range far ahead of it: what the sockets between held then was sent for nothing. */
+const givenUpBytesMax = 3 * mebibyte;
 const seed = Number(process.env['RANGES_SEED'] ?? Date.now() % 1_000_000);
 
 const files = [
@@ -47,7 +49,7 @@ test(`${requests} random ranges, cold, warm and after a restart, give the right 
       await edge.close();
     }
     const total = files.reduce((sum, { length }) => sum + length, 0);
-    expect(origin.sent()).toBeLessThanOrEqual(total * 1.02);
+    expect(origin.sent()).toBeLessThanOrEqual(total * 1.02 + givenUpBytesMax);
   } finally {
     await origin.close();
     await rm(directory, { recursive: true, force: true });

@@ -25,5 +25,5 @@ it.runIf(process.platform === 'linux')('lets the threads of the pool stand back,
   expect(pool.length).toBeGreaterThan(0);
   const usual = own[0] ?? 0;
   expect(new Set(own)).toEqual(new Set([usual]));
-  for (const { nice } of pool) expect(nice).toBe(10);
+  for (const { nice } of pool) expect(nice).toBe(5);
 });
