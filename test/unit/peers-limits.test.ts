@@ -57,7 +57,7 @@ describe('patience', () => {
   it('is short with who answers at once, and grows with what it and all others take', () => {
     const all = new Patience();
     const [quick, slow] = [new Patience(all), new Patience(all)];
-    expect(quick.allowedMs(0)).toBe(600);
+    expect(quick.allowedMs(0)).toBe(1000);
     for (let i = 0; i < 50; i++) quick.heard(5);
     expect(quick.allowedMs(0)).toBe(300);
     expect(quick.allowedMs(30)).toBe(390);
