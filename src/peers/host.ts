@@ -6,7 +6,8 @@ import { tls } from '@libp2p/tls';
 import { createLibp2p } from 'libp2p';
 import { type Circuits, relayServer } from './circuits.ts';
 import { TlsTransport } from './tls-transport.ts';
-import { yamuxSessions } from './yamux-session.ts';
+import { streamsMax, yamuxSessions } from './yamux-session.ts';
+import { bufferedBytesMax, initialWindowBytes, windowBytesMax } from './yamux-stream.ts';
 
 export interface HostOptions {
   readonly privateKey: PrivateKey;
@@ -38,20 +39,16 @@ const connectionsMax = 512;
 const inboundPerSecondMax = 64;
 const dialTimeoutMs = 5_000;
 
-/**
- * The library's yamux, for what is relayed and for `stock`. The initial window is part of the wire format: other ends count on it, and a larger one here would overrun
- * them. Buffers are finite: a stream whose reader or writer does not keep up is reset, not kept in memory.
- */
+/** The library's yamux, for what is relayed and for `stock`, within the bounds of our own. */
 export const muxer = yamux({
-  // One of each protocol, and what is relayed.
-  maxInboundStreams: 128,
-  maxOutboundStreams: 128,
+  maxInboundStreams: streamsMax,
+  maxOutboundStreams: streamsMax,
   keepAliveInterval: 15_000,
   streamOptions: {
-    initialStreamWindowSize: 256 * 1024,
-    maxStreamWindowSize: 2 * 1024 * 1024,
-    maxReadBufferLength: 4 * 1024 * 1024,
-    maxWriteBufferLength: 4 * 1024 * 1024,
+    initialStreamWindowSize: initialWindowBytes,
+    maxStreamWindowSize: windowBytesMax,
+    maxReadBufferLength: bufferedBytesMax,
+    maxWriteBufferLength: bufferedBytesMax,
   },
 });
 

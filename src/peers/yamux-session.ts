@@ -16,8 +16,8 @@ import { YamuxStream } from './yamux-stream.ts';
 type Incoming = Parameters<AbstractStreamMuxer['onData']>[0];
 
 const protocol = '/yamux/1.0.0';
-/** One of each protocol of Eddy, and what is relayed. */
-const streamsMax = 128;
+/** Each way: one of each protocol of Eddy, and what is relayed. */
+export const streamsMax = 128;
 /** Of a connection on which more waits to be sent, nobody is answered: who asks and does not read is left. */
 const unsentBytesMax = 1024 * 1024;
 

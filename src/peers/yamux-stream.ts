@@ -8,11 +8,14 @@ export type SendYamuxFrame = (frame: { type: number; flags: number; length: numb
 type SentData = Parameters<AbstractStream['sendData']>[0];
 type Sent = ReturnType<AbstractStream['sendData']>;
 
-/** Bytes that may come before the other side is allowed more. The first of the two is part of the wire format. */
+/**
+ * Bytes that may come before the other side is allowed more. The first of the two is part of the wire format: other ends
+ * count on it, and a larger one here would overrun them.
+ */
 export const initialWindowBytes = 256 * 1024;
-const readWindowBytes = 2 * 1024 * 1024;
-/** Received and not read, sent and not taken; beyond it the stream is reset. */
-const bufferedBytesMax = 4 * 1024 * 1024;
+export const windowBytesMax = 2 * 1024 * 1024;
+/** Received and not read, sent and not taken; beyond it the stream is reset, and not kept in memory. */
+export const bufferedBytesMax = 4 * 1024 * 1024;
 
 export interface YamuxStreamInit {
   readonly id: number;
@@ -44,7 +47,7 @@ export class YamuxStream extends AbstractStream {
   /** Bytes as they come, besides those that were kept before, which `message` events bring. Valid until it returns. */
   readTo(reader: (bytes: Buffer) => void): void {
     this.#reader = reader;
-    this.#windowBytes = readWindowBytes;
+    this.#windowBytes = windowBytesMax;
     this.#allowMore();
   }
 
