@@ -1,9 +1,10 @@
 import { EddyError } from '../errors.ts';
+import { Lately } from '../lately.ts';
 import { passedAnswer, sharedAnswer, verbatimAnswer } from './answers.ts';
 import { Collapse, unlessAborted } from './collapse.ts';
 import { type ContentOptions, RepresentationContent } from './content.ts';
 import { parseCacheControl } from './directives.ts';
-import { discard } from './discard.ts';
+import { discard } from '../discard.ts';
 import { Entries } from './entries.ts';
 import { Filler } from './filler.ts';
 import { AgedFields, passedRequestFields } from './forwarded-fields.ts';
@@ -33,7 +34,6 @@ import type {
   Supply,
   Tier,
 } from './types.ts';
-import { Unshareable } from './unshareable.ts';
 import { varyOf } from './vary.ts';
 import { Wishes, wantedOf, within } from './wanted.ts';
 
@@ -68,6 +68,7 @@ interface Asked {
 /** A change at the origin sends a request back to the start, this often. */
 const roundsMax = 4;
 const backgroundTimeoutMs = 60_000;
+const unshareable = { forMs: 30_000, namesMax: 10_000 };
 const refetched = { hit: false, fwd: 'stale', stored: true } as const;
 
 /** The path of a request: stored and fresh? else validate or fetch, once for all who ask; then the bytes, from anywhere. */
@@ -79,7 +80,8 @@ export class VideoCache implements Cache {
   readonly #collapse = new Collapse<Outcome>((outcome) => {
     if (outcome.kind === 'passed') discard(outcome.supply);
   });
-  readonly #unshareable: Unshareable;
+  /** Names of fetches whose last response could not be stored: such requests do not wait for each other. */
+  readonly #unshareable: Lately;
   readonly #purges: RecentPurges;
   readonly #aged = new AgedFields();
   readonly #contentOptions: ContentOptions;
@@ -104,7 +106,7 @@ export class VideoCache implements Cache {
       onServed: options.onServed,
       views: new RecentView(),
     };
-    this.#unshareable = new Unshareable(options.now);
+    this.#unshareable = new Lately({ ...unshareable, nowMs: options.now });
     this.#purges = new RecentPurges(options.now);
     this.#fetch = new ResponseFetch(this.#filler, this.#entries, { purges: this.#purges });
   }
@@ -232,14 +234,14 @@ export class VideoCache implements Cache {
     if (request.method === 'HEAD') return this.#pass(request, fwd);
     const asking = { key, request, ...(missingFrom !== undefined && { missingFrom }) };
     const status: CacheStatus = { hit: false, fwd };
-    const name = sharedName(key, request, other);
-    if (name === undefined || this.#unshareable.has(sharedName(key, request))) {
+    if (!mayShare(request) || this.#unshareable.has(sharedName(key, request))) {
       // A peer asks for itself; what this node wants without its peers it does ask for.
       if (request.peersForbidden === true && request.ahead !== true)
         throw new EddyError('only-if-cached', `${request.target} may not be stored`, { side: 'downstream' });
       const alone = { ...asking, request: { ...request, peersForbidden: true } };
       return this.#conclude(await this.#fetch.fetch(alone, request.signal), { key, request, status });
     }
+    const name = sharedName(key, request, other);
     const { leader, outcome } = await this.#collapse.run(name, request.signal, (signal) =>
       this.#fetch.fetch(asking, signal),
     );
@@ -282,12 +284,12 @@ export class VideoCache implements Cache {
     const status: CacheStatus = { ...asked.status, collapsed: true };
     if (outcome.kind === 'shared') return sharedAnswer(outcome, status, { method: request.method, onServed });
     if (outcome.kind === 'freshened') return this.#fromStored(outcome.representation, request, status);
-    const ours = outcome.kind === 'stored' && select([outcome.representation], request.fields) !== undefined;
     // It was asked for while this request waited, so it answers this request even if it is stale already.
-    if (outcome.kind === 'stored' && ours) return this.#fromStored(outcome.representation, request, status);
-    const other = outcome.kind === 'stored' && asked.variant !== true;
-    const name = other ? sharedName(key, request, outcome.representation) : undefined;
-    if (name === undefined) return this.#conclude(await this.#fetch.fetch({ key, request }, request.signal), asked);
+    if (outcome.kind === 'stored' && select([outcome.representation], request.fields) !== undefined)
+      return this.#fromStored(outcome.representation, request, status);
+    if (outcome.kind !== 'stored' || asked.variant === true || !mayShare(request))
+      return this.#conclude(await this.#fetch.fetch({ key, request }, request.signal), asked);
+    const name = sharedName(key, request, outcome.representation);
     const own = await this.#collapse.run(name, request.signal, (signal) => this.#fetch.fetch({ key, request }, signal));
     return this.#collapsed(own.outcome, { ...asked, leader: own.leader, variant: true });
   }
@@ -295,13 +297,13 @@ export class VideoCache implements Cache {
   /** What a fetch made for this very request means for it. */
   async #conclude(outcome: Outcome, { key, request, status }: Asked): Promise<Answer | undefined> {
     const onServed = this.#countFor(request);
-    const name = sharedName(key, request);
     switch (outcome.kind) {
       case 'shared':
         return sharedAnswer(outcome, status, { method: request.method, onServed });
       case 'passed':
-        if (request.method === 'GET') this.#unshareable.add(name);
-        else if (outcome.supply.status === 200) await this.#headFreshens(request, outcome.supply);
+        if (request.method === 'GET' && mayShare(request)) this.#unshareable.add(sharedName(key, request));
+        if (request.method === 'HEAD' && outcome.supply.status === 200)
+          await this.#headFreshens(request, outcome.supply);
         return passedAnswer(outcome.supply, status, onServed);
       case 'freshened': {
         const { representation } = outcome;
@@ -309,7 +311,7 @@ export class VideoCache implements Cache {
         return this.#fromStored(representation, request, { ...status, fwdStatus: 304, ttlSeconds: verdict.ttlSeconds });
       }
       case 'stored': {
-        this.#unshareable.delete(name);
+        this.#unshareable.delete(sharedName(key, request));
         const { representation, fwdStatus, verbatim } = outcome;
         const answer = this.#answer(representation, request, { ...status, fwdStatus, stored: true });
         return verbatim === undefined ? answer : verbatimAnswer(answer, { part: verbatim, signal: request.signal });
@@ -423,13 +425,15 @@ export class VideoCache implements Cache {
   }
 }
 
+function mayShare({ fields, policy }: CacheRequest): boolean {
+  return !policy.requestDirectives || !parseCacheControl(fields.get('cache-control')).noStore;
+}
+
 /**
- * The name under which a request shares the fetch of a response with others; undefined: with nobody. Requests whose
- * responses may be kept from others for what they carry do not stand for those without it.
+ * The name under which a request shares the fetch of a response with others. Requests whose responses may be kept from
+ * others for what they carry do not stand for those without it.
  */
-function sharedName(key: string, request: CacheRequest, other?: Representation): string | undefined {
-  const { fields, policy } = request;
-  if (policy.requestDirectives && parseCacheControl(fields.get('cache-control')).noStore) return undefined;
+function sharedName(key: string, { fields }: CacheRequest, other?: Representation): string {
   const who = fields.has('authorization') ? 'authorized' : 'anyone';
   // Once it is known what the response varies with, those who want the same variant share its fetch.
   const variant = other === undefined ? '' : JSON.stringify(varyOf(other.stored.fields, fields));

@@ -1,5 +1,5 @@
 import { EddyError } from '../errors.ts';
-import { discard } from './discard.ts';
+import { discard } from '../discard.ts';
 import { asEddyError, Flight } from './flight.ts';
 import { type Gap, gapEnd, gapRequest, isRestOf, partOf } from './gap.ts';
 import { Holding } from './held-pieces.ts';

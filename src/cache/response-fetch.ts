@@ -4,7 +4,7 @@ import { Fields } from '../fields.ts';
 import { type ContentRange, parseContentRange } from './content-range.ts';
 import { effectiveDirectives } from './directives.ts';
 import type { Entries } from './entries.ts';
-import { discard } from './discard.ts';
+import { discard } from '../discard.ts';
 import type { Filler } from './filler.ts';
 import { requestFieldsForOrigin } from './forwarded-fields.ts';
 import { freshen, freshenSelects } from './freshen.ts';

@@ -1,4 +1,5 @@
 import type { Answer, Cache, CacheRequest, Content, MapPolicy } from '../cache/types.ts';
+import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { type AccessRecord, MeteredResponder, type Outcome } from './access.ts';
@@ -14,7 +15,7 @@ import { mappingOf } from './policies.ts';
 import type { Reply, ReplyPlanner } from './reply.ts';
 import { ReplyFields } from './reply-fields.ts';
 import { type ReadRequest, type RequestLimits, readRequest } from './request.ts';
-import { letGo, send, type SendOptions } from './send.ts';
+import { send, type SendOptions } from './send.ts';
 import type { ThroughputOf } from './socket-throughput.ts';
 
 /** What every exchange shares. `policies` may be replaced between two exchanges; longest prefix first. */
@@ -140,7 +141,7 @@ export class Exchange implements SendOptions {
     const answer = await this.#front.cache.answer(request);
     // Refused while it was on its way.
     if (!this.#responder.started) await this.#reply(answer, request);
-    else if (answer.kind === 'passed') await letGo(answer.body);
+    else if (answer.kind === 'passed') discard(answer);
   }
 
   #reply(answer: Answer, request: CacheRequest): Promise<void> | undefined {

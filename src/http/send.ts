@@ -1,4 +1,5 @@
 import type { Content } from '../cache/types.ts';
+import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import type { Responder } from './message.ts';
 import { isContentless, type Reply, type ReplyBody } from './reply.ts';
@@ -25,7 +26,8 @@ export function send(reply: Reply, responder: Responder, options: SendOptions): 
     // Once all is handed over, the transport lets go of it when the viewer took it or is gone.
     if (!contentless && body.kind === 'buffers') responder.write(body.buffers)?.catch(() => {});
     responder.end();
-    return body.kind === 'stream' ? letGo(body.body) : undefined;
+    if (body.kind === 'stream') discard(body);
+    return undefined;
   }
   if (body.kind === 'stream') return sendStream(reply, body, responder);
   if (body.kind === 'span' && sendAtOnce(reply, body, responder)) return undefined;
@@ -135,15 +137,6 @@ async function sendStream(
   }
   if (length !== undefined && sent !== length) throw tooLittle(sent, length - 1);
   responder.end();
-}
-
-/** The source of content that is not wanted is let go of; the viewer does not wait for that, nor for its failure. */
-export async function letGo(body: AsyncIterable<Buffer>): Promise<void> {
-  try {
-    for await (const _ of body) break;
-  } catch {
-    // It was not wanted.
-  }
 }
 
 function tooMuch(last: number): EddyError {

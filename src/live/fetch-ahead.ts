@@ -1,5 +1,5 @@
 import type { Cache, CacheRequest } from '../cache/types.ts';
-import { letGo } from './let-go.ts';
+import { discard } from '../discard.ts';
 
 /**
  * Brings into the cache what a request wants of it, and gives it to nobody. `onBytes` hears of each chunk that had to come
@@ -13,7 +13,7 @@ export async function fetchAhead(
   try {
     if (inner.peek(request) !== undefined) return 'present';
     const answer = await inner.answer(request);
-    if (answer.kind === 'passed') await letGo(answer);
+    if (answer.kind === 'passed') discard(answer);
     if (answer.kind === 'passed' || answer.status !== 200) return 'failed';
     if (answer.cacheStatus.hit) return 'present';
     const { first, last } = rangeOf(request, answer.content.completeLength);

@@ -1,7 +1,7 @@
 import type { Answer, Cache, CacheRequest } from '../cache/types.ts';
+import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import type { Clock } from './clock.ts';
-import { letGo } from './let-go.ts';
 import type { Announced, Manifest } from './manifest.ts';
 import { retryRequest } from './mirrored-request.ts';
 
@@ -94,7 +94,7 @@ export class LiveEdge {
     const expected = failed || mayComeYet(answer) ? expects() : undefined;
     const later = expected && (await this.#later(request, expected));
     if (failed && later === undefined) throw answer;
-    if (!failed && later !== undefined && answer.kind === 'passed') void letGo(answer).catch(() => {});
+    if (!failed && later !== undefined && answer.kind === 'passed') discard(answer);
     return later ?? (answer as Answer);
   }
 

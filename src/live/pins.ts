@@ -1,7 +1,7 @@
 import type { Answer, CacheRequest, MapPolicy } from '../cache/types.ts';
+import { discard } from '../discard.ts';
 import { Fields } from '../fields.ts';
 import type { Clock } from './clock.ts';
-import { letGo } from './let-go.ts';
 import type { LiveMap } from './mapped-urls.ts';
 
 export interface PinsOptions {
@@ -59,7 +59,7 @@ function requestFor(target: string, policy: MapPolicy): CacheRequest {
 async function settle(answering: Promise<Answer>): Promise<void> {
   try {
     const answer = await answering;
-    if (answer.kind === 'passed') await letGo(answer);
+    if (answer.kind === 'passed') discard(answer);
   } catch {
     // It is asked for again.
   }

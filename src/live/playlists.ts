@@ -2,6 +2,7 @@ import { preciseNowMs } from './clock.ts';
 import { ChannelMedia } from './channel-media.ts';
 import { offsetIn } from './continuation.ts';
 import type { Expected } from './live-edge.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import type { Answer } from '../cache/types.ts';
 import { RemovedDateRanges } from './date-ranges.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
@@ -13,7 +14,6 @@ import { given, type Known, KnownPlaylists, originOf } from './known-playlists.t
 import { reportOf, type StreamReport } from './stream-report.ts';
 import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
-import { LastVersions } from './last-versions.ts';
 import { stepBetween } from './adoption.ts';
 import { type Received, receive } from './receive.ts';
 import { SettledPlaylist } from './settled-playlist.ts';
@@ -24,6 +24,7 @@ export type Found = Known | { readonly kind: 'handed'; readonly answer: Answer }
 
 const unnamedMax = 4_096;
 const followedMax = 1_024;
+const lastMax = 256;
 const loadTimeoutMs = 30_000;
 
 export class Playlists {
@@ -34,7 +35,8 @@ export class Playlists {
   /** Targets of playlists whose path does not tell. */
   readonly #unnamed = new Set<string>();
   readonly media: ChannelMedia;
-  readonly #last = new LastVersions();
+  /** Those that are not followed any more: for viewers who come back the numbers go on, whatever the origin did meanwhile. */
+  readonly #last = new BoundedMap<string, Pick<FollowedPlaylist, 'version' | 'newestMs'>>(lastMax);
   #followed = 0;
 
   constructor(options: PlaylistsOptions) {
@@ -178,8 +180,9 @@ export class Playlists {
 
   /** What came, to viewers who had the last version while it was followed before; undefined: there was none. */
   #afterLast(received: Received, asked: Asked): PlaylistVersion | undefined {
-    const last = this.#last.take(asked.key);
+    const last = this.#last.get(asked.key);
     if (last === undefined) return undefined;
+    this.#last.delete(asked.key);
     const { version: before, newestMs } = last;
     const came = this.#loader.read(received, { asked, before });
     if (came.kind === 'same') return before;
@@ -221,7 +224,7 @@ export class Playlists {
       },
       onEnd: () => {
         this.#followed--;
-        if (followed.version.manifest.live) this.#last.keep(key, followed);
+        if (followed.version.manifest.live) this.#last.set(key, followed);
         if (this.#known.get(key) === known) this.#known.delete(key);
       },
     });

@@ -1,6 +1,5 @@
 import { AheadRunner } from './ahead-runner.ts';
 import type { Clock } from './clock.ts';
-import { Lately } from './lately.ts';
 import type { Wanted } from './sequences.ts';
 
 /** What became of something fetched ahead. */
@@ -62,7 +61,7 @@ export class Prefetcher<Context> {
   constructor(options: PrefetcherOptions<Context>) {
     this.#options = options;
     this.#runner = new AheadRunner({ ...options, timeoutMs });
-    this.#settled = new Lately(options.clock, { forMs: settledMs, max: 4_096 });
+    this.#settled = new Lately({ forMs: settledMs, namesMax: 4_096, nowMs: () => options.clock.nowMs() });
   }
 
   /** Bytes that were fetched and not asked for yet. */

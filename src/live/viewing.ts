@@ -1,11 +1,12 @@
+import { BoundedMap } from '../bounded-map.ts';
 import type { Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
 import type { Fields } from '../fields.ts';
+import { Lately } from '../lately.ts';
 import type { Clock } from './clock.ts';
 import { type AheadContext, contextOf, requestAhead } from './ahead-context.ts';
 import { type ClientData, clientDataOf } from './cmcd.ts';
 import { EdgeWatch, type Watched } from './edge-watch.ts';
 import { fetchAhead } from './fetch-ahead.ts';
-import { Lately } from './lately.ts';
 import type { Manifest } from './manifest.ts';
 import { edgeTarget, type LiveMap, mapOf } from './mapped-urls.ts';
 import { Prefetcher, type PrefetchCounts } from './prefetch.ts';
@@ -49,7 +50,7 @@ export class Viewing {
   readonly #prefetcher: Prefetcher<AheadContext>;
   readonly #edge: EdgeWatch;
   /** By manifest, as `Sequences` names it: the request that it was asked for with. */
-  readonly #askedWith = new Map<string, AheadContext>();
+  readonly #askedWith = new BoundedMap<string, AheadContext>(manifestsMax);
   /** What viewers who say nothing asked for: the next one to ask for it wants nothing else. */
   readonly #seen: Lately;
 
@@ -57,7 +58,7 @@ export class Viewing {
     this.#options = options;
     const { clock, limits, counts, inner } = options;
     this.#edge = new EdgeWatch(clock, (watched) => this.#again(watched));
-    this.#seen = new Lately(clock, { forMs: seenMs, max: 4_096 });
+    this.#seen = new Lately({ forMs: seenMs, namesMax: 4_096, nowMs: () => clock.nowMs() });
     this.#prefetcher = new Prefetcher({
       ...{ clock, ...limits, counts: counts.prefetch },
       fetch: (wanted, { context, signal, onBytes }) =>
@@ -76,10 +77,7 @@ export class Viewing {
       keyOf: (each) => keyOf({ target: each, policy }),
       toEdge: byFolder((url) => this.#ours(edgeTarget(url, maps()), policy)),
     });
-    this.#askedWith.delete(name);
     this.#askedWith.set(name, contextOf(request));
-    const [oldest] = this.#askedWith.keys();
-    if (this.#askedWith.size > manifestsMax && oldest !== undefined) this.#askedWith.delete(oldest);
     if (manifest.live) this.#edge.advanced(name);
   }
 

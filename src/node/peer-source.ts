@@ -1,4 +1,4 @@
-import { discard } from '../cache/discard.ts';
+import { discard } from '../discard.ts';
 import { cacheKey } from '../cache/key.ts';
 import type { Answer, Cache, CacheRequest, Content, MapPolicy } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';

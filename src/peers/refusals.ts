@@ -1,3 +1,5 @@
+import { BoundedMap } from '../bounded-map.ts';
+
 const rememberMs = 60_000;
 /** After a connection that only went nowhere; twice as long each time. */
 const doubtMs = 1_000;
@@ -11,8 +13,8 @@ const addressRefusalsMax = 16;
  */
 export class Refusals {
   readonly #nowMs: () => number;
-  readonly #peers = new Map<string, { count: number; untilMs: number }>();
-  readonly #addresses = new Map<string, { count: number; untilMs: number }>();
+  readonly #peers = new BoundedMap<string, { count: number; untilMs: number }>(rememberedMax);
+  readonly #addresses = new BoundedMap<string, { count: number; untilMs: number }>(rememberedMax);
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -22,12 +24,12 @@ export class Refusals {
     const nowMs = this.#nowMs();
     const count = (this.#peers.get(peerId)?.count ?? 0) + 1;
     const pauseMs = why === 'stranger' ? rememberMs : Math.min(rememberMs, doubtMs * 2 ** Math.min(count - 1, 10));
-    remember(this.#peers, peerId, { count, untilMs: nowMs + pauseMs });
+    this.#peers.set(peerId, { count, untilMs: nowMs + pauseMs });
     if (address === undefined) return;
     const before = this.#addresses.get(address);
     const weight = why === 'stranger' ? 1 : 0.25;
     const times = before !== undefined && before.untilMs > nowMs ? before.count + weight : weight;
-    remember(this.#addresses, address, { count: times, untilMs: nowMs + rememberMs });
+    this.#addresses.set(address, { count: times, untilMs: nowMs + rememberMs });
   }
 
   /** A member was met there: others behind the same address are not held against it. */
@@ -44,11 +46,4 @@ export class Refusals {
     const refused = this.#addresses.get(address);
     return refused !== undefined && refused.count >= addressRefusalsMax && refused.untilMs > this.#nowMs();
   }
-}
-
-function remember<T>(map: Map<string, T>, key: string, value: T): void {
-  map.delete(key);
-  map.set(key, value);
-  const [oldest] = map.keys();
-  if (map.size > rememberedMax && oldest !== undefined) map.delete(oldest);
 }

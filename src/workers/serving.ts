@@ -1,4 +1,4 @@
-import { discard } from '../cache/discard.ts';
+import { discard } from '../discard.ts';
 import type { Loan } from '../cache/loan.ts';
 import type { Answer, Cache, CacheRequest, MapPolicy, Source } from '../cache/types.ts';
 import { wantedOf, within } from '../cache/wanted.ts';
@@ -61,7 +61,7 @@ export class Serving {
       const answer = await cache.answer(request);
       if (!safe.has(method)) await lender.settled().catch(() => {});
       if (this.#controller.signal.aborted) {
-        letGo(answer);
+        if (answer.kind === 'passed') discard(answer);
         return false;
       }
       this.#answer = answer;
@@ -106,7 +106,7 @@ export class Serving {
     this.#controller.abort(error);
     this.#content?.fail(error);
     this.#reading?.controller.abort();
-    if (this.#answer !== undefined && this.#reading === undefined) letGo(this.#answer);
+    if (this.#answer?.kind === 'passed' && this.#reading === undefined) discard(this.#answer);
   }
 
   async #give(answer: Answer, { first, last }: Message<'read'>, reading: Reading): Promise<void> {
@@ -192,9 +192,4 @@ function wakened(reading: Reading): Promise<void> {
       resolve();
     };
   });
-}
-
-/** A passed body that nobody reads must be let go of. */
-function letGo(answer: Answer): void {
-  if (answer.kind === 'passed') discard(answer);
 }

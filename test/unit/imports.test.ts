@@ -4,8 +4,11 @@ import { cycleIn, type Import, importsOf, readSources, type SourceFile, unitOf }
 
 /** May be imported from everywhere, and import nothing but each other. */
 const leaves = [
+  'bounded-map',
+  'discard',
   'errors',
   'fields',
+  'lately',
   'libc',
   'log',
   'loopback',
@@ -30,8 +33,11 @@ const mayImport: Readonly<Record<string, readonly string[] | 'all'>> = {
   sample: [],
   workers: ['cache'],
   console: [],
+  'bounded-map': [],
+  discard: [],
   errors: [],
   fields: [],
+  lately: [],
   libc: [],
   log: [],
   loopback: [],
