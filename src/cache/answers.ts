@@ -1,5 +1,5 @@
 import { Fields } from '../fields.ts';
-import type { ContentRange } from './content-range.ts';
+import type { ContentRange } from '../semantics/content-range.ts';
 import { passedFields } from './forwarded-fields.ts';
 import type { Outcome } from './response-fetch.ts';
 import type { Answer, CacheStatus, Source, Supply } from './types.ts';

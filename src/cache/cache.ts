@@ -14,7 +14,7 @@ import type { KeptPiece } from './keeping.ts';
 import { cacheKey, originTarget } from './key.ts';
 import type { Loan } from './loan.ts';
 import { secure } from './place.ts';
-import { type Purge, purgeKeys } from './purge.ts';
+import { purgeKeys } from './purge.ts';
 import { RecentPurges } from './recent-purges.ts';
 import { RecentView } from './recent-view.ts';
 import type { Representation } from './representation.ts';
@@ -29,6 +29,7 @@ import type {
   Content,
   EntryStore,
   MapPolicy,
+  Purge,
   Source,
   Supplier,
   Supply,

@@ -1,5 +1,6 @@
+import { tagsOf } from '../semantics/tags.ts';
 import { Representation } from './representation.ts';
-import type { EntryStore, StoredResponse, Tier } from './types.ts';
+import type { EntryStore, KeySelection, StoredResponse, Tier } from './types.ts';
 
 /** Stored responses of one key; more than this many variants and the oldest goes. */
 const variantsMax = 16;
@@ -101,13 +102,11 @@ export class Entries {
 
   /** Keys of this prefix, tag, or all; in memory first, then in the store. May name a key twice. */
   async *keys(
-    which: { prefix: string } | { tag: string; tagsOf: (stored: StoredResponse) => readonly string[] } | 'all',
+    which: KeySelection,
     signal: AbortSignal,
   ): AsyncGenerator<string, void, undefined> {
     for (const [key, { variants }] of [...this.#live]) if (matches(which, key, variants)) yield key;
-    if (this.#options.store === undefined) return;
-    const stored = which === 'all' || 'prefix' in which ? which : { tag: which.tag };
-    yield* this.#options.store.keys(stored, signal);
+    if (this.#options.store !== undefined) yield* this.#options.store.keys(which, signal);
   }
 
   async #load(key: string, target: string): Promise<readonly Representation[]> {
@@ -181,12 +180,8 @@ export class Entries {
 const loadTimeoutMs = 2_000;
 const absentMax = 1_024;
 
-function matches(
-  which: { prefix: string } | { tag: string; tagsOf: (stored: StoredResponse) => readonly string[] } | 'all',
-  key: string,
-  variants: readonly Representation[],
-): boolean {
+function matches(which: KeySelection, key: string, variants: readonly Representation[]): boolean {
   if (which === 'all') return true;
   if ('prefix' in which) return key.startsWith(which.prefix);
-  return variants.some((each) => which.tagsOf(each.stored).includes(which.tag));
+  return variants.some(({ stored }) => tagsOf(stored.fields).has(which.tag));
 }

@@ -7,7 +7,7 @@ import { Keeping, type KeptPiece } from './keeping.ts';
 import { afterPlace, type Place } from './place.ts';
 import type { Representation } from './representation.ts';
 import type { CacheRequest, Supplier, Supply, SupplyOptions, SupplyRequest, Tier } from './types.ts';
-import { sameRepresentation } from './validators.ts';
+import { sameRepresentation } from '../semantics/validators.ts';
 
 /** A reader this far ahead of a writer does not wait for it. */
 const farBytes = 4 * 1024 * 1024;

@@ -1,7 +1,7 @@
 import { Fields } from '../fields.ts';
-import { dated } from './dates.ts';
+import { dated } from '../semantics/dates.ts';
 import { currentAgeSeconds, type FreshnessTerms } from './freshness.ts';
-import { hopByHopNames } from './hop-by-hop.ts';
+import { endToEnd } from '../semantics/hop-by-hop.ts';
 import { Recent } from './recent.ts';
 import type { StoredResponse } from './types.ts';
 
@@ -49,19 +49,17 @@ export class AgedFields {
 
 /** Fields of an answer that is passed on: end-to-end ones, with Via, and Date where it was missing (section 6.6.1). */
 export function passedFields(fields: Fields, responseTimeMs: number): Fields {
-  return new Fields([...dated(fields.without(hopByHopNames(fields)), responseTimeMs).raw, ...via]);
+  return new Fields([...dated(endToEnd(fields), responseTimeMs).raw, ...via]);
 }
 
 /** Fields of a request that is passed on, with Via: end-to-end ones, less what is meant for caches only (CMCD). */
 export function passedRequestFields(fields: Fields): Fields {
-  const dropped = [...hopByHopNames(fields), ...ownNames, ...cmcdNames];
-  return new Fields([...fields.without(dropped).raw, ...via]);
+  return new Fields([...endToEnd(fields, [...ownNames, ...cmcdNames]).raw, ...via]);
 }
 
 /** As `passedRequestFields`, less the client's conditions and ranges, for a request to which the cache adds its own. */
 export function requestFieldsForOrigin(fields: Fields): Fields {
-  const dropped = [...hopByHopNames(fields), ...ownNames, ...cmcdNames, ...conditionNames];
-  return new Fields([...fields.without(dropped).raw, ...via]);
+  return new Fields([...endToEnd(fields, [...ownNames, ...cmcdNames, ...conditionNames]).raw, ...via]);
 }
 
 /** Set by whoever sends the request, or meant for this node. */

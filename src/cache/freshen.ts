@@ -1,9 +1,9 @@
 import { Fields } from '../fields.ts';
-import { dateMs, dated } from './dates.ts';
-import { hopByHopNames } from './hop-by-hop.ts';
+import { dateMs, dated } from '../semantics/dates.ts';
+import { endToEnd } from '../semantics/hop-by-hop.ts';
 import { fieldsStored } from './storable.ts';
 import type { StoredResponse } from './types.ts';
-import { strongCompare, type Validators, validatorOf, weakCompare } from './validators.ts';
+import { strongCompare, type Validators, validatorOf, weakCompare } from '../semantics/validators.ts';
 import { varyOf } from './vary.ts';
 
 /** A response that updates stored ones; every Supply is one. */
@@ -29,8 +29,7 @@ export function freshen(
   update: Update,
   { request, targetedFields = [] }: FreshenOptions = {},
 ): StoredResponse {
-  const dropped = [...hopByHopNames(update.fields), 'content-length', 'content-range'];
-  const news = dated(update.fields.without(dropped), update.responseTimeMs);
+  const news = dated(endToEnd(update.fields, ['content-length', 'content-range']), update.responseTimeMs);
   const names = [...news.lines()].map(([name]) => name);
   // The stored Age tells of an older message than the one that has just been received.
   const kept = stored.fields.without([...names, 'age']);

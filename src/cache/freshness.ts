@@ -1,5 +1,5 @@
 import type { Fields } from '../fields.ts';
-import { dateMs, parseHttpDate } from './dates.ts';
+import { dateMs, parseHttpDate } from '../semantics/dates.ts';
 import { type Directives, deltaSecondsMax, effectiveDirectives } from './directives.ts';
 import { mediaKind } from './media.ts';
 import { isHeuristicallyCacheable, isUnderstood } from './statuses.ts';

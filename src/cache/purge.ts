@@ -1,20 +1,13 @@
 import type { Entries } from './entries.ts';
 import { cacheKey } from './key.ts';
-import { tagsOf } from './tags.ts';
-import type { MapPolicy } from './types.ts';
+import type { MapPolicy, Purge } from './types.ts';
 
-export type Purge = { readonly url: string } | { readonly prefix: string } | { readonly tag: string } | 'all';
-
-/**
- * Keys of the stored responses that a purge names. URLs and prefixes are absolute or start with "/"; the host of an
- * absolute one is not compared, since every host leads to the same maps.
- */
+/** Keys of the stored responses that a purge names. */
 export async function* purgeKeys(
   which: Purge,
   { entries, policies, signal }: { entries: Entries; policies: readonly MapPolicy[]; signal: AbortSignal },
 ): AsyncGenerator<string, void, undefined> {
-  if (which === 'all') yield* entries.keys('all', signal);
-  else if ('tag' in which) yield* entries.keys({ tag: which.tag, tagsOf: (stored) => tagsOf(stored.fields) }, signal);
+  if (which === 'all' || 'tag' in which) yield* entries.keys(which, signal);
   else {
     const target = pathOf('url' in which ? which.url : which.prefix);
     for (const policy of policies) {

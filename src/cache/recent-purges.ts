@@ -1,7 +1,7 @@
 import { cacheKey } from './key.ts';
-import { type Purge, pathOf } from './purge.ts';
-import { tagsOf } from './tags.ts';
-import type { MapPolicy, StoredResponse } from './types.ts';
+import { pathOf } from './purge.ts';
+import { tagsOf } from '../semantics/tags.ts';
+import type { MapPolicy, Purge, StoredResponse } from './types.ts';
 
 /** A fetch that takes longer than this from its request to its response is not looked out for. */
 const lookBackMs = 600_000;
@@ -49,7 +49,7 @@ export class RecentPurges {
 
 function namedBy(which: Purge, policies: readonly MapPolicy[]): Named {
   if (which === 'all') return () => true;
-  if ('tag' in which) return (_key, fields) => tagsOf(fields).includes(which.tag);
+  if ('tag' in which) return (_key, fields) => tagsOf(fields).has(which.tag);
   const isUrl = 'url' in which;
   const target = pathOf(isUrl ? which.url : which.prefix);
   const keys = policies.map((policy) => cacheKey({ target, policy }));

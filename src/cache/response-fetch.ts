@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
-import { type ContentRange, parseContentRange } from './content-range.ts';
+import { type ContentRange, parseContentRange } from '../semantics/content-range.ts';
 import { effectiveDirectives } from './directives.ts';
 import type { Entries } from './entries.ts';
 import { discard } from '../discard.ts';
@@ -13,7 +13,7 @@ import type { RecentPurges } from './recent-purges.ts';
 import { Representation } from './representation.ts';
 import { fieldsStored, storable } from './storable.ts';
 import type { CacheRequest, StoredResponse, Supply } from './types.ts';
-import { conditionalFields, sameRepresentation, validatorOf } from './validators.ts';
+import { conditionalFields, sameRepresentation, validatorOf } from '../semantics/validators.ts';
 import { matches, varyOf } from './vary.ts';
 import { type Wanted, wantedOf } from './wanted.ts';
 

@@ -1,8 +1,8 @@
 import type { Fields } from '../fields.ts';
-import { parseContentRange } from './content-range.ts';
+import { parseContentRange } from '../semantics/content-range.ts';
 import { type Directives, effectiveDirectives, parseCacheControl } from './directives.ts';
 import { hasExplicitLifetime, isNoStore } from './freshness.ts';
-import { hopByHopNames } from './hop-by-hop.ts';
+import { endToEnd } from '../semantics/hop-by-hop.ts';
 import { sameOriginTarget } from './reference.ts';
 import { isHeuristicallyCacheable, isUnderstood } from './statuses.ts';
 import type { MapPolicy } from './types.ts';
@@ -40,9 +40,9 @@ export function fieldsStored(
   fields: Fields,
   { status = 206, targetedFields = [] }: { readonly status?: number; readonly targetedFields?: readonly string[] } = {},
 ): Fields {
-  const dropped = [...hopByHopNames(fields), ...fieldsWithheld(fields, targetedFields), 'content-length'];
+  const dropped = [...fieldsWithheld(fields, targetedFields), 'content-length'];
   if (status === 206 || status === 416) dropped.push('content-range');
-  return fields.without(dropped);
+  return endToEnd(fields, dropped);
 }
 
 /** Answers to a condition or a range of one request; they say nothing about the resource for others. */

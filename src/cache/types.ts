@@ -71,9 +71,12 @@ export interface EntryStore {
   load(key: string, signal: AbortSignal): Promise<Entry | undefined>;
   save(entry: Entry): void;
   delete(key: string): void;
-  /** Keys in order: with this prefix, or with this tag (Cache-Tag, Surrogate-Key), or all. */
-  keys(which: { prefix: string } | { tag: string } | 'all', signal: AbortSignal): AsyncIterable<string>;
+  /** Keys in order. */
+  keys(which: KeySelection, signal: AbortSignal): AsyncIterable<string>;
 }
+
+/** Keys with this prefix, or of responses with this tag (Cache-Tag, Surrogate-Key), or all. */
+export type KeySelection = { readonly prefix: string } | { readonly tag: string } | 'all';
 
 /** What is asked of a supplier. Fields are end-to-end only; the supplier adds Host, credentials and hop-by-hop fields. */
 export interface SupplyRequest {
@@ -219,6 +222,9 @@ export type Answer =
       readonly body: AsyncIterable<Buffer>;
     };
 
+/** What a purge names. URLs and prefixes are absolute or start with "/"; their host is not compared: all lead to the same maps. */
+export type Purge = { readonly url: string } | { readonly prefix: string } | { readonly tag: string } | 'all';
+
 /** What the HTTP side needs of the cache. */
 export interface Cache {
   /** A fresh hit whose metadata is in memory, without waiting; undefined otherwise. */
@@ -232,5 +238,5 @@ export interface Cache {
   /** The answer to any request. Throws EddyError. */
   answer(request: CacheRequest): Promise<Answer>;
   /** Drops stored responses; resolves to how many. */
-  purge(which: { url: string } | { prefix: string } | { tag: string } | 'all', signal: AbortSignal): Promise<number>;
+  purge(which: Purge, signal: AbortSignal): Promise<number>;
 }

@@ -1,5 +1,5 @@
 import type { Fields } from '../fields.ts';
-import { dateMs } from './dates.ts';
+import { dateMs } from '../semantics/dates.ts';
 import { splitList } from './list.ts';
 import type { StoredResponse } from './types.ts';
 

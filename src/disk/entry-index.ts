@@ -1,5 +1,5 @@
-import type { Entry, RepresentationId } from '../cache/types.ts';
-import { decodeEntry, encodeEntry, type EntryRecord, entryRecordBytesMax, tagsOf } from './entry-record.ts';
+import type { Entry, KeySelection, RepresentationId } from '../cache/types.ts';
+import { decodeEntry, encodeEntry, type EntryRecord, entryRecordBytesMax, entryTags } from './entry-record.ts';
 import type { IndexDatabase } from './index-database.ts';
 import {
   entryKey,
@@ -15,8 +15,6 @@ import {
   tagRange,
 } from './index-records.ts';
 import { type LevelOperation, troubleOf } from './level.ts';
-
-export type KeySelection = { prefix: string } | { tag: string } | 'all';
 
 /** What saving or deleting entries came to. */
 export interface EntryChange {
@@ -49,7 +47,7 @@ export class EntryIndex {
     for (const [i, [key, entry]] of changes.entries()) {
       const value = entry === null ? undefined : encodeEntry({ entry, generation, savedMs: Date.now() });
       const kept = value !== undefined && value.length <= entryRecordBytesMax ? { entry, value } : undefined;
-      const tags: ReadonlySet<string> = kept?.entry ? tagsOf(kept.entry) : new Set();
+      const tags: ReadonlySet<string> = kept?.entry ? entryTags(kept.entry) : new Set();
       const ids = new Set(kept?.entry?.variants.map(({ id }) => id));
       const gone = leftOver(key, before[i]?.entry, { tags, ids });
       orphans.push(...gone.orphans);
@@ -120,7 +118,7 @@ function leftOver(
 ): { orphans: RepresentationId[]; operations: LevelOperation[] } {
   if (before === undefined) return { orphans: [], operations: [] };
   const orphans = before.variants.map(({ id }) => id).filter((id) => !after.ids.has(id));
-  const tags = [...tagsOf(before)].filter((tag) => !after.tags.has(tag));
+  const tags = [...entryTags(before)].filter((tag) => !after.tags.has(tag));
   const keys = [...orphans.map(ownerKey), ...tags.map((tag) => tagKey(tag, key))];
   return { orphans, operations: keys.map((each) => ({ type: 'del', key: each })) };
 }

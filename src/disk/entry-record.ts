@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Entry, StoredResponse } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
+import { tagsOf } from '../semantics/tags.ts';
 
 /*
  * An entry as it lies in the index (format 1, frozen): version byte 1, CRC-32 (4, big-endian) of what follows, then
@@ -53,19 +54,9 @@ export function decodeEntry(value: Buffer, key: string): EntryRecord | undefined
   }
 }
 
-/** The tags of an entry: `Cache-Tag` is a comma list, `Surrogate-Key` a list with spaces; compared exactly. */
-export function tagsOf(entry: Entry): ReadonlySet<string> {
-  const tags = new Set<string>();
-  for (const { fields } of entry.variants) {
-    for (const tag of fields.get('cache-tag')?.split(',') ?? []) add(tag);
-    for (const tag of fields.get('surrogate-key')?.split(/[\s,]+/) ?? []) add(tag);
-  }
-  return tags;
-
-  function add(tag: string): void {
-    const trimmed = tag.trim();
-    if (trimmed !== '' && !trimmed.includes('\0')) tags.add(trimmed);
-  }
+/** The tags of all variants of an entry. */
+export function entryTags({ variants }: Entry): ReadonlySet<string> {
+  return new Set(variants.flatMap(({ fields }) => [...tagsOf(fields)]));
 }
 
 function decodeVariant(value: unknown): StoredResponse | undefined {

@@ -1,7 +1,6 @@
-import type { Entry, EntryStore, RepresentationId } from '../cache/types.ts';
+import type { Entry, EntryStore, KeySelection, RepresentationId } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
-import type { KeySelection } from './entry-index.ts';
-import { tagsOf } from './entry-record.ts';
+import { entryTags } from './entry-record.ts';
 import type { Health } from './health.ts';
 import { reasonOf, troubleOf } from './level.ts';
 import type { StoreParts } from './store-parts.ts';
@@ -134,7 +133,7 @@ export class StoredEntries implements EntryStore {
 function matches(key: string, entry: Entry | null, which: KeySelection): boolean {
   if (which === 'all') return true;
   if ('prefix' in which) return key.startsWith(which.prefix);
-  return entry !== null && tagsOf(entry).has(which.tag);
+  return entry !== null && entryTags(entry).has(which.tag);
 }
 
 async function* without(keys: AsyncIterable<string>, changes: ReadonlyMap<string, unknown>): AsyncGenerator<string> {

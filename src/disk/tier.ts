@@ -1,5 +1,4 @@
-import type { Entry, EntryStore, PieceSpan, RepresentationId, Tier } from '../cache/types.ts';
-import type { KeySelection } from './entry-index.ts';
+import type { Entry, EntryStore, KeySelection, PieceSpan, RepresentationId, Tier } from '../cache/types.ts';
 import { type DiskFailure, Health } from './health.ts';
 import { type DiskOptions, type DiskState, diskSettings } from './options.ts';
 import { type OpenedStore, openStore } from './open-store.ts';

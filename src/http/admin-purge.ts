@@ -1,15 +1,13 @@
 import type { IncomingMessage } from 'node:http';
+import type { Purge } from '../cache/types.ts';
 import { type AdminReply, problem } from './admin-reply.ts';
-
-/** What a purge names. */
-export type PurgeRequest = { readonly url: string } | { readonly prefix: string } | { readonly tag: string } | 'all';
 
 const contentBytesMax = 64 * 1024;
 const right =
   'must be {"url": "/path"}, {"prefix": "/path"}, {"tag": "name"} or {"all": true}, with one of these and nothing else';
 
 /** Reads the content of a purge, or says what is wrong with it. Rejects when the client breaks off. */
-export async function readPurge(request: IncomingMessage): Promise<{ which: PurgeRequest } | { problem: AdminReply }> {
+export async function readPurge(request: IncomingMessage): Promise<{ which: Purge } | { problem: AdminReply }> {
   const content = await readContent(request);
   if (content === undefined) {
     return { problem: problem(413, `the content is too large: must be at most ${contentBytesMax} bytes`) };
@@ -18,7 +16,7 @@ export async function readPurge(request: IncomingMessage): Promise<{ which: Purg
   return typeof which === 'object' && 'wrong' in which ? { problem: problem(400, which.wrong) } : { which };
 }
 
-function parsePurge(text: string): PurgeRequest | { readonly wrong: string } {
+function parsePurge(text: string): Purge | { readonly wrong: string } {
   const value = parseJson(text);
   if (value === undefined) return { wrong: `the content is not JSON: ${right}` };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -31,7 +29,7 @@ function parsePurge(text: string): PurgeRequest | { readonly wrong: string } {
   return parseMember(...first);
 }
 
-function parseMember(name: string, value: unknown): PurgeRequest | { readonly wrong: string } {
+function parseMember(name: string, value: unknown): Purge | { readonly wrong: string } {
   switch (name) {
     case 'all':
       return value === true ? 'all' : { wrong: `all is ${shown(value)}: must be true` };

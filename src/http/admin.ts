@@ -1,11 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Purge } from '../cache/types.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { loadConsole } from './admin-console.ts';
 import { type AdminGuard, createGuard } from './admin-guard.ts';
-import { type PurgeRequest, readPurge } from './admin-purge.ts';
+import { readPurge } from './admin-purge.ts';
 import { type AdminReply, jsonReply, problem, sendReply } from './admin-reply.ts';
 
 export interface AdminOptions {
@@ -19,7 +20,7 @@ export interface AdminOptions {
   readonly streams: () => object;
   readonly readiness: () => Readiness;
   /** Resolves to how many stored responses were dropped. */
-  readonly purge: (which: PurgeRequest, signal: AbortSignal) => Promise<number>;
+  readonly purge: (which: Purge, signal: AbortSignal) => Promise<number>;
   /** Directory of the console's files. Default: the one that comes with the program. */
   readonly consoleFiles?: URL;
   readonly log: Pick<Log, 'info' | 'error'>;
@@ -133,7 +134,7 @@ async function purgeReply(request: IncomingMessage, { purge, metrics, log }: Adm
   return jsonReply(200, { purged });
 }
 
-function kindOf(which: PurgeRequest): 'url' | 'prefix' | 'tag' | 'all' {
+function kindOf(which: Purge): 'url' | 'prefix' | 'tag' | 'all' {
   if (which === 'all') return 'all';
   if ('url' in which) return 'url';
   return 'prefix' in which ? 'prefix' : 'tag';

@@ -1,5 +1,5 @@
-import { parseHttpDate } from '../cache/dates.ts';
-import { parseEntityTags, strongCompare, weakCompare } from '../cache/validators.ts';
+import { parseHttpDate } from '../semantics/dates.ts';
+import { parseEntityTags, strongCompare, weakCompare } from '../semantics/validators.ts';
 import type { Fields } from '../fields.ts';
 
 /** What the preconditions of a GET or HEAD leave to do (RFC 9110 section 13.2.2). */

@@ -1,4 +1,5 @@
 import { Fields } from '../fields.ts';
+import { hopByHop } from '../semantics/hop-by-hop.ts';
 import { textReply } from './local-reply.ts';
 import type { RequestHead } from './message.ts';
 import type { Mapping } from './policies.ts';
@@ -37,19 +38,8 @@ interface Control {
   bytes: number;
 }
 
-const hopByHop: ReadonlySet<string> = new Set([
-  'host',
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-  'expect',
-]);
+/** Beside those of the connection: what the next hop gets of its own. */
+const ownNames: ReadonlySet<string> = new Set(['host', 'http2-settings', 'expect']);
 
 /** Connection options that name no field left to drop; Content-Length frames the content and cannot be nominated away. */
 const connectionOptions: ReadonlySet<string> = new Set(['close', 'keep-alive', 'upgrade', 'te', 'content-length']);
@@ -101,7 +91,7 @@ function walk(fields: Fields): { control: Control; raw: string[] } {
     else if (lower === 'transfer-encoding') control.transferEncodings.push(value);
     else if (lower === 'expect') control.expectations.push(value);
     else if (lower === 'connection') control.connection.push(...listMembers(value));
-    if (!hopByHop.has(lower)) raw.push(name, value);
+    if (!hopByHop.has(lower) && !ownNames.has(lower)) raw.push(name, value);
   }
   return { control, raw };
 }

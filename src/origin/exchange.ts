@@ -2,9 +2,9 @@ import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
+import { endToEnd } from '../semantics/hop-by-hop.ts';
 import { Deadline } from './deadline.ts';
 import { aborted, clientGone, late, malformed, type Phase, upstreamFailure } from './failure.ts';
-import { endToEnd } from './hop-by-hop.ts';
 import { originBounds } from './origin-map.ts';
 import type { ReadTurn } from './read-turn.ts';
 import { type ResponseHead, rawFields, unusable } from './response-head.ts';
@@ -133,7 +133,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
       this.#fail(malformed(this.#options.origin, problem));
       return;
     }
-    const fields = new Fields(endToEnd(raw));
+    const fields = endToEnd(new Fields(raw));
     if (status < 200) {
       this.#options.onInformational?.(status, fields);
       return;

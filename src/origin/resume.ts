@@ -1,5 +1,6 @@
 import { EddyError } from '../errors.ts';
-import type { Fields } from '../fields.ts';
+import { parseContentRange } from '../semantics/content-range.ts';
+import { validatorOf } from '../semantics/validators.ts';
 import { backoffMs, type Clock, wait } from './attempt-plan.ts';
 import type { OriginAnswer } from './attempts.ts';
 import { aborted, malformed } from './failure.ts';
@@ -34,11 +35,12 @@ export interface ResumeOptions {
 
 /** The part of the representation in an answer to GET, if it could be asked for again from the middle; else undefined. */
 export function resumablePart(head: ResponseHead): ResumablePart | undefined {
-  const validator = strongValidator(head.fields);
+  const validator = validatorOf(head.fields).strong;
   if (validator === undefined) return undefined;
   if (head.status === 206) {
-    const range = contentRange(head.fields);
-    return range && { ...range, validator };
+    const range = parseContentRange(head.fields.get('Content-Range'));
+    if (range?.completeLength === undefined) return undefined;
+    return { first: range.first, last: range.last, completeLength: range.completeLength, validator };
   }
   const length = head.fields.get('Content-Length');
   if (head.status !== 200 || length === undefined || Number(length) === 0) return undefined;
@@ -169,7 +171,7 @@ function mismatch(head: ResponseHead, wanted: ResumablePart & { origin: string }
   // A 206 to If-Range repeats ETag, but may leave Last-Modified out (RFC 9110 section 15.3.7).
   const same = validator.startsWith('"') ? etag === validator : modified === undefined || modified === validator;
   if (status === 206 && same) {
-    const range = contentRange(fields);
+    const range = parseContentRange(fields.get('Content-Range'));
     const fits = range?.first === first && range.last === last && range.completeLength === completeLength;
     return fits ? undefined : changed(origin, `Content-Range: ${fields.get('Content-Range')}`);
   }
@@ -183,20 +185,4 @@ function mismatch(head: ResponseHead, wanted: ResumablePart & { origin: string }
 function changed(origin: string, found: string): EddyError {
   const message = `${origin} has another representation than the one begun (${found})`;
   return new EddyError('origin-changed', message, { side: 'upstream' });
-}
-
-/** ETag if strong, else Last-Modified if it is old enough against Date to be one (RFC 9110 section 8.8.2.2). */
-function strongValidator(fields: Fields): string | undefined {
-  const etag = fields.get('ETag');
-  if (etag !== undefined) return /^"[\x21\x23-\x7e\x80-\xff]*"$/.test(etag) ? etag : undefined;
-  const modified = fields.get('Last-Modified');
-  const ageMs = Date.parse(fields.get('Date') ?? '') - Date.parse(modified ?? '');
-  return ageMs >= 60_000 ? modified : undefined;
-}
-
-function contentRange(fields: Fields): { first: number; last: number; completeLength: number } | undefined {
-  const match = /^bytes (\d{1,15})-(\d{1,15})\/(\d{1,15})$/i.exec(fields.get('Content-Range') ?? '');
-  if (match === null) return undefined;
-  const [first, last, completeLength] = match.slice(1).map(Number) as [number, number, number];
-  return first <= last && last < completeLength ? { first, last, completeLength } : undefined;
 }

@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
+import { Fields } from '../fields.ts';
+import { endToEnd } from '../semantics/hop-by-hop.ts';
 import type { Clock } from './attempt-plan.ts';
 import { type AttemptOutcome, attempt, type OriginRequest } from './attempts.ts';
 import { originClosed } from './failure.ts';
 import type { HealthReport } from './health.ts';
-import { endToEnd } from './hop-by-hop.ts';
 import { MappedOrigin } from './mapped-origin.ts';
 import type { OriginMap } from './origin-map.ts';
 import { askFollowing, type Followed, type FollowOptions } from './redirect.ts';
@@ -107,7 +108,7 @@ export class OriginSupplier implements Supplier {
     };
     const reopen = (fields: readonly string[]) => {
       this.#options.log?.info({ origin: answer.upstream.origin, range: fields[1] }, 'continuing a body that broke off');
-      const kept = endToEnd(request.fields, resumeReplaces);
+      const kept = new Fields(request.fields).without(resumeReplaces).raw;
       return attempt(route, { ...request, fields: [...kept, ...fields] }, options);
     };
     return new ResumedBody(answer.body, { part, reopen, onFinished, signal, clock: this.#clock, random: this.#random });
@@ -153,5 +154,5 @@ function originRequest(request: SupplyRequest): OriginRequest {
   }
   // Transfer-Encoding overrides Content-Length (RFC 9112 section 6.3).
   const dropped = body === undefined || fields.has('Transfer-Encoding') ? withoutContent : ownFields;
-  return { method, fields: endToEnd(fields.raw, dropped), body };
+  return { method, fields: endToEnd(fields, dropped).raw, body };
 }

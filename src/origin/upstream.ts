@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { buildConnector, Pool } from 'undici';
+import { hopByHop } from '../semantics/hop-by-hop.ts';
 import { type HealthReport, UpstreamHealth } from './health.ts';
-import { isHopByHop } from './hop-by-hop.ts';
 import { type OriginSettings, originBounds } from './origin-map.ts';
 
 /** One origin server that requests may go to: its connections and its health. */
@@ -40,7 +40,7 @@ export function createUpstream(url: URL, settings: OriginSettings, options: Upst
 
 function addedFields(settings: OriginSettings): string[] {
   const lines = Object.entries(settings.fieldsAdded ?? {});
-  return lines.filter(([name]) => !isHopByHop(name) && name.toLowerCase() !== 'host').flat();
+  return lines.filter(([name]) => !hopByHop.has(name.toLowerCase()) && name.toLowerCase() !== 'host').flat();
 }
 
 function createPool(url: URL, settings: OriginSettings, hostField: string): Pool {

@@ -1,4 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import { parseContentRange } from '../semantics/content-range.ts';
+import { endToEnd } from '../semantics/hop-by-hop.ts';
 import { BodySender } from './body-sender.ts';
 import { PeerError, reasonOf } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
@@ -6,7 +8,6 @@ import { dataBytesMax, encodeFrame, withId, writeOffset } from './frames.ts';
 import type { KeptDigests } from './kept-digests.ts';
 import type { Described, Manifests } from './manifests.ts';
 import type { StatusMessage } from './messages.ts';
-import { contentRange } from './range.ts';
 import type { ResponseOutcome } from './responder.ts';
 import { keyBytes, mayGivePeers } from './shareable.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from './source.ts';
@@ -29,8 +30,6 @@ export interface AnsweringOptions {
 const pendingAfterMs = 10;
 /** How often the peer is told that we wait too. */
 const waitingEveryMs = 150;
-/** Fields of one connection (RFC 9110 section 7.6.1), which say nothing to the peer. */
-const hopByHop = ['connection', 'keep-alive', 'transfer-encoding', 'te', 'trailer', 'upgrade', 'proxy-connection'];
 const reasonLengthMax = 200;
 /** Why nobody works for an answer any more that has ended. Made once: an error of its own costs a stack trace each time. */
 const over = new PeerError('aborted', 'the answer has ended');
@@ -102,7 +101,7 @@ export class Answering {
       const manifest = answer.manifest ?? (await this.#signedByOthers(answer, described));
       if (manifest !== undefined && manifest.length <= dataBytesMax)
         this.#options.send(encodeFrame('manifest', withId(this.#options.id, manifest)));
-      const fields = answer.fields.without(hopByHop).raw;
+      const fields = endToEnd(answer.fields).raw;
       if (!sendStatus({ answer: 'have', head: { status, fields, completeLength } })) {
         sendStatus({ answer: 'miss' });
         return 'miss';
@@ -123,7 +122,7 @@ export class Answering {
   /** Undefined where nothing could be said of the bytes by slices. */
   #described({ status, fields, completeLength }: PeerAnswer): Described | undefined {
     if (completeLength === undefined || (status !== 200 && status !== 206)) return undefined;
-    const first = status === 206 ? contentRange(fields.get('content-range'))?.first : 0;
+    const first = status === 206 ? parseContentRange(fields.get('content-range'))?.first : 0;
     return first === undefined ? undefined : { key: this.#request.key, fields, first, completeLength };
   }
 

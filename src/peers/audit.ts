@@ -1,6 +1,6 @@
 import type { Supplier, Supply, SupplyRequest } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
-import { contentRange } from './range.ts';
+import { parseContentRange } from '../semantics/content-range.ts';
 
 export interface AuditOptions {
   /** Asked for the same bytes. */
@@ -38,7 +38,7 @@ export class Audit {
   begin(body: { request: SupplyRequest; status: number; fields: Fields; peerId: string }): Audited | undefined {
     const { fields, status } = body;
     const etag = fields.get('etag');
-    const range = status === 206 ? contentRange(fields.get('content-range')) : wholeRange(fields);
+    const range = status === 206 ? parseContentRange(fields.get('content-range')) : wholeRange(fields);
     if (etag === undefined || !etag.startsWith('"') || range === undefined || (status !== 200 && status !== 206))
       return undefined;
     if (this.#options.random() >= this.#options.share() || this.#waiting >= waitingMax) return undefined;
@@ -84,7 +84,7 @@ export class Audit {
       { signal: AbortSignal.timeout(timeoutMs) },
     );
     if (supply === undefined) return;
-    const range = contentRange(supply.fields.get('content-range'));
+    const range = parseContentRange(supply.fields.get('content-range'));
     const comparable = supply.status === 206 && supply.fields.get('etag') === etag && range?.first === first;
     const bytes = await firstBytes(supply, comparable ? sample.length : 0);
     if (!comparable || bytes.length !== sample.length || bytes.equals(sample)) return;

@@ -1,8 +1,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Supply, SupplyRequest } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
+import { parseContentRange } from '../semantics/content-range.ts';
 import { PeerError } from './failure.ts';
-import { contentRange } from './range.ts';
 
 export interface ContinuedBodyOptions {
   readonly request: SupplyRequest;
@@ -91,7 +91,7 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
       if (range !== undefined && this.#isRest(supply, range)) return body;
       if (supply.status !== 200 || (this.#etag !== undefined && supply.fields.get('etag') !== this.#etag))
         throw failure;
-      const from = contentRange(this.#options.fields.get('content-range'))?.first ?? 0;
+      const from = parseContentRange(this.#options.fields.get('content-range'))?.first ?? 0;
       if (from > 0) throw failure;
       return await this.#skipGiven(body, failure);
     } catch (error) {
@@ -104,7 +104,7 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
   #restRange(): Span | undefined {
     const { status, fields } = this.#options;
     if (this.#etag === undefined) return undefined;
-    const part = status === 206 ? contentRange(fields.get('content-range')) : undefined;
+    const part = status === 206 ? parseContentRange(fields.get('content-range')) : undefined;
     if (part !== undefined) return { first: part.first + this.#given, last: part.last };
     const length = fields.get('content-length');
     if (status !== 200 || length === undefined || !/^\d{1,15}$/.test(length)) return undefined;
@@ -112,7 +112,7 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
   }
 
   #isRest(supply: Supply, range: Span): boolean {
-    const got = contentRange(supply.fields.get('content-range'));
+    const got = parseContentRange(supply.fields.get('content-range'));
     const same = supply.status === 206 && supply.fields.get('etag') === this.#etag;
     return same && got?.first === range.first && got.last === range.last;
   }

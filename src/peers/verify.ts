@@ -1,8 +1,8 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import type { Fields } from '../fields.ts';
+import { parseContentRange } from '../semantics/content-range.ts';
 import { PeerError } from './failure.ts';
 import { type Manifest, sliceBytes } from './manifest.ts';
-import { contentRange } from './range.ts';
 
 /** A body up to this long whose digest the origin gave is kept back until it is proven. */
 const provenBytesMax = 4 * 1024 * 1024;
@@ -22,7 +22,7 @@ export class BodyCheck {
   #kept: Buffer[] = [];
 
   constructor({ status, fields, manifest }: { status: number; fields: Fields; manifest?: Manifest | undefined }) {
-    const range = status === 206 ? contentRange(fields.get('content-range')) : undefined;
+    const range = status === 206 ? parseContentRange(fields.get('content-range')) : undefined;
     this.#length = range === undefined ? contentLength(fields) : range.last - range.first + 1;
     this.#digest = status === 200 ? reprDigest(fields.get('repr-digest')) : undefined;
     this.#hash = this.#digest && createHash('sha256');

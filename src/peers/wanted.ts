@@ -1,5 +1,6 @@
 import type { Fields } from '../fields.ts';
-import { contentRange, firstAsked } from './range.ts';
+import { parseContentRange } from '../semantics/content-range.ts';
+import { firstAsked } from './range.ts';
 
 /**
  * Whether an answer from a peer is one that the request can use. Only the origin may say that a representation changed
@@ -16,5 +17,5 @@ export function isUseful(asked: Fields, answer: { readonly status: number; reado
   }
   if (status !== 206) return true;
   if (range === undefined) return false;
-  return range.startsWith('bytes=-') || contentRange(fields.get('content-range'))?.first === firstAsked(range);
+  return range.startsWith('bytes=-') || parseContentRange(fields.get('content-range'))?.first === firstAsked(range);
 }

@@ -1,5 +1,5 @@
 import type { CacheRequest, Content, RepresentationId, Source } from '../cache/types.ts';
-import { sameRepresentation } from '../cache/validators.ts';
+import { sameRepresentation } from '../semantics/validators.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import type { Ask } from './ask.ts';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { parseHttpDate } from '../../src/cache/dates.ts';
+import { parseHttpDate } from '../../src/semantics/dates.ts';
 import { type Directives, parseCacheControl, parseTargeted } from '../../src/cache/directives.ts';
 import { freshen } from '../../src/cache/freshen.ts';
 import { cacheKey, originTarget } from '../../src/cache/key.ts';
 import { judge, mayServeOnError } from '../../src/cache/reuse.ts';
 import { fieldsStored, storable } from '../../src/cache/storable.ts';
-import { validatorOf } from '../../src/cache/validators.ts';
+import { validatorOf } from '../../src/semantics/validators.ts';
 import { matches, varyOf } from '../../src/cache/vary.ts';
 import type { Fields } from '../../src/fields.ts';
 import { fieldsOf, httpDate, policyWith, receivedMs, storedWith } from '../support/stored-response.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pieceBytes } from '../../src/cache/types.ts';
-import { decodeEntry, encodeEntry, tagsOf } from '../../src/disk/entry-record.ts';
+import { decodeEntry, encodeEntry, entryTags } from '../../src/disk/entry-record.ts';
 import {
   decodeGenerationState,
   decodePlace,
@@ -83,7 +83,7 @@ describe('entry records', () => {
   });
 
   it('have the tags of both fields', () => {
-    expect([...tagsOf(entry)]).toEqual(['a', 'b', 'c', 'd']);
+    expect([...entryTags(entry)]).toEqual(['a', 'b', 'c', 'd']);
   });
 
   it('show any changed byte', () => {

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { Fields } from '../../src/fields.ts';
 import { UpstreamHealth } from '../../src/origin/health.ts';
-import { endToEnd } from '../../src/origin/hop-by-hop.ts';
 import { originDefaults, originSettings, upstreamUrl } from '../../src/origin/origin-map.ts';
 import { resumablePart } from '../../src/origin/resume.ts';
+import { endToEnd } from '../../src/semantics/hop-by-hop.ts';
 
 const map = { name: 'm', upstreams: ['http://h/'], prefix: '/' };
 
@@ -31,7 +31,7 @@ test.each(['ftp://h/', 'h:80', '/path', 'http://user:secret@h/', 'http://h/?toke
 
 test('fields of one hop, those that Connection names and those to be dropped are left out', () => {
   const raw = ['A', '1', 'connection', 'B ,  c', 'b', '2', 'C', '3', 'TE', 'x', 'Connection', 'D', 'd', '4', 'E', '5'];
-  expect(endToEnd(raw, new Set(['e']))).toEqual(['A', '1']);
+  expect(endToEnd(new Fields(raw), ['e']).raw).toEqual(['A', '1']);
 });
 
 test('health: down after three failures in a row, one trial at a time, longer each time', () => {

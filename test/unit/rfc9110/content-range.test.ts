@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { parseContentRange } from '../../../src/cache/content-range.ts';
+import { parseContentRange } from '../../../src/semantics/content-range.ts';
 
 it('RFC 9110 section 14.4: a range of bytes with or without complete length', () => {
   expect(parseContentRange('bytes 0-0/1')).toEqual({ first: 0, last: 0, completeLength: 1 });

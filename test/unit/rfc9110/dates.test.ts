@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatHttpDate, parseHttpDate } from '../../../src/cache/dates.ts';
+import { formatHttpDate, parseHttpDate } from '../../../src/semantics/dates.ts';
 
 const nowMs = Date.UTC(2026, 10, 1, 12);
 const exampleMs = Date.UTC(1994, 10, 6, 8, 49, 37);

@@ -6,7 +6,7 @@ import {
   strongCompare,
   validatorOf,
   weakCompare,
-} from '../../../src/cache/validators.ts';
+} from '../../../src/semantics/validators.ts';
 import { fieldsOf, httpDate, type Lines } from '../../support/stored-response.ts';
 
 describe('RFC 9110 section 8.8.3: ETag', () => {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { freshen, freshenSelects, headFreshens } from '../../../src/cache/freshen.ts';
 import { judge } from '../../../src/cache/reuse.ts';
 import type { StoredResponse } from '../../../src/cache/types.ts';
-import { conditionalFields } from '../../../src/cache/validators.ts';
+import { conditionalFields } from '../../../src/semantics/validators.ts';
 import { fieldsOf, httpDate, type Lines, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';
 
 const laterMs = receivedMs + 10_000;

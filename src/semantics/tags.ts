@@ -5,17 +5,17 @@ export const tagsMax = 128;
 /** Longer tags are not kept. */
 export const tagLengthMax = 256;
 
-/** The tags a response can be purged by: members of Cache-Tag (comma) and Surrogate-Key (space), each once. */
-export function tagsOf(fields: Fields): string[] {
+/** The tags a response can be purged by: members of Cache-Tag (commas) and Surrogate-Key (spaces, or commas), each once. */
+export function tagsOf(fields: Fields): ReadonlySet<string> {
   const cacheTag = fields.get('cache-tag')?.split(',') ?? [];
-  // Surrogate-Key is no list: of several lines, the comma that combining put in belongs to no key.
-  const surrogateKey = fields.all('surrogate-key').flatMap((line) => line.split(/[ \t]+/));
+  const surrogateKey = fields.get('surrogate-key')?.split(/[\s,]+/) ?? [];
   const tags = new Set<string>();
   for (const each of [...cacheTag, ...surrogateKey]) {
     const tag = each.trim();
-    if (tag === '' || tag.length > tagLengthMax) continue;
+    // The index of the disk tier ends tags by a zero.
+    if (tag === '' || tag.length > tagLengthMax || tag.includes('\0')) continue;
     if (tags.size >= tagsMax) break;
     tags.add(tag);
   }
-  return [...tags];
+  return tags;
 }

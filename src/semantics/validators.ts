@@ -1,6 +1,5 @@
 import { Fields } from '../fields.ts';
 import { parseHttpDate } from './dates.ts';
-import type { StoredResponse } from './types.ts';
 
 /** The validators of a response (RFC 9110 section 8.8), as received. */
 export interface Validators {
@@ -66,7 +65,7 @@ export function sameRepresentation(a: Fields, b: Fields): boolean {
 }
 
 /** The preconditions that validate a stored response (RFC 9111 section 4.3.1); empty when it has no validator. */
-export function conditionalFields(stored: StoredResponse): Fields {
+export function conditionalFields(stored: { readonly fields: Fields }): Fields {
   const { etag, lastModified } = validatorOf(stored.fields);
   const raw: string[] = [];
   if (etag !== undefined) raw.push('If-None-Match', etag);
