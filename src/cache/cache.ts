@@ -1,10 +1,10 @@
+import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import { Lately } from '../lately.ts';
 import { passedAnswer, sharedAnswer, verbatimAnswer } from './answers.ts';
 import { Collapse, unlessAborted } from './collapse.ts';
 import { type ContentOptions, RepresentationContent } from './content.ts';
 import { parseCacheControl } from './directives.ts';
-import { discard } from '../discard.ts';
 import { Entries } from './entries.ts';
 import { Filler } from './filler.ts';
 import { AgedFields, passedRequestFields } from './forwarded-fields.ts';
@@ -19,7 +19,7 @@ import { RecentPurges } from './recent-purges.ts';
 import { RecentView } from './recent-view.ts';
 import type { Representation } from './representation.ts';
 import { type Outcome, ResponseFetch } from './response-fetch.ts';
-import { freshSeconds, judgeBy, mayServeOnError, type Verdict } from './reuse.ts';
+import { freshSeconds, judge, mayServeOnError, type Verdict } from './reuse.ts';
 import { select } from './select.ts';
 import type {
   Answer,
@@ -171,7 +171,7 @@ export class VideoCache implements Cache {
 
   /** Undefined: what was found is no longer there, look again. */
   async #find(key: string, request: CacheRequest): Promise<Answer | undefined> {
-    const variants = await this.#entries.find(key, originTarget(request.target, request.policy));
+    const variants = await this.#entries.find(key, originTarget(request.target));
     const representation = select(variants, request.fields);
     if (representation === undefined)
       return this.#miss(key, request, { fwd: variants.length > 0 ? 'vary-miss' : 'miss', other: variants[0] });
@@ -328,7 +328,7 @@ export class VideoCache implements Cache {
     const supply = await this.#filler.supply(
       {
         method,
-        target: originTarget(request.target, policy),
+        target: originTarget(request.target),
         fields: passedRequestFields(request.fields),
         map: policy.name,
         ...(body && { body }),
@@ -348,7 +348,7 @@ export class VideoCache implements Cache {
   /** What HEAD says of a stored response counts for it too (RFC 9111 section 4.3.5). */
   async #headFreshens(request: CacheRequest, supply: Supply): Promise<void> {
     const stored = select(await this.#entries.find(cacheKey(request), request.target), request.fields);
-    if (stored !== undefined) this.#entries.update(stored, headFreshens(stored.stored, supply));
+    if (stored !== undefined) this.#entries.update(stored, headFreshens(stored.stored, supply, request));
   }
 
   async #invalidate(key: string, target: string): Promise<void> {
@@ -385,11 +385,11 @@ export class VideoCache implements Cache {
   }
 
   #judge(representation: Representation, request: CacheRequest): Verdict {
-    return judgeBy(representation.terms(request.policy), request, this.#options.now());
+    return judge(representation.terms(request.policy), request, this.#options.now());
   }
 
   #mayServeOnError(stale: Representation, request: CacheRequest): boolean {
-    return mayServeOnError(stale.stored, request, this.#options.now());
+    return mayServeOnError(stale.terms(request.policy), request, this.#options.now());
   }
 
   /** Whether every byte the request wants is at hand or on its way. */

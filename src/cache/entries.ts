@@ -101,10 +101,7 @@ export class Entries {
   }
 
   /** Keys of this prefix, tag, or all; in memory first, then in the store. May name a key twice. */
-  async *keys(
-    which: KeySelection,
-    signal: AbortSignal,
-  ): AsyncGenerator<string, void, undefined> {
+  async *keys(which: KeySelection, signal: AbortSignal): AsyncGenerator<string, void, undefined> {
     for (const [key, { variants }] of [...this.#live]) if (matches(which, key, variants)) yield key;
     if (this.#options.store !== undefined) yield* this.#options.store.keys(which, signal);
   }

@@ -1,5 +1,6 @@
-import { EddyError } from '../errors.ts';
 import { discard } from '../discard.ts';
+import { EddyError } from '../errors.ts';
+import { sameRepresentation } from '../semantics/validators.ts';
 import { asEddyError, Flight } from './flight.ts';
 import { type Gap, gapEnd, gapRequest, isRestOf, partOf } from './gap.ts';
 import { Holding } from './held-pieces.ts';
@@ -7,7 +8,6 @@ import { Keeping, type KeptPiece } from './keeping.ts';
 import { afterPlace, type Place } from './place.ts';
 import type { Representation } from './representation.ts';
 import type { CacheRequest, Supplier, Supply, SupplyOptions, SupplyRequest, Tier } from './types.ts';
-import { sameRepresentation } from '../semantics/validators.ts';
 
 /** A reader this far ahead of a writer does not wait for it. */
 const farBytes = 4 * 1024 * 1024;

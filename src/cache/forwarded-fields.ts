@@ -1,7 +1,7 @@
 import { Fields } from '../fields.ts';
 import { dated } from '../semantics/dates.ts';
-import { currentAgeSeconds, type FreshnessTerms } from './freshness.ts';
 import { endToEnd } from '../semantics/hop-by-hop.ts';
+import { ageSecondsAt, type FreshnessTerms } from './freshness.ts';
 import { Recent } from './recent.ts';
 import type { StoredResponse } from './types.ts';
 
@@ -10,13 +10,9 @@ const via = ['Via', '1.1 eddy'] as const;
 
 /**
  * Fields of an answer from storage: as stored, with Age (RFC 9111 section 4), Via, and Date where it was missing.
- * Targeted fields go on as they are (RFC 9213 section 3). `ageSeconds`: its current age, where it is known already.
+ * Targeted fields go on as they are (RFC 9213 section 3).
  */
-export function storedFields(
-  stored: StoredResponse,
-  nowMs: number,
-  ageSeconds: number = currentAgeSeconds(stored, nowMs),
-): Fields {
+export function storedFields(stored: StoredResponse, ageSeconds: number): Fields {
   const raw: string[] = [];
   let hasDate = false;
   for (const [name, value] of stored.fields.lines()) {
@@ -25,7 +21,7 @@ export function storedFields(
     if (short === 'date') hasDate = true;
     raw.push(name, value);
   }
-  raw.push('Age', String(Math.floor(ageSeconds)), ...via);
+  raw.push('Age', String(ageSeconds), ...via);
   return hasDate ? new Fields(raw) : dated(new Fields(raw), stored.responseTimeMs);
 }
 
@@ -37,11 +33,10 @@ export class AgedFields {
   readonly #recent = new Recent<StoredResponse, { readonly seconds: number; readonly fields: Fields }>(keptMax);
 
   of(stored: StoredResponse, terms: FreshnessTerms, nowMs: number): Fields {
-    const ageSeconds = terms.initialAgeSeconds + Math.max(0, nowMs - terms.responseTimeMs) / 1000;
-    const seconds = Math.floor(ageSeconds);
+    const seconds = Math.floor(ageSecondsAt(terms, nowMs));
     const kept = this.#recent.get(stored);
     if (kept?.seconds === seconds) return kept.fields;
-    const fields = storedFields(stored, nowMs, ageSeconds);
+    const fields = storedFields(stored, seconds);
     this.#recent.set(stored, { seconds, fields });
     return fields;
   }

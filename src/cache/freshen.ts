@@ -1,9 +1,9 @@
 import { Fields } from '../fields.ts';
-import { dateMs, dated } from '../semantics/dates.ts';
+import { dated, dateMs } from '../semantics/dates.ts';
 import { endToEnd } from '../semantics/hop-by-hop.ts';
-import { fieldsStored } from './storable.ts';
-import type { StoredResponse } from './types.ts';
 import { strongCompare, type Validators, validatorOf, weakCompare } from '../semantics/validators.ts';
+import { fieldsStored } from './storable.ts';
+import type { MapPolicy, StoredResponse } from './types.ts';
 import { varyOf } from './vary.ts';
 
 /** A response that updates stored ones; every Supply is one. */
@@ -13,22 +13,19 @@ export interface Update {
   readonly responseTimeMs: number;
 }
 
-export interface FreshenOptions {
-  readonly request?: Fields;
-  /** Of the map, in order of precedence. */
-  readonly targetedFields?: readonly string[];
+/** The request that brought the update. */
+export interface UpdatingRequest {
+  readonly fields: Fields;
+  readonly policy: Pick<MapPolicy, 'targetedFields'>;
 }
 
 /**
  * The stored response updated by a 304 or the answer to HEAD (RFC 9111 sections 3.2, 4.3.4): its fields replace those
  * of the same name, except Content-Length and Content-Range, which belong to the stored content. It is as young as the
- * update. `request`: fields of the request that brought it, for the case that the update changes Vary.
+ * update.
  */
-export function freshen(
-  stored: StoredResponse,
-  update: Update,
-  { request, targetedFields = [] }: FreshenOptions = {},
-): StoredResponse {
+export function freshen(stored: StoredResponse, update: Update, request: UpdatingRequest): StoredResponse {
+  const { targetedFields } = request.policy;
   const news = dated(endToEnd(update.fields, ['content-length', 'content-range']), update.responseTimeMs);
   const names = [...news.lines()].map(([name]) => name);
   // The stored Age tells of an older message than the one that has just been received.
@@ -40,7 +37,7 @@ export function freshen(
     fields,
     requestTimeMs: update.requestTimeMs,
     responseTimeMs: update.responseTimeMs,
-    vary: varyAfter(stored, fields, request),
+    vary: varyAfter(stored, fields, request.fields),
     invalidated: false,
   };
 }
@@ -69,19 +66,19 @@ export function freshenSelects(
  * What becomes of a stored response when a 200 to HEAD came for the same request (section 4.3.5): updated where its
  * validators and its length match, else to be validated before its next use.
  */
-export function headFreshens(stored: StoredResponse, update: Update, options: FreshenOptions = {}): StoredResponse {
+export function headFreshens(stored: StoredResponse, update: Update, request: UpdatingRequest): StoredResponse {
   const same = ['etag', 'last-modified'].every((name) => {
     const value = update.fields.get(name);
     return value === undefined || value === stored.fields.get(name);
   });
   const length = update.fields.get('content-length');
   const fits = length === undefined || stored.completeLength === undefined || length === String(stored.completeLength);
-  return same && fits ? freshen(stored, update, options) : { ...stored, invalidated: true };
+  return same && fits ? freshen(stored, update, request) : { ...stored, invalidated: true };
 }
 
-function varyAfter(stored: StoredResponse, fields: Fields, request: Fields | undefined): StoredResponse['vary'] {
+function varyAfter(stored: StoredResponse, fields: Fields, request: Fields): StoredResponse['vary'] {
   const changed = fields.get('vary') !== stored.fields.get('vary');
-  const vary = changed && request !== undefined ? varyOf(fields, request) : stored.vary;
+  const vary = changed ? varyOf(fields, request) : stored.vary;
   return vary === 'any' ? stored.vary : vary;
 }
 

@@ -45,10 +45,6 @@ export interface Freshness extends FreshnessTerms {
 /** Lifetime of playlists without an explicit one. */
 const playlistLifetimeSeconds = 1;
 
-export function freshness(stored: Dated, context: Context, nowMs: number): Freshness {
-  return freshnessAt(freshnessTerms(stored, context), nowMs);
-}
-
 export function freshnessTerms(stored: Dated, { target, policy }: Context): FreshnessTerms {
   const governing = effectiveDirectives(stored.fields, policy.targetedFields);
   const { directives } = governing;
@@ -68,7 +64,7 @@ export function freshnessTerms(stored: Dated, { target, policy }: Context): Fres
   };
 }
 
-/** With fractions. */
+/** The current age (RFC 9111 section 4.2.3), with fractions. */
 export function ageSecondsAt(terms: FreshnessTerms, nowMs: number): number {
   // A clock that was set back makes nothing younger than it was when it came.
   const residentSeconds = Math.max(0, nowMs - terms.responseTimeMs) / 1000;
@@ -85,11 +81,6 @@ export function freshnessAt(terms: FreshnessTerms, nowMs: number): Freshness {
   };
 }
 
-/** RFC 9111 section 4.2.1, first match: targeted field, s-maxage, max-age, Expires; then what the policy assumes. */
-export function freshnessLifetimeSeconds(stored: Dated, context: Context): number {
-  return lifetime(stored, context, effectiveDirectives(stored.fields, context.policy.targetedFields)).lifetimeSeconds;
-}
-
 /** Whether the origin gave a lifetime at all, be it 0. */
 export function hasExplicitLifetime(fields: Fields, targetedFields: readonly string[]): boolean {
   const { directives, targeted } = effectiveDirectives(fields, targetedFields);
@@ -97,11 +88,7 @@ export function hasExplicitLifetime(fields: Fields, targetedFields: readonly str
   return !targeted && fields.has('expires');
 }
 
-/** RFC 9111 section 4.2.3, in seconds with fractions. */
-export function currentAgeSeconds(stored: Dated, nowMs: number): number {
-  return initialAgeSeconds(stored) + Math.max(0, nowMs - stored.responseTimeMs) / 1000;
-}
-
+/** RFC 9111 section 4.2.1, first match: targeted field, s-maxage, max-age, Expires; then what the policy assumes. */
 function lifetime(
   stored: Dated,
   context: Context,

@@ -1,9 +1,9 @@
 import { Fields } from '../fields.ts';
 import { type ContentRange, parseContentRange } from '../semantics/content-range.ts';
+import { sameRepresentation } from '../semantics/validators.ts';
 import { requestFieldsForOrigin } from './forwarded-fields.ts';
 import type { Representation } from './representation.ts';
 import type { CacheRequest, Supply, SupplyRequest } from './types.ts';
-import { sameRepresentation } from '../semantics/validators.ts';
 
 /** Bytes of a representation that are missing, and for whom they are fetched. */
 export interface Gap {

@@ -22,7 +22,7 @@ export function cacheKey({ target, policy }: { readonly target: string; readonly
 }
 
 /** The target as the origin gets it: untouched but for the CMCD parameter, which would make every request unlike. */
-export function originTarget(target: string, _policy: MapPolicy): string {
+export function originTarget(target: string): string {
   const left = withoutParameters(target, (name) => name === cmcd);
   return left === target ? target : withoutEmptyQuery(left);
 }

@@ -1,6 +1,6 @@
+import { tagsOf } from '../semantics/tags.ts';
 import { cacheKey } from './key.ts';
 import { pathOf } from './purge.ts';
-import { tagsOf } from '../semantics/tags.ts';
 import type { MapPolicy, Purge, StoredResponse } from './types.ts';
 
 /** A fetch that takes longer than this from its request to its response is not looked out for. */

@@ -1,5 +1,6 @@
 import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
+import { validatorOf } from '../semantics/validators.ts';
 import type { Flight } from './flight.ts';
 import { type FreshnessTerms, freshnessTerms } from './freshness.ts';
 import type { Need } from './held-pieces.ts';
@@ -7,7 +8,6 @@ import { Reader } from './reader.ts';
 import { sharingStrings } from './shared-strings.ts';
 import { type MapPolicy, pieceBytes, type StoredResponse } from './types.ts';
 import { Ungiven } from './ungiven.ts';
-import { validatorOf } from '../semantics/validators.ts';
 import { Selecting } from './vary.ts';
 
 /** What is left of a flight when its last reader leaves and it is finished all the same; a larger rest is given up. */

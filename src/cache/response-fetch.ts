@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
+import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import { type ContentRange, parseContentRange } from '../semantics/content-range.ts';
+import { conditionalFields, sameRepresentation, validatorOf } from '../semantics/validators.ts';
 import { effectiveDirectives } from './directives.ts';
 import type { Entries } from './entries.ts';
-import { discard } from '../discard.ts';
 import type { Filler } from './filler.ts';
 import { requestFieldsForOrigin } from './forwarded-fields.ts';
 import { freshen, freshenSelects } from './freshen.ts';
@@ -13,7 +14,6 @@ import type { RecentPurges } from './recent-purges.ts';
 import { Representation } from './representation.ts';
 import { fieldsStored, storable } from './storable.ts';
 import type { CacheRequest, StoredResponse, Supply } from './types.ts';
-import { conditionalFields, sameRepresentation, validatorOf } from '../semantics/validators.ts';
 import { matches, varyOf } from './vary.ts';
 import { type Wanted, wantedOf } from './wanted.ts';
 
@@ -78,7 +78,7 @@ export class ResponseFetch {
 
   /** Stores a whole answer that a gap's fetch brought instead of the bytes it asked for. */
   replace(old: Representation, request: CacheRequest, supply: Supply): void {
-    if (storable(request, supply).store) this.#store({ key: old.key, request }, supply, undefined);
+    if (storable(request, supply)) this.#store({ key: old.key, request }, supply, undefined);
     else discard(supply);
   }
 
@@ -86,7 +86,7 @@ export class ResponseFetch {
     const raw = [...requestFieldsForOrigin(request.fields).raw];
     if (stale !== undefined) raw.push(...conditionalFields(stale.stored).raw);
     if (range !== undefined) raw.push('Range', range);
-    const target = originTarget(request.target, request.policy);
+    const target = originTarget(request.target);
     const { peersForbidden, onInformational } = request;
     const options = { signal, peersForbidden, ...(onInformational && { onInformational }) };
     return this.#filler.supply(
@@ -99,7 +99,7 @@ export class ResponseFetch {
   async #take(asking: Asking, range: string | undefined, supply: Supply): Promise<Outcome | undefined> {
     const { request, stale } = asking;
     if (stale !== undefined && supply.status === 304) return this.#freshened(asking, stale, supply);
-    if (!storable(request, supply).store) return share(request, supply);
+    if (!storable(request, supply)) return share(request, supply);
     if (supply.status !== 206) {
       const representation = this.#store(asking, supply, undefined);
       if (range !== undefined) representation.rangesIgnored = true;
@@ -127,14 +127,7 @@ export class ResponseFetch {
       stale.stored,
     );
     const freshened = variants.filter((each) => selected.includes(each.stored));
-    for (const each of freshened)
-      this.#entries.update(
-        each,
-        freshen(each.stored, supply, {
-          request: request.fields,
-          targetedFields: request.policy.targetedFields,
-        }),
-      );
+    for (const each of freshened) this.#entries.update(each, freshen(each.stored, supply, request));
     return freshened.includes(stale) ? { kind: 'freshened', representation: stale } : undefined;
   }
 
@@ -143,8 +136,7 @@ export class ResponseFetch {
     const before = this.#entries.peek(key) ?? [];
     const same = before.find((each) => isSame(each.stored, stored));
     if (same !== undefined) this.#entries.update(same, { ...stored, id: same.id });
-    const representation =
-      same ?? new Representation(stored, { key, target: originTarget(request.target, request.policy) });
+    const representation = same ?? new Representation(stored, { key, target: originTarget(request.target) });
     if (same === undefined) representation.fetched = true;
     const replaces = (old: StoredResponse): boolean => matches(old, request.fields);
     this.#entries.add(representation, replaces);

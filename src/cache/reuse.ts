@@ -1,18 +1,10 @@
 import type { Fields } from '../fields.ts';
 import { type Directives, requestDirectives } from './directives.ts';
-import {
-  ageSecondsAt,
-  type Freshness,
-  type FreshnessTerms,
-  freshness,
-  freshnessAt,
-  freshnessTerms,
-} from './freshness.ts';
-import type { MapPolicy, StoredResponse } from './types.ts';
+import { ageSecondsAt, type Freshness, type FreshnessTerms, freshnessAt } from './freshness.ts';
+import type { MapPolicy } from './types.ts';
 
 /** The parts of a request that decide about reuse; every CacheRequest has them. */
 export interface ReuseRequest {
-  readonly target: string;
   readonly fields: Fields;
   readonly policy: MapPolicy;
 }
@@ -29,35 +21,20 @@ export interface Verdict {
   readonly fwd: 'stale' | 'request' | undefined;
   /** Whole seconds; negative when stale. */
   readonly ttlSeconds: number;
-  readonly freshness: Freshness;
 }
 
-export function judge(stored: StoredResponse, request: ReuseRequest, nowMs: number): Verdict {
-  return judgeBy(freshnessTerms(stored, request), request, nowMs);
-}
-
-/** As `judge`, for a caller that keeps the terms of a stored response. */
-export function judgeBy(
-  terms: FreshnessTerms,
-  request: Pick<ReuseRequest, 'fields' | 'policy'>,
-  nowMs: number,
-): Verdict {
+export function judge(terms: FreshnessTerms, request: ReuseRequest, nowMs: number): Verdict {
   const now = freshnessAt(terms, nowMs);
   const use = useOf(now, wishesOf(request));
   const { fresh, mustRevalidateAlways, ttlSeconds } = now;
-  const unwanted = fresh && !mustRevalidateAlways;
-  const fwd = use !== 'revalidate' ? undefined : unwanted ? 'request' : 'stale';
-  return { use, fwd, ttlSeconds, freshness: now };
+  if (use !== 'revalidate') return { use, fwd: undefined, ttlSeconds };
+  return { use, fwd: fresh && !mustRevalidateAlways ? 'request' : 'stale', ttlSeconds };
 }
 
 /** Whole seconds of freshness left, for a response that may answer as it is; undefined for one that must be judged. */
-export function freshSeconds(
-  terms: FreshnessTerms,
-  request: Pick<ReuseRequest, 'fields' | 'policy'>,
-  nowMs: number,
-): number | undefined {
+export function freshSeconds(terms: FreshnessTerms, request: ReuseRequest, nowMs: number): number | undefined {
   if (request.fields.isDirected) {
-    const { use, ttlSeconds } = judgeBy(terms, request, nowMs);
+    const { use, ttlSeconds } = judge(terms, request, nowMs);
     return use === 'fresh' ? ttlSeconds : undefined;
   }
   const left = terms.lifetimeSeconds - ageSecondsAt(terms, nowMs);
@@ -80,8 +57,8 @@ function useOf(now: Freshness, wishes: Directives | undefined): Verdict['use'] {
  * Whether a stored response may answer although it could not be validated: the origin cannot be reached, or answered
  * with a 5xx (RFC 9111 sections 4.2.4 and 4.3.3, RFC 5861 section 4).
  */
-export function mayServeOnError(stored: StoredResponse, request: ReuseRequest, nowMs: number): boolean {
-  const now = freshness(stored, request, nowMs);
+export function mayServeOnError(terms: FreshnessTerms, request: ReuseRequest, nowMs: number): boolean {
+  const now = freshnessAt(terms, nowMs);
   if (!now.mayServeStale || now.mustRevalidateAlways) return false;
   const wishes = wishesOf(request);
   if (wishes?.noCache === true) return false;
@@ -89,7 +66,7 @@ export function mayServeOnError(stored: StoredResponse, request: ReuseRequest, n
   return now.fresh || staleness(now) <= accepted;
 }
 
-function wishesOf({ fields, policy }: Pick<ReuseRequest, 'fields' | 'policy'>): Directives | undefined {
+function wishesOf({ fields, policy }: ReuseRequest): Directives | undefined {
   if (!policy.requestDirectives || !fields.isDirected) return undefined;
   return requestDirectives(fields);
 }

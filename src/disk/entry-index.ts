@@ -1,5 +1,5 @@
 import type { Entry, KeySelection, RepresentationId } from '../cache/types.ts';
-import { decodeEntry, encodeEntry, type EntryRecord, entryRecordBytesMax, entryTags } from './entry-record.ts';
+import { decodeEntry, type EntryRecord, encodeEntry, entryRecordBytesMax, entryTags } from './entry-record.ts';
 import type { IndexDatabase } from './index-database.ts';
 import {
   entryKey,

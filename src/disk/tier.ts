@@ -1,12 +1,12 @@
 import type { Entry, EntryStore, KeySelection, PieceSpan, RepresentationId, Tier } from '../cache/types.ts';
 import { type DiskFailure, Health } from './health.ts';
-import { type DiskOptions, type DiskState, diskSettings } from './options.ts';
+import { withDeadline } from './level.ts';
 import { type OpenedStore, openStore } from './open-store.ts';
+import { type DiskOptions, type DiskState, diskSettings } from './options.ts';
 import { recoverWriting } from './recover-writing.ts';
+import { type DiskCounts, heldBytes } from './store-parts.ts';
 import { StoredEntries } from './stored-entries.ts';
 import { StoredPieces } from './stored-pieces.ts';
-import { type DiskCounts, heldBytes } from './store-parts.ts';
-import { withDeadline } from './level.ts';
 import { Writer } from './writer.ts';
 
 /**

@@ -5,9 +5,9 @@ import type { Fields } from '../fields.ts';
 import { type AccessRecord, MeteredResponder, type Outcome } from './access.ts';
 import { preflightReply } from './cors.ts';
 import { errorCode, errorReply } from './error-status.ts';
-import { textReply } from './local-reply.ts';
 import { Glance } from './glance.ts';
 import { viewerGone } from './gone.ts';
+import { textReply } from './local-reply.ts';
 import type { RequestHead, Responder } from './message.ts';
 import { forwardedFields, localReply } from './options-method.ts';
 import { settlePending } from './pending-span.ts';
@@ -15,7 +15,7 @@ import { mappingOf } from './policies.ts';
 import type { Reply, ReplyPlanner } from './reply.ts';
 import { ReplyFields } from './reply-fields.ts';
 import { type ReadRequest, type RequestLimits, readRequest } from './request.ts';
-import { send, type SendOptions } from './send.ts';
+import { type SendOptions, send } from './send.ts';
 import type { ThroughputOf } from './socket-throughput.ts';
 
 /** What every exchange shares. `policies` may be replaced between two exchanges; longest prefix first. */

@@ -1,23 +1,23 @@
-import { preciseNowMs } from './clock.ts';
-import { ChannelMedia } from './channel-media.ts';
-import { offsetIn } from './continuation.ts';
-import type { Expected } from './live-edge.ts';
 import { BoundedMap } from '../bounded-map.ts';
 import type { Answer } from '../cache/types.ts';
-import { RemovedDateRanges } from './date-ranges.ts';
+import { stepBetween } from './adoption.ts';
+import type { Asked } from './asked.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
+import { ChannelMedia } from './channel-media.ts';
+import { preciseNowMs } from './clock.ts';
+import { offsetIn } from './continuation.ts';
+import { RemovedDateRanges } from './date-ranges.ts';
 import { readDirectives } from './delivery-directives.ts';
 import { FollowedPlaylist } from './followed-playlist.ts';
-import type { Asked } from './asked.ts';
-import { offersBlocking, waitsUpstream, PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
 import { given, type Known, KnownPlaylists, originOf } from './known-playlists.ts';
-import { reportOf, type StreamReport } from './stream-report.ts';
+import type { Expected } from './live-edge.ts';
+import { offersBlocking, PlaylistLoader, type PlaylistsOptions, waitsUpstream } from './playlist-loader.ts';
 import { isPlaylistType, namesPlaylist } from './playlist-target.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
-import { stepBetween } from './adoption.ts';
 import { type Received, receive } from './receive.ts';
 import { SettledPlaylist } from './settled-playlist.ts';
 import { refusesSharing } from './sharing.ts';
+import { reportOf, type StreamReport } from './stream-report.ts';
 
 /** `handed`: the answer to the one request that it was asked for. */
 export type Found = Known | { readonly kind: 'handed'; readonly answer: Answer };

@@ -1,3 +1,4 @@
+import { Lately } from '../lately.ts';
 import { AheadRunner } from './ahead-runner.ts';
 import type { Clock } from './clock.ts';
 import type { Wanted } from './sequences.ts';

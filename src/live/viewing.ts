@@ -2,14 +2,14 @@ import { BoundedMap } from '../bounded-map.ts';
 import type { Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
 import type { Fields } from '../fields.ts';
 import { Lately } from '../lately.ts';
-import type { Clock } from './clock.ts';
 import { type AheadContext, contextOf, requestAhead } from './ahead-context.ts';
+import type { Clock } from './clock.ts';
 import { type ClientData, clientDataOf } from './cmcd.ts';
 import { EdgeWatch, type Watched } from './edge-watch.ts';
 import { fetchAhead } from './fetch-ahead.ts';
 import type { Manifest } from './manifest.ts';
 import { edgeTarget, type LiveMap, mapOf } from './mapped-urls.ts';
-import { Prefetcher, type PrefetchCounts } from './prefetch.ts';
+import { type PrefetchCounts, Prefetcher } from './prefetch.ts';
 import { nextWanted } from './prefetch-plan.ts';
 import { keyWithRange, type Place, Sequences, type Wanted } from './sequences.ts';
 

@@ -1,6 +1,6 @@
-import { discard } from '../discard.ts';
 import { cacheKey } from '../cache/key.ts';
 import type { Answer, Cache, CacheRequest, Content, MapPolicy } from '../cache/types.ts';
+import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../http/precondition.ts';

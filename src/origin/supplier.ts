@@ -9,8 +9,8 @@ import { originClosed } from './failure.ts';
 import type { HealthReport } from './health.ts';
 import { MappedOrigin } from './mapped-origin.ts';
 import type { OriginMap } from './origin-map.ts';
-import { askFollowing, type Followed, type FollowOptions } from './redirect.ts';
 import { ReadTurn } from './read-turn.ts';
+import { askFollowing, type Followed, type FollowOptions } from './redirect.ts';
 import { ResumedBody, resumablePart, resumeReplaces } from './resume.ts';
 
 /** Health of one upstream, as it is shown. */

@@ -31,11 +31,6 @@ export function validatorOf(fields: Fields): Validators {
   return { etag, lastModified, strong: late ? lastModified : undefined };
 }
 
-/** Whether the response has a strong validator. */
-export function isStrong(fields: Fields): boolean {
-  return validatorOf(fields).strong !== undefined;
-}
-
 /** RFC 9110 section 8.8.3.2 */
 export function strongCompare(a: string, b: string): boolean {
   return a === b && !a.startsWith('W/');

@@ -1,7 +1,7 @@
-import { discard } from '../discard.ts';
 import type { Loan } from '../cache/loan.ts';
 import type { Answer, Cache, CacheRequest, MapPolicy, Source } from '../cache/types.ts';
 import { wantedOf, within } from '../cache/wanted.ts';
+import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import { type Lender, type LendingCache, type LendingTier, lendable } from './lender.ts';

@@ -1,7 +1,7 @@
 import type { CacheRequest, Content, RepresentationId, Source } from '../cache/types.ts';
-import { sameRepresentation } from '../semantics/validators.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
+import { sameRepresentation } from '../semantics/validators.ts';
 import type { Ask } from './ask.ts';
 import type { Asks } from './asks.ts';
 import type { Borrowed } from './borrowed.ts';

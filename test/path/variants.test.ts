@@ -90,3 +90,20 @@ test('an origin that answered a range with the whole is not asked for another on
   }
   expect(origin.count('/whole.mp4')).toBe(1);
 });
+
+test('RFC 9111 section 4.3.5: a HEAD that tells of another Vary holds for what is stored', async () => {
+  origin = await startOrigin((request, response) => {
+    const fields = { ETag: '"same"', 'Cache-Control': 'max-age=60', 'Content-Length': 5 };
+    response.writeHead(200, request.method === 'HEAD' ? { ...fields, Vary: 'Foo' } : fields);
+    response.end(request.method === 'HEAD' ? undefined : 'bytes');
+  });
+  edge = await startEdge({ origins: [origin.url] });
+  const statusFor = async (foo: string, more: { method?: string; headers?: Record<string, string> } = {}) => {
+    const { headers } = await view(`${edge.url}/a.json`, { ...more, headers: { foo, ...more.headers } });
+    return headers['cache-status'];
+  };
+  await statusFor('1');
+  await statusFor('1', { method: 'HEAD', headers: { 'cache-control': 'no-cache' } });
+  expect(await statusFor('1')).toContain('; hit');
+  expect(await statusFor('2')).toContain('fwd=vary-miss');
+});

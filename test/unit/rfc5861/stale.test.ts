@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { freshnessTerms } from '../../../src/cache/freshness.ts';
 import { judge, mayServeOnError } from '../../../src/cache/reuse.ts';
 import type { MapPolicy } from '../../../src/cache/types.ts';
 import { fieldsOf, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';
@@ -8,11 +9,15 @@ function asked(cacheControl: string | undefined, policy: Partial<MapPolicy> = {}
   return { target: '/page', fields, policy: policyWith(policy) };
 }
 
-const use = (secondsLater: number, stored: string, request?: string, policy?: Partial<MapPolicy>): string =>
-  judge(storedWith({ 'Cache-Control': stored }), asked(request, policy), receivedMs + secondsLater * 1000).use;
+type About = [secondsLater: number, stored: string, request?: string, policy?: Partial<MapPolicy>];
 
-const onError = (secondsLater: number, stored: string, request?: string, policy?: Partial<MapPolicy>): boolean =>
-  mayServeOnError(storedWith({ 'Cache-Control': stored }), asked(request, policy), receivedMs + secondsLater * 1000);
+function questionOf(...[secondsLater, stored, request, policy]: About): Parameters<typeof judge> {
+  const by = asked(request, policy);
+  return [freshnessTerms(storedWith({ 'Cache-Control': stored }), by), by, receivedMs + secondsLater * 1000];
+}
+
+const use = (...about: About): string => judge(...questionOf(...about)).use;
+const onError = (...about: About): boolean => mayServeOnError(...questionOf(...about));
 
 describe('RFC 5861 section 3: stale-while-revalidate', () => {
   it('serves stale within its window, not after it', () => {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { freshnessTerms } from '../../../src/cache/freshness.ts';
 import { judge } from '../../../src/cache/reuse.ts';
 import { fieldsOf, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';
 
-const use = (secondsLater: number, stored: string, request: string): string =>
-  judge(
-    storedWith({ 'Cache-Control': stored }),
-    { target: '/page', fields: fieldsOf({ 'Cache-Control': request }), policy: policyWith() },
-    receivedMs + secondsLater * 1000,
-  ).use;
+function use(secondsLater: number, stored: string, request: string): string {
+  const asked = { target: '/page', fields: fieldsOf({ 'Cache-Control': request }), policy: policyWith() };
+  const terms = freshnessTerms(storedWith({ 'Cache-Control': stored }), asked);
+  return judge(terms, asked, receivedMs + secondsLater * 1000).use;
+}
 
 describe('RFC 8246 section 2: immutable', () => {
   it('a fresh immutable response is not validated for a reload', () => {

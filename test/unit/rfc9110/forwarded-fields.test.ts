@@ -20,24 +20,23 @@ describe('fields of an answer from storage', () => {
   };
 
   it('RFC 9111 section 4: Age replaces the one that was received', () => {
-    expect(storedFields(storedWith(lines), receivedMs + 3999).all('age')).toEqual(['33']);
-    expect(storedFields(storedWith({}), receivedMs).get('age')).toBe('0');
-    expect(storedFields(storedWith(lines), receivedMs, 7.9).get('age')).toBe('7');
+    expect(storedFields(storedWith(lines), 33).all('age')).toEqual(['33']);
+    expect(storedFields(storedWith({}), 0).get('age')).toBe('0');
   });
 
   it('RFC 9110 section 6.6.1: Date stays, and is added where it was missing', () => {
-    expect(storedFields(storedWith(lines), receivedMs + 3000).all('date')).toEqual([httpDate(-5)]);
+    expect(storedFields(storedWith(lines), 3).all('date')).toEqual([httpDate(-5)]);
     const stored = storedWith({});
     const dateless = { ...stored, fields: stored.fields.without(['date']) };
-    expect(storedFields(dateless, receivedMs + 3000).get('date')).toBe(httpDate(0));
+    expect(storedFields(dateless, 3).get('date')).toBe(httpDate(0));
   });
 
   it('RFC 9110 section 7.6.3: Via is appended', () => {
-    expect(storedFields(storedWith(lines), receivedMs).get('via')).toBe('1.0 fred, 1.1 eddy');
+    expect(storedFields(storedWith(lines), 0).get('via')).toBe('1.0 fred, 1.1 eddy');
   });
 
   it('RFC 9213 section 2.2: targeted fields go on', () => {
-    expect(storedFields(storedWith(lines), receivedMs).get('cdn-cache-control')).toBe('max-age=1');
+    expect(storedFields(storedWith(lines), 0).get('cdn-cache-control')).toBe('max-age=1');
   });
 });
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { currentAgeSeconds, freshness, freshnessLifetimeSeconds } from '../../../src/cache/freshness.ts';
+import { freshnessAt, freshnessTerms } from '../../../src/cache/freshness.ts';
 import type { MapPolicy, StoredResponse } from '../../../src/cache/types.ts';
 import { httpDate, type Lines, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';
 
@@ -10,12 +10,12 @@ interface Setting {
 }
 
 function lifetime(lines: Lines, { target = '/page', policy = {}, stored = {} }: Setting = {}): number {
-  return freshnessLifetimeSeconds(storedWith(lines, stored), { target, policy: policyWith(policy) });
+  return freshnessTerms(storedWith(lines, stored), { target, policy: policyWith(policy) }).lifetimeSeconds;
 }
 
 function at(secondsLater: number, lines: Lines, { target = '/page', policy = {}, stored = {} }: Setting = {}) {
   const nowMs = receivedMs + secondsLater * 1000;
-  return freshness(storedWith(lines, stored), { target, policy: policyWith(policy) }, nowMs);
+  return freshnessAt(freshnessTerms(storedWith(lines, stored), { target, policy: policyWith(policy) }), nowMs);
 }
 
 const dayAgo = httpDate(-86_400);
@@ -60,10 +60,10 @@ describe('section 4.2.1: calculating freshness lifetime', () => {
     expect(lifetime({ Date: httpDate(400), Expires: httpDate(300) })).toBe(0);
     expect(lifetime({ Date: 'foo', Expires: httpDate(10) })).toBe(10);
     expect(
-      freshnessLifetimeSeconds(
+      freshnessTerms(
         { ...storedWith({}), fields: storedWith({ Expires: httpDate(10) }).fields.without(['date']) },
         { target: '/', policy: policyWith() },
-      ),
+      ).lifetimeSeconds,
     ).toBe(10);
   });
 
@@ -156,7 +156,7 @@ describe('section 4.2.2: calculating heuristic freshness', () => {
 
 describe('section 4.2.3: calculating age', () => {
   const age = (lines: Lines, stored: Partial<StoredResponse> = {}, laterSeconds = 0): number =>
-    currentAgeSeconds(storedWith(lines, stored), receivedMs + laterSeconds * 1000);
+    at(laterSeconds, lines, { stored }).ageSeconds;
 
   it('adds the delay of the response and the time since to Age', () => {
     expect(age({ Age: '30' }, { requestTimeMs: receivedMs - 2500 }, 7)).toBe(39.5);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { freshnessTerms } from '../../../src/cache/freshness.ts';
 import { judge, mayServeOnError, type Verdict } from '../../../src/cache/reuse.ts';
 import type { MapPolicy, StoredResponse } from '../../../src/cache/types.ts';
 import { fieldsOf, type Lines, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';
@@ -15,7 +16,8 @@ function judged(
   { request = {}, policy = {}, stored = {} }: Setting = {},
 ): Verdict {
   const asked = { target: '/page', fields: fieldsOf(request), policy: policyWith(policy) };
-  return judge(storedWith({ 'Cache-Control': cacheControl }, stored), asked, receivedMs + secondsLater * 1000);
+  const terms = freshnessTerms(storedWith({ 'Cache-Control': cacheControl }, stored), asked);
+  return judge(terms, asked, receivedMs + secondsLater * 1000);
 }
 
 function onError(
@@ -24,11 +26,8 @@ function onError(
   { request = {}, policy = {}, stored = {} }: Setting = {},
 ): boolean {
   const asked = { target: '/page', fields: fieldsOf(request), policy: policyWith(policy) };
-  return mayServeOnError(
-    storedWith({ 'Cache-Control': cacheControl }, stored),
-    asked,
-    receivedMs + secondsLater * 1000,
-  );
+  const terms = freshnessTerms(storedWith({ 'Cache-Control': cacheControl }, stored), asked);
+  return mayServeOnError(terms, asked, receivedMs + secondsLater * 1000);
 }
 
 const asking = (cacheControl: string): Setting => ({ request: { 'Cache-Control': cacheControl } });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fieldsStored, type Storable, storable } from '../../../src/cache/storable.ts';
+import { fieldsStored, storable } from '../../../src/cache/storable.ts';
 import type { MapPolicy } from '../../../src/cache/types.ts';
 import { fieldsOf, httpDate, type Lines, policyWith } from '../../support/stored-response.ts';
 
@@ -11,13 +11,10 @@ interface Exchange {
   readonly policy?: Partial<MapPolicy>;
 }
 
-function judged({ method = 'GET', status = 200, request = {}, response = {}, policy = {} }: Exchange): Storable {
+function judged({ method = 'GET', status = 200, request = {}, response = {}, policy = {} }: Exchange): boolean {
   return storable(
     {
       method,
-      target: '/a/b?c=d',
-      scheme: 'http',
-      authority: 'edge.example',
       fields: fieldsOf(request),
       policy: policyWith(policy),
     },
@@ -25,95 +22,76 @@ function judged({ method = 'GET', status = 200, request = {}, response = {}, pol
   );
 }
 
-const stored: Storable = { store: true };
 const fresh = { 'Cache-Control': 'max-age=3600' };
 
 describe('section 3: storing responses in caches', () => {
   it('the request method is understood: GET only', () => {
-    expect(judged({ response: fresh })).toEqual(stored);
-    for (const method of ['HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'M-SEARCH', 'get'])
-      expect(judged({ method, response: fresh })).toEqual({ store: false, reason: `method ${method}` });
-  });
-
-  it('RFC 9110 section 9.3.3: a POST with a lifetime and a Content-Location that is its target', () => {
-    const post = (location: string, more: Record<string, string> = fresh): boolean =>
-      judged({ method: 'POST', response: { 'Content-Location': location, ...more } }).store;
-    expect(post('/a/b?c=d')).toBe(true);
-    expect(post('b?c=d')).toBe(true);
-    expect(post('http://edge.example/a/b?c=d')).toBe(true);
-    expect(post('http://other.example/a/b?c=d')).toBe(false);
-    expect(post('/a/b')).toBe(false);
-    expect(post('/a/b?c=d', {})).toBe(false);
-    expect(judged({ method: 'POST', response: fresh }).store).toBe(false);
+    expect(judged({ response: fresh })).toBe(true);
+    for (const method of ['HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE', 'M-SEARCH', 'get'])
+      expect(judged({ method, response: fresh })).toBe(false);
   });
 
   it('the status code is final', () => {
-    for (const status of [100, 102, 103, 199, 600, 999]) expect(judged({ status, response: fresh }).store).toBe(false);
+    for (const status of [100, 102, 103, 199, 600, 999]) expect(judged({ status, response: fresh })).toBe(false);
   });
 
   it.each([200, 203, 204, 299, 301, 302, 303, 307, 308, 400, 404, 410, 499, 500, 502, 503, 504, 599])(
     'a %d with an explicit lifetime',
     (status) => {
-      expect(judged({ status, response: fresh })).toEqual(stored);
-      expect(judged({ status, response: { Expires: httpDate(60) } })).toEqual(stored);
+      expect(judged({ status, response: fresh })).toBe(true);
+      expect(judged({ status, response: { Expires: httpDate(60) } })).toBe(true);
     },
   );
 
   it('a 206 needs one range of bytes, a 304 is never stored', () => {
     const part = { ...fresh, 'Content-Range': 'bytes 4-9/10' };
-    expect(judged({ status: 206, response: part })).toEqual(stored);
-    expect(judged({ status: 206, response: fresh }).store).toBe(false);
-    expect(judged({ status: 206, response: { ...fresh, 'Content-Range': 'lines 4-9/10' } }).store).toBe(false);
-    expect(judged({ status: 304, response: fresh }).store).toBe(false);
+    expect(judged({ status: 206, response: part })).toBe(true);
+    expect(judged({ status: 206, response: fresh })).toBe(false);
+    expect(judged({ status: 206, response: { ...fresh, 'Content-Range': 'lines 4-9/10' } })).toBe(false);
+    expect(judged({ status: 304, response: fresh })).toBe(false);
   });
 
   it('answers to a condition or a range of one request are not for others', () => {
-    for (const status of [412, 416, 417]) expect(judged({ status, response: fresh }).store).toBe(false);
+    for (const status of [412, 416, 417]) expect(judged({ status, response: fresh })).toBe(false);
   });
 
   it('5.2.2.3: must-understand lifts no-store for status codes that are understood, and forbids others', () => {
     const understand = { 'Cache-Control': 'max-age=3600, no-store, must-understand' };
-    expect(judged({ status: 200, response: understand })).toEqual(stored);
-    expect(judged({ status: 599, response: understand }).store).toBe(false);
-    expect(judged({ status: 599, response: { 'Cache-Control': 'max-age=3600, must-understand' } }).store).toBe(false);
+    expect(judged({ status: 200, response: understand })).toBe(true);
+    expect(judged({ status: 599, response: understand })).toBe(false);
+    expect(judged({ status: 599, response: { 'Cache-Control': 'max-age=3600, must-understand' } })).toBe(false);
   });
 
   it('5.2.2.5: no-store', () => {
-    expect(judged({ response: { 'Cache-Control': 'no-store' } })).toEqual({ store: false, reason: 'no-store' });
-    expect(judged({ response: { 'Cache-Control': 'max-age=10000, No-StOrE', Expires: httpDate(60) } }).store).toBe(
-      false,
-    );
+    expect(judged({ response: { 'Cache-Control': 'no-store' } })).toBe(false);
+    expect(judged({ response: { 'Cache-Control': 'max-age=10000, No-StOrE', Expires: httpDate(60) } })).toBe(false);
   });
 
   it('5.2.1.5: no-store in the request, where request directives are honoured', () => {
     const exchange = { request: { 'Cache-Control': 'no-store' }, response: fresh };
-    expect(judged(exchange).store).toBe(false);
-    expect(judged({ ...exchange, policy: { requestDirectives: false } })).toEqual(stored);
+    expect(judged(exchange)).toBe(false);
+    expect(judged({ ...exchange, policy: { requestDirectives: false } })).toBe(true);
   });
 
   it('5.2.2.7: private', () => {
-    expect(judged({ response: { 'Cache-Control': 'private, max-age=3600' } })).toEqual({
-      store: false,
-      reason: 'private',
-    });
-    expect(judged({ response: { 'Cache-Control': 'private="x-user", max-age=3600' } })).toEqual(stored);
+    expect(judged({ response: { 'Cache-Control': 'private, max-age=3600' } })).toBe(false);
+    expect(judged({ response: { 'Cache-Control': 'private="x-user", max-age=3600' } })).toBe(true);
   });
 
   it('5.2.2.4: no-cache may be stored', () => {
-    expect(judged({ response: { 'Cache-Control': 'no-cache', ETag: '"a"' } })).toEqual(stored);
+    expect(judged({ response: { 'Cache-Control': 'no-cache', ETag: '"a"' } })).toBe(true);
   });
 
   it('needs a lifetime, public, or a status code that is heuristically cacheable', () => {
-    for (const status of [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
-      expect(judged({ status })).toEqual(stored);
+    for (const status of [200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501]) expect(judged({ status })).toBe(true);
     for (const status of [201, 202, 302, 303, 307, 403, 500, 502, 503, 504, 599])
-      expect(judged({ status, response: { 'Last-Modified': httpDate(-86_400) } }).store).toBe(false);
-    expect(judged({ status: 599, response: { 'Cache-Control': 'public' } })).toEqual(stored);
+      expect(judged({ status, response: { 'Last-Modified': httpDate(-86_400) } })).toBe(false);
+    expect(judged({ status: 599, response: { 'Cache-Control': 'public' } })).toBe(true);
   });
 
   it('4.1: Vary: * is not stored, as nothing matches it', () => {
     for (const vary of ['*', '*, *', ', *', '*, Foo', 'Foo, *'])
-      expect(judged({ response: { ...fresh, Vary: vary } })).toEqual({ store: false, reason: 'Vary: *' });
+      expect(judged({ response: { ...fresh, Vary: vary } })).toBe(false);
     expect(
       judged({
         response: [
@@ -121,23 +99,24 @@ describe('section 3: storing responses in caches', () => {
           ['Vary', ''],
           ['Vary', '*'],
         ],
-      }).store,
+      }),
     ).toBe(false);
   });
 
   it('7.3: Set-Cookie is stored where the origin says that the response may be shared', () => {
     const cookie = { 'Set-Cookie': 'a=b' };
     for (const given of [fresh, { 'Cache-Control': 's-maxage=1' }, { 'Cache-Control': 'public' }])
-      expect(judged({ response: { ...cookie, ...given } })).toEqual(stored);
-    expect(judged({ response: { ...cookie, Expires: httpDate(60) } })).toEqual(stored);
-    expect(judged({ response: { ...cookie, 'CDN-Cache-Control': 'max-age=60' } })).toEqual(stored);
-    expect(judged({ response: { ...cookie, 'Last-Modified': httpDate(-60) } }).store).toBe(false);
+      expect(judged({ response: { ...cookie, ...given } })).toBe(true);
+    expect(judged({ response: { ...cookie, Expires: httpDate(60) } })).toBe(true);
+    expect(judged({ response: { ...cookie, 'CDN-Cache-Control': 'max-age=60' } })).toBe(true);
+    expect(judged({ response: { ...cookie, 'Last-Modified': httpDate(-60) } })).toBe(false);
   });
 });
 
 describe('section 3.1: storing header and trailer fields', () => {
-  const names = (lines: Lines, options?: Parameters<typeof fieldsStored>[1]): string[] =>
-    [...fieldsStored(fieldsOf(lines), options).lines()].map(([name]) => name);
+  const kept = (lines: Lines, options: Partial<Parameters<typeof fieldsStored>[1]> = {}) =>
+    fieldsStored(fieldsOf(lines), { status: 200, targetedFields: [], ...options });
+  const names = (...about: Parameters<typeof kept>): string[] => [...kept(...about).lines()].map(([name]) => name);
 
   it('keeps all fields, unknown ones included, in their order and case', () => {
     const lines = [
@@ -149,7 +128,7 @@ describe('section 3.1: storing header and trailer fields', () => {
       ['Content-MD5', 'x'],
       ['Clear-Site-Data', 'cache'],
     ] as const;
-    expect(fieldsStored(fieldsOf(lines)).raw).toEqual(lines.flat());
+    expect(kept(lines).raw).toEqual(lines.flat());
   });
 
   it('drops Connection and the fields it names', () => {
@@ -191,7 +170,7 @@ describe('section 3.1: storing header and trailer fields', () => {
 
 describe('section 3.5: storing responses to authenticated requests', () => {
   const store = (cacheControl: string): boolean =>
-    judged({ request: { Authorization: 'FOO' }, response: { 'Cache-Control': cacheControl } }).store;
+    judged({ request: { Authorization: 'FOO' }, response: { 'Cache-Control': cacheControl } });
 
   it('not even with an explicit lifetime', () => {
     expect(store('max-age=3600')).toBe(false);

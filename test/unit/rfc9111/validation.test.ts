@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { freshen, freshenSelects, headFreshens } from '../../../src/cache/freshen.ts';
+import { freshen as freshenBy, freshenSelects, headFreshens as headFreshensBy } from '../../../src/cache/freshen.ts';
+import { freshnessTerms } from '../../../src/cache/freshness.ts';
 import { judge } from '../../../src/cache/reuse.ts';
 import type { StoredResponse } from '../../../src/cache/types.ts';
 import { conditionalFields } from '../../../src/semantics/validators.ts';
@@ -11,8 +12,10 @@ function update(lines: Lines) {
   return { fields: fieldsOf(lines), requestTimeMs: laterMs - 500, responseTimeMs: laterMs };
 }
 
-const useAt = (stored: StoredResponse, nowMs: number): string =>
-  judge(stored, { target: '/page', fields: fieldsOf({}), policy: policyWith() }, nowMs).use;
+const asked = { target: '/page', fields: fieldsOf({}), policy: policyWith() };
+const useAt = (stored: StoredResponse, nowMs: number): string => judge(freshnessTerms(stored, asked), asked, nowMs).use;
+const freshen = (stored: StoredResponse, news: ReturnType<typeof update>) => freshenBy(stored, news, asked);
+const headFreshens = (stored: StoredResponse, news: ReturnType<typeof update>) => headFreshensBy(stored, news, asked);
 
 describe('section 4.3.1: sending a validation request', () => {
   it('sends the entity tag as it is, and Last-Modified beside it', () => {
@@ -120,7 +123,8 @@ describe('section 4.3.4: freshening stored responses upon validation', () => {
   });
 
   it('takes up a changed Vary', () => {
-    const after = freshen(storedWith({}), update({ Vary: 'Foo' }), { request: fieldsOf({ Foo: '1' }) });
+    const request = { ...asked, fields: fieldsOf({ Foo: '1' }) };
+    const after = freshenBy(storedWith({}), update({ Vary: 'Foo' }), request);
     expect(after.vary).toEqual([['foo', '1']]);
     expect(freshen(storedWith({}, { vary: [['a', '1']] }), update({})).vary).toEqual([['a', '1']]);
   });

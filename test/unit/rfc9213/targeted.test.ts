@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { effectiveDirectives, parseTargeted } from '../../../src/cache/directives.ts';
-import { freshness } from '../../../src/cache/freshness.ts';
+import { freshnessAt, freshnessTerms } from '../../../src/cache/freshness.ts';
 import { judge } from '../../../src/cache/reuse.ts';
 import { storable } from '../../../src/cache/storable.ts';
 import { fieldsOf, httpDate, type Lines, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';
 
 const context = { target: '/page', policy: policyWith() };
-const after3s = (lines: Lines) => freshness(storedWith(lines), context, receivedMs + 3000);
+const termsOf = (lines: Lines) => freshnessTerms(storedWith(lines), context);
+const after3s = (lines: Lines) => freshnessAt(termsOf(lines), receivedMs + 3000);
 const stores = (lines: Lines): boolean =>
-  storable({ method: 'GET', fields: fieldsOf({}), ...context }, { status: 200, fields: fieldsOf(lines) }).store;
+  storable({ method: 'GET', fields: fieldsOf({}), ...context }, { status: 200, fields: fieldsOf(lines) });
 
 describe('RFC 9213 section 2.1: syntax', () => {
   it('is a Dictionary', () => {
@@ -86,12 +87,12 @@ describe('RFC 9213 section 2.2: cache behavior', () => {
 
   it('its no-cache validates every time', () => {
     const lines = { 'CDN-Cache-Control': 'no-cache', 'Cache-Control': 'max-age=10000', Expires: httpDate(10_000) };
-    expect(judge(storedWith(lines), { fields: fieldsOf({}), ...context }, receivedMs).use).toBe('revalidate');
+    expect(judge(termsOf(lines), { fields: fieldsOf({}), ...context }, receivedMs).use).toBe('revalidate');
   });
 
   it('its stale directives count', () => {
     const lines = { 'CDN-Cache-Control': 'max-age=1, stale-while-revalidate=60', 'Cache-Control': 'no-store' };
-    expect(judge(storedWith(lines), { fields: fieldsOf({}), ...context }, receivedMs + 3000).use).toBe(
+    expect(judge(termsOf(lines), { fields: fieldsOf({}), ...context }, receivedMs + 3000).use).toBe(
       'stale-while-revalidate',
     );
   });
