@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { parseContentRange } from '../semantics/content-range.ts';
 import { endToEnd } from '../semantics/hop-by-hop.ts';
@@ -24,6 +25,8 @@ export interface AnsweringOptions {
   /** False when it cannot be sent: fields that the other side would not take. */
   readonly sendStatus: (status: StatusMessage) => boolean;
   readonly onBytes: (bytes: number) => void;
+  /** What is waited for first. Never rejects. */
+  readonly after: Promise<unknown> | undefined;
 }
 
 /** An answer that is not there by then is announced. */
@@ -74,8 +77,10 @@ export class Answering {
   }
 
   async #answer(): Promise<ResponseOutcome> {
-    const { sendStatus, source } = this.#options;
+    const { sendStatus, source, after } = this.#options;
     const { signal } = this.#controller;
+    if (after !== undefined) await Promise.race([after, once(signal, 'abort')]);
+    signal.throwIfAborted();
     let answer: PeerAnswer | 'denied' | undefined;
     try {
       answer = await source.open(this.#request, signal);

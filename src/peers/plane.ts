@@ -100,7 +100,7 @@ export class PeerPlane {
         budget,
         digests,
         manifests,
-        isAsking: (group) => supplier?.isAsking(group) ?? false,
+        asking: (group) => supplier?.asking(group),
         onBytes: (bytes) => options.onBytes('out', bytes),
         onOutcome: (outcome) => options.onOutcome('in', outcome),
       },

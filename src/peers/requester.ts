@@ -47,15 +47,16 @@ interface Asked extends Asking {
 export class PeerSupplier implements Supplier {
   readonly name = 'peer';
   readonly #options: PeerSupplierOptions;
-  readonly #asking = new Map<string, number>();
+  readonly #asking = new Map<string, Set<Promise<unknown>>>();
 
   constructor(options: PeerSupplierOptions) {
     this.#options = options;
   }
 
-  /** Whether a peer is being asked to fetch something of that group, and has not answered yet. */
-  isAsking(group: string): boolean {
-    return this.#asking.has(group);
+  /** Resolves once no peer is being asked to fetch something of that group; undefined: none is. Never rejects. */
+  asking(group: string): Promise<unknown> | undefined {
+    const asking = this.#asking.get(group);
+    return asking && Promise.allSettled(asking);
   }
 
   supply(request: SupplyRequest, { signal }: SupplyOptions): Promise<Supply | undefined> {
@@ -85,21 +86,21 @@ export class PeerSupplier implements Supplier {
       signal,
       onOutcome: (outcome: AskOutcome, member: Member) => this.#onOutcome(outcome, member),
     };
-    // Who is asked for what it holds never waits for us, so we need not refuse to answer it, or anybody, meanwhile.
-    const fetching = candidates.some(({ heldOnly }) => !heldOnly);
-    const won = await (fetching ? this.#noted(group, () => race(asks, options)) : race(asks, options));
+    const racing = race(asks, options);
+    // Who is asked for what it holds never waits for us, so nobody who asks us has to wait for it.
+    if (candidates.some(({ heldOnly }) => !heldOnly)) this.#note(group, racing);
+    const won = await racing;
     return won && this.#supply(won, { ...asking, key, request, requestTimeMs });
   }
 
-  async #noted<T>(group: string, ask: () => Promise<T>): Promise<T> {
-    this.#asking.set(group, (this.#asking.get(group) ?? 0) + 1);
-    try {
-      return await ask();
-    } finally {
-      const left = (this.#asking.get(group) ?? 1) - 1;
-      if (left > 0) this.#asking.set(group, left);
-      else this.#asking.delete(group);
-    }
+  #note(group: string, racing: Promise<unknown>): void {
+    const asking = this.#asking.get(group) ?? new Set();
+    this.#asking.set(group, asking.add(racing));
+    const over = () => {
+      asking.delete(racing);
+      if (asking.size === 0) this.#asking.delete(group);
+    };
+    racing.then(over, over);
   }
 
   /** Undefined when the answer is of no use here. */

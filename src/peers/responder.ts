@@ -21,8 +21,8 @@ export interface ResponderOptions {
   readonly budget: UploadBudget;
   readonly digests: KeptDigests;
   readonly manifests: Manifests;
-  /** Whether this node is asking a peer for that group itself: then two nodes would wait for each other. */
-  readonly isAsking: (group: string) => boolean;
+  /** Resolves once this node no longer asks peers for that group itself; undefined: it does not. Never rejects. */
+  readonly asking: (group: string) => Promise<unknown> | undefined;
   readonly onBytes: (bytes: number) => void;
   readonly onOutcome: (outcome: ResponseOutcome) => void;
 }
@@ -61,7 +61,8 @@ export class Responder {
     if (this.#answers.has(id)) throw new PeerError('broken', `a second request ${id}`);
     const message = parseRequest(payload.subarray(4));
     const fields = new Fields(message.fields);
-    const refusal = this.#refusal(message, fields);
+    const asking = this.#options.asking(groupOf(message.key, firstAsked(fields.get('range'))));
+    const refusal = this.#refusal(message, { fields, isAsking: asking !== undefined });
     if (refusal !== undefined) {
       this.#options.onOutcome(refusal);
       this.#status(id, { answer: refusal });
@@ -73,6 +74,7 @@ export class Responder {
       {
         ...this.#options,
         id,
+        after: asking,
         bulk: this.#link.bulk,
         send: this.#link.send,
         sendStatus: (status) => this.#status(id, status),
@@ -100,10 +102,14 @@ export class Responder {
     for (const answering of this.#answers.values()) answering.stop(error);
   }
 
-  #refusal({ key, target }: RequestMessage, fields: Fields): StatusName | undefined {
+  #refusal(
+    { target, heldOnly }: RequestMessage,
+    { fields, isAsking }: { fields: Fields; isAsking: boolean },
+  ): StatusName | undefined {
     if (this.#link.member.state === 'quarantined' || !mayAskPeers('GET', fields) || isKeyTarget(target))
       return 'denied';
-    if (this.#options.isAsking(groupOf(key, firstAsked(fields.get('range'))))) return 'miss';
+    // Who is asked for what it holds may not wait: two nodes might, for each other.
+    if (heldOnly && isAsking) return 'miss';
     if (this.#answers.size >= answersMax || this.#options.budget.waitMs > budgetWaitMsMax) return 'busy';
     return undefined;
   }

@@ -76,6 +76,19 @@ it('an owner that freezes in the middle of a segment is passed over, and comes b
   audience.unexcuse(owner);
 });
 
+it('an owner that freezes before it says a word is passed over by all together', async () => {
+  const owner = cell.nodes[0] as CellNode;
+  audience.excuse(owner);
+  cell.freeze(owner);
+  const path = cell.pathOf(owner, (i) => coldPath(`silent-${i}`));
+  expectWhole(await readElsewhere(owner, path));
+  // One, by the node that comes next; two where a busy machine kept that one silent for as long.
+  expect(await fetches(path)).toBeLessThan(nodes - 1);
+  cell.thaw(owner);
+  await cell.met();
+  audience.unexcuse(owner);
+});
+
 it('an owner that is killed in the middle of a segment is replaced without a viewer noticing', async () => {
   const owner = cell.nodes[1] as CellNode;
   const { path, read } = await slowSegment(owner, 'killed');

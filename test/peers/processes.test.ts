@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { groupOf, Placement } from '../../src/peers/placement.ts';
@@ -11,7 +12,7 @@ import { Fields } from '../../src/fields.ts';
 import type { PeerPlaneOptions } from '../../src/peers/plane.ts';
 import { assertPattern, patternBytes } from '../support/pattern.ts';
 import { keyOf } from '../support/peer-options.ts';
-import { bytesOf, get, TestCell, type TestNode } from '../support/peers.ts';
+import { answerOf, bytesOf, get, TestCell, type TestNode } from '../support/peers.ts';
 
 const script = fileURLToPath(new URL('../support/peer-child.ts', import.meta.url));
 const never = new AbortController().signal;
@@ -44,19 +45,20 @@ async function pair(options: Partial<PeerPlaneOptions> = {}): Promise<{ here: Te
   return { here, there: { process: process_, peerId: JSON.parse(line).peerId } };
 }
 
-/** A target that the other process is responsible for. */
-function targetOf({ here, there }: { here: TestNode; there: Child }, prefix: string): string {
-  const placement = new Placement([here.plane.peerId, there.peerId].map((peerId) => ({ peerId, weight: 1 })));
+/** A target that these are responsible for, in that order. */
+function targetOf(members: readonly { readonly peerId: string }[], prefix: string): string {
+  const placement = new Placement(members.map(({ peerId }) => ({ peerId, weight: 1 })));
   for (let i = 0; ; i++) {
     const target = `${prefix}-${i}`;
-    if (placement.order(groupOf(keyOf({ map: 'm', target }), 0))[0] === there.peerId) return target;
+    const order = placement.order(groupOf(keyOf({ map: 'm', target }), 0));
+    if (members.every(({ peerId }, at) => order[at] === peerId)) return target;
   }
 }
 
 describe('a peer in another process', () => {
   it('gives the right bytes', async () => {
     const nodes = await pair();
-    const target = targetOf(nodes, '/whole');
+    const target = targetOf([nodes.there, nodes.here.plane], '/whole');
     const bytes = await bytesOf(await nodes.here.plane.supplier.supply(get(target), { signal: never }));
     expect(bytes.length).toBe(2_000_000);
     assertPattern(bytes, target, 0);
@@ -64,7 +66,7 @@ describe('a peer in another process', () => {
 
   it('that is killed in the middle breaks the body at once', async () => {
     const nodes = await pair();
-    const target = targetOf(nodes, '/held');
+    const target = targetOf([nodes.there, nodes.here.plane], '/held');
     const supply = await nodes.here.plane.supplier.supply(get(target), { signal: never });
     let received = 0;
     const reading = (async () => {
@@ -94,7 +96,7 @@ describe('a peer in another process', () => {
         },
       },
     });
-    const target = targetOf(nodes, '/held');
+    const target = targetOf([nodes.there, nodes.here.plane], '/held');
     const supply = await nodes.here.plane.supplier.supply(get(target), { signal: never });
     const parts: Buffer[] = [];
     let received = 0;
@@ -112,21 +114,51 @@ describe('a peer in another process', () => {
     const nodes = await pair();
     const { here, there } = nodes;
     // What it usually takes decides; of a peer never asked nothing is known.
-    await bytesOf(await here.plane.supplier.supply(get(targetOf(nodes, '/known')), { signal: never }));
+    await bytesOf(
+      await here.plane.supplier.supply(get(targetOf([nodes.there, nodes.here.plane], '/known')), { signal: never }),
+    );
     there.process.kill('SIGSTOP');
     const startMs = performance.now();
-    expect(await here.plane.supplier.supply(get(targetOf(nodes, '/frozen')), { signal: never })).toBeUndefined();
+    expect(
+      await here.plane.supplier.supply(get(targetOf([nodes.there, nodes.here.plane], '/frozen')), { signal: never }),
+    ).toBeUndefined();
     expect(performance.now() - startMs).toBeLessThan(2_000);
     await vi.waitFor(() => expect(here.plane.peers()).toMatchObject([{ state: 'suspect' }]), { timeout: 5_000 });
     there.process.kill('SIGCONT');
     await vi.waitFor(() => expect(here.plane.peers()).toMatchObject([{ state: 'up' }]), { timeout: 5_000 });
-    const target = targetOf(nodes, '/thawed');
+    const target = targetOf([nodes.there, nodes.here.plane], '/thawed');
     assertPattern(await bytesOf(await here.plane.supplier.supply(get(target), { signal: never })), target, 0);
+  });
+
+  it('that freezes is passed over by all who ask it together', async () => {
+    const nodes = await pair();
+    const { here: known, there } = nodes;
+    const next = await cell.start();
+    await vi.waitFor(() => expect(next.plane.peers()).toMatchObject([{ state: 'up' }, { state: 'up' }]));
+    const bytes = patternBytes('next', 0, 100_000);
+    const events: string[] = [];
+    next.source.answer = async () => {
+      await turn();
+      events.push('answers');
+      return answerOf(bytes);
+    };
+    const [asked, warm] = ['/frozen', '/known'].map((prefix) => targetOf([there, next.plane, known.plane], prefix));
+    // Who knows how fast it was gives up sooner than who comes next and has never asked it.
+    await bytesOf(await known.plane.supplier.supply(get(warm ?? ''), { signal: never }));
+    there.process.kill('SIGSTOP');
+    const supplied = known.plane.supplier.supply(get(asked ?? ''), { signal: never });
+    expect(await next.plane.supplier.supply(get(asked ?? ''), { signal: never })).toBeUndefined();
+    events.push('gave up');
+    expect((await bytesOf(await supplied)).equals(bytes)).toBe(true);
+    expect(events).toEqual(['gave up', 'answers']);
+    expect(known.outcomes).toEqual(['out have', 'out timeout', 'out pending']);
   });
 
   it('that freezes in the middle breaks the body within a second', async () => {
     const nodes = await pair();
-    const supply = await nodes.here.plane.supplier.supply(get(targetOf(nodes, '/held')), { signal: never });
+    const supply = await nodes.here.plane.supplier.supply(get(targetOf([nodes.there, nodes.here.plane], '/held')), {
+      signal: never,
+    });
     let stoppedMs = 0;
     let received = 0;
     const reading = (async () => {

@@ -148,7 +148,7 @@ describe('10,000 random inputs', () => {
         budget: new UploadBudget({ bytesPerSecond: () => Number.POSITIVE_INFINITY, nowMs: Date.now }),
         digests: new KeptDigests(),
         manifests: new Manifests(privateKey, new KeptDigests()),
-        isAsking: () => false,
+        asking: () => undefined,
         onBytes: () => {},
         onOutcome: () => {},
       },
