@@ -411,8 +411,9 @@ export class VideoCache implements Cache {
 
   /** The disk tier does not keep in mind where everything lies: what seems to be missing may be there. */
   async #reopens(content: RepresentationContent): Promise<boolean> {
-    await this.#entries.reopen(content.representation);
-    return this.#holdsWanted(content);
+    const reopening = this.#options.disk?.tier.reopen?.(content.representation.id);
+    await reopening;
+    return reopening !== undefined && this.#holdsWanted(content);
   }
 
   #changed(representation: Representation, request: CacheRequest, supply: Supply | undefined): void {

@@ -59,12 +59,6 @@ export class Entries {
     return loading;
   }
 
-  /** Has the store find the pieces of a stored response again: it knows but those of the last ones that were used. */
-  async reopen({ key, completeLength }: Representation): Promise<void> {
-    if (completeLength === undefined) return;
-    await this.#options.store?.load(key, AbortSignal.timeout(loadTimeoutMs)).catch(() => undefined);
-  }
-
   /** Stores a response as the newest of its key; it replaces those that `replaces` names. */
   add(added: Representation, replaces: (stored: StoredResponse) => boolean): void {
     const before = this.#live.get(added.key)?.variants ?? [];

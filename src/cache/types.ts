@@ -39,6 +39,11 @@ export interface Tier {
   put(id: RepresentationId, first: number, bytes: Buffer): void;
   /** Forgets all pieces of that representation. */
   remove(id: RepresentationId): void;
+  /**
+   * Has `find` know again of pieces that are kept and that it has forgotten, where it knows but those of what was used
+   * last. Undefined: it knows of all. Never rejects. Absent: it always does.
+   */
+  reopen?(id: RepresentationId): Promise<void> | undefined;
   /** Whether `bytes`, which `read` gave, is held by nobody else, so that its memory may be given back. Absent: never. */
   isSole?(bytes: Buffer): boolean;
 }

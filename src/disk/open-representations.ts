@@ -13,7 +13,7 @@ interface Open {
 
 /**
  * The representations whose pieces are known in memory, least recently used first. At most `weightMax` pieces are
- * known; beyond it the least recently used representation is closed, and misses until its entry is loaded again.
+ * known; beyond it the least recently used representation is closed, and misses until it is loaded again.
  */
 export class OpenRepresentations {
   readonly #open = new Map<RepresentationId, Open>();

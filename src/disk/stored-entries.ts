@@ -80,6 +80,12 @@ export class StoredEntries implements EntryStore {
     }
   }
 
+  /** Makes the stored pieces of a representation known, so that `find` answers for it. Undefined: it does. Never rejects. */
+  reopen(id: RepresentationId): Promise<void> | undefined {
+    if (this.#isKnown(id) || this.#loading.size >= loadsMax) return undefined;
+    return this.#open(id).catch((error) => this.#onFailure(error));
+  }
+
   /** That representation is being removed: what is being read about it must not come back. */
   cancelLoad(id: RepresentationId): void {
     if (this.#loading.has(id)) this.#removedWhileLoading.add(id);
@@ -92,10 +98,13 @@ export class StoredEntries implements EntryStore {
     return (await entryIndex.get(key))?.entry;
   }
 
-  /** Makes the stored pieces of a representation known, so that `find` answers for it. */
-  async #open(id: RepresentationId): Promise<void> {
+  #isKnown(id: RepresentationId): boolean {
     const { open, removals } = this.#parts;
-    if (open.isLoaded(id) || removals.has(id)) return;
+    return open.isLoaded(id) || removals.has(id);
+  }
+
+  async #open(id: RepresentationId): Promise<void> {
+    if (this.#isKnown(id)) return;
     let loading = this.#loading.get(id);
     if (loading === undefined) {
       loading = this.#loadSpans(id).finally(() => {

@@ -13,8 +13,8 @@ import { Writer } from './writer.ts';
  * Pieces and entries on disk, in LevelDB. Pieces lie in generations that are filled in order and dropped whole, the
  * index says which lie where (docs/decisions/store-layout.md).
  *
- * `find` answers for open representations only: those that `load` was called for, or that pieces were put to. At most
- * `openPiecesMax` pieces are known so; beyond it the longest unused representations are closed and simply miss.
+ * `find` answers for open representations only: those that `load` or `reopen` was called for, or that pieces were put to.
+ * At most `openPiecesMax` pieces are known so; beyond it the longest unused representations are closed and simply miss.
  * Nothing here throws into the path of a request: what cannot be read is a miss, what cannot be written is declined,
  * and `health` says why. Buffers given by `read` are shared by all who read that piece at the time, but for those that
  * `isSole` names: read-only.
@@ -57,6 +57,10 @@ export class DiskTier implements Tier, EntryStore {
 
   put(id: RepresentationId, first: number, bytes: Buffer): void {
     if (this.#closing === undefined) this.#pieces.put(id, first, bytes);
+  }
+
+  reopen(id: RepresentationId): Promise<void> | undefined {
+    return this.#closing === undefined ? this.#entries.reopen(id) : undefined;
   }
 
   isSole(bytes: Buffer): boolean {

@@ -313,6 +313,21 @@ describe('bounds', () => {
     expect(await readable(disk, 1, 4)).toEqual([0, 1, 2, 3]);
   });
 
+  it('reopens it by its id too, and knows when there is nothing that it does not know', async () => {
+    const disk = await open({ openPiecesMax: 100 });
+    disk.put(1, 0, bytesOf(1, 0, 100));
+    await disk.flushed();
+    await disk.reopen(1);
+    expect(disk.reopen(1)).toBeUndefined();
+    for (let id = 2; id <= 20; id++) disk.put(id, 0, bytesOf(id, 0, 100));
+    await disk.flushed();
+    expect(disk.find(1, 0)).toBeUndefined();
+    await disk.reopen(1);
+    expect(await readable(disk, 1, 1)).toEqual([0]);
+    disk.remove(1);
+    expect(disk.reopen(1)).toBeUndefined();
+  });
+
   it('declines pieces beyond the queue, and says how many', async () => {
     const disk = await open({ queueBytesMax: mebibyte });
     for (let i = 0; i < 20; i++) disk.put(1, i * pieceBytes, bytesOf(1, i * pieceBytes, pieceBytes));
