@@ -11,6 +11,9 @@ export interface Libc<T extends FunctionDefinitions> {
   readonly addressOf: (buffer: ArrayBuffer) => bigint;
 }
 
+/** What the kernel hands memory over in; where its pages are larger, whole ones of these are as right. */
+export const pageBytes = 4096;
+
 /** Their arguments are declared as they are on 64-bit machines. */
 const knownMachines: readonly string[] = ['x64', 'arm64'];
 /**

@@ -147,16 +147,16 @@ export class Generation {
   }
 
   /** Waits for reads under way, bounded. */
-  async close(timeoutMs: number): Promise<void> {
+  async close(): Promise<void> {
     this.#tables.close();
-    await closeLevel(this.#level, timeoutMs);
+    await closeLevel(this.#level);
     this.#marks.leave(this.#slot);
   }
 
   /** Closes and deletes it. */
-  async destroy(timeoutMs: number): Promise<void> {
+  async destroy(): Promise<void> {
     this.#tables.close();
-    await closeLevel(this.#level, timeoutMs);
+    await closeLevel(this.#level);
     await withDeadline(dropDirectory(this.directory), levelDeadlineMs, `deleting ${this.directory}`).catch(
       () => undefined,
     );

@@ -82,14 +82,13 @@ export class Generations {
   /** From here on its pieces are gone; then it is closed, behind its readers, and deleted. */
   async destroy(generation: Generation): Promise<void> {
     this.#byNumber.delete(generation.number);
-    await generation.destroy(this.#options.settings.closeTimeoutMs);
+    await generation.destroy();
   }
 
   /** A generation that takes no writes any more is opened anew, which flushes it; if it cannot be, it is dropped. */
   async reopen(generation: Generation): Promise<void> {
-    const { settings } = this.#options;
     this.#byNumber.delete(generation.number);
-    await generation.close(settings.closeTimeoutMs);
+    await generation.close();
     const state = { bytes: generation.bytes, sequence: generation.sequence, pieces: generation.pieces };
     const reopened = await openGeneration(generation.number, this.#options, state).catch(() => undefined);
     if (reopened === undefined) {
@@ -107,8 +106,8 @@ export class Generations {
     return blocks === 0 ? Number.POSITIVE_INFINITY : bavail * bsize;
   }
 
-  async close(timeoutMs: number): Promise<void> {
-    await Promise.all([...this.#byNumber.values()].map((generation) => generation.close(timeoutMs)));
+  async close(): Promise<void> {
+    await Promise.all([...this.#byNumber.values()].map((generation) => generation.close()));
   }
 
   #sort(): void {

@@ -7,6 +7,7 @@ import {
   type LevelOperation,
   levelDeadlineMs,
   openLevel,
+  readDeadlineMs,
   troubleOf,
   withDeadline,
 } from './level.ts';
@@ -58,7 +59,7 @@ export class IndexDatabase {
   }
 
   async get(key: Buffer): Promise<Buffer | undefined> {
-    return this.#step(this.#level.get(key), 'reading', this.#settings.readTimeoutMs);
+    return this.#step(this.#level.get(key), 'reading', readDeadlineMs);
   }
 
   async getMany(keys: Buffer[]): Promise<(Buffer | undefined)[]> {
@@ -104,7 +105,7 @@ export class IndexDatabase {
    * @returns whether what it held is lost.
    */
   async reopen(): Promise<boolean> {
-    await closeLevel(this.#level, this.#settings.closeTimeoutMs);
+    await closeLevel(this.#level);
     const options = { marks: this.#marks, repair: this.#isDamaged };
     const { level, lost } = await openIndex(this.directory, this.#settings, options);
     this.#level = level;
@@ -112,8 +113,8 @@ export class IndexDatabase {
     return lost;
   }
 
-  async close(timeoutMs: number): Promise<void> {
-    await closeLevel(this.#level, timeoutMs);
+  async close(): Promise<void> {
+    await closeLevel(this.#level);
     this.#marks.leave(indexSlot);
   }
 
@@ -152,9 +153,8 @@ async function openIndex(
     fileBytes: 2 * mebibyte,
   };
   if (await exists(directory)) {
-    const { log, probeTimeoutMs } = settings;
     const suspect = marks.isSuspect(indexSlot);
-    const level = await openOrMend(directory, { sizes, suspect, repair, probeTimeoutMs, log });
+    const level = await openOrMend(directory, { sizes, suspect, repair, log: settings.log });
     if (suspect) marks.clear(indexSlot);
     marks.enter(indexSlot);
     if (level !== undefined) return { level: await withFences(level), lost: false };
@@ -169,7 +169,7 @@ async function withFences(level: Level): Promise<Level> {
     await withDeadline(level.batch(puts), levelDeadlineMs, `writing to ${level.location}`);
     return level;
   } catch (error) {
-    await closeLevel(level, levelDeadlineMs);
+    await closeLevel(level);
     throw error;
   }
 }

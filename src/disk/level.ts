@@ -15,6 +15,10 @@ export type LevelTrouble = 'locked' | 'full' | 'refused' | 'corrupt' | 'closed' 
 
 /** Deadline of one LevelDB write or scan step; a device that takes longer counts as failed. */
 export const levelDeadlineMs = 30_000;
+/** A read that takes longer is a miss, and speaks against the device. */
+export const readDeadlineMs = 5_000;
+/** For a database, or what is queued, when the tier closes. */
+export const closeDeadlineMs = 5_000;
 
 /** Opens the database at `directory`, making it first when `create` is set. */
 export async function openLevel(directory: string, options: LevelSizes & { create: boolean }): Promise<Level> {
@@ -35,8 +39,8 @@ export async function openLevel(directory: string, options: LevelSizes & { creat
 }
 
 /** Closes without ever throwing; a close that hangs is left behind after its deadline. */
-export async function closeLevel(level: Level, timeoutMs: number): Promise<void> {
-  await withDeadline(level.close(), timeoutMs, `closing ${level.location}`).catch(() => undefined);
+export async function closeLevel(level: Level): Promise<void> {
+  await withDeadline(level.close(), closeDeadlineMs, `closing ${level.location}`).catch(() => undefined);
 }
 
 export function troubleOf(error: unknown): LevelTrouble {

@@ -10,8 +10,8 @@ import {
 } from './index-records.ts';
 import { type LevelSizes, openLevel, reasonOf, troubleOf } from './level.ts';
 import type { DiskSettings } from './options.ts';
-import type { TableFiles } from './table-files.ts';
 import { directoryBytes, dropDirectory, finishDropping, openOrMend } from './recovery.ts';
+import type { TableFiles } from './table-files.ts';
 
 const openAtOnce = 4;
 const empty: GenerationState = { bytes: 0, sequence: 0, pieces: 0 };
@@ -61,7 +61,7 @@ export async function openGenerations(options: GenerationsOptions, index: IndexD
       missing: [...states.keys()].filter((number) => !known.has(number)),
     };
   } catch (error) {
-    await Promise.all(opened.map((generation) => generation.close(options.settings.closeTimeoutMs)));
+    await Promise.all(opened.map((generation) => generation.close()));
     throw error;
   }
 }
@@ -78,13 +78,11 @@ export async function openGeneration(
   const suspect = marks.isSuspect(slot);
   marks.enter(slot);
   try {
-    const { probeTimeoutMs, log } = settings;
     const level = await openOrMend(directory, {
       sizes: levelSizes(settings),
       suspect,
       repair: false,
-      probeTimeoutMs,
-      log,
+      log: settings.log,
     });
     if (suspect) marks.clear(slot);
     return level && new Generation({ number, directory, level, marks, state, files: options.files });

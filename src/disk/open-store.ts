@@ -52,7 +52,7 @@ export async function openStore(directory: string, settings: DiskSettings): Prom
     return { parts, close: () => closeStore(parts, options.marks, lock) };
   } catch (error) {
     marks?.abandon();
-    await closeLevel(lock, settings.closeTimeoutMs);
+    await closeLevel(lock);
     throw unusable(store, error);
   }
 }
@@ -70,7 +70,7 @@ async function openFilled(options: GenerationsOptions, index: IndexDatabase): Pr
     });
     return new Generations(options, found);
   } catch (error) {
-    await index.close(settings.closeTimeoutMs);
+    await index.close();
     throw error;
   }
 }
@@ -90,10 +90,9 @@ function partsOf(parts: Pick<StoreParts, 'settings' | 'index' | 'generations' | 
 }
 
 async function closeStore(parts: StoreParts, marks: CrashMarks, lock: Level): Promise<void> {
-  const { closeTimeoutMs } = parts.settings;
-  await Promise.all([parts.generations.close(closeTimeoutMs), parts.index.close(closeTimeoutMs)]);
+  await Promise.all([parts.generations.close(), parts.index.close()]);
   marks.close();
-  await closeLevel(lock, closeTimeoutMs);
+  await closeLevel(lock);
 }
 
 /** One spelling for each directory: LevelDB's lock within a process goes by the name. */

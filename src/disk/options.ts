@@ -22,20 +22,12 @@ export interface DiskOptions {
   readonly generationBytes?: number;
   /** Reads since it was written that earn a piece a second chance when its generation leaves. Default 1; 0: all. */
   readonly reappendHits?: number;
-  /** At most this share of a leaving generation is kept. Default 0.25, chosen by replaying traces. */
-  readonly reappendShareMax?: number;
   /** Pieces whose places are known in memory, 32 bytes each. Default 1,000,000. */
   readonly openPiecesMax?: number;
   /** Bytes that wait to be written; what is offered beyond is declined. Default 64 MiB. */
   readonly queueBytesMax?: number;
   /** Between tries to get a full or failed disk back. Default 5,000. */
   readonly retryIntervalMs?: number;
-  /** A read that takes longer counts as a miss and a failing device. Default 5,000. */
-  readonly readTimeoutMs?: number;
-  /** For the queue to get to disk in `close`. Default 5,000. */
-  readonly closeTimeoutMs?: number;
-  /** For checking or repairing one database in a child process, and a second for each 50 MB. Default 10,000. */
-  readonly probeTimeoutMs?: number;
 }
 
 /** The options with their defaults, and the sizes that follow from them. */
@@ -47,19 +39,18 @@ export type DiskSettings = Required<Omit<DiskOptions, 'directory'>> & {
 };
 
 const mebibyte = 1024 * 1024;
-export const bytesMaxLeast = 4 * mebibyte;
+/** At most this share of a leaving generation is kept, chosen by replaying traces. */
+export const reappendShareMax = 0.25;
+const bytesMaxLeast = 4 * mebibyte;
 
 /** Pieces and entries after which a generation is closed, however small they are: bounds the work of its end. */
 export const generationRecordsMax = 262_144;
 
 /** @throws EddyError `internal` naming the option that is out of bounds. */
 export function diskSettings(options: DiskOptions): DiskSettings {
-  const { bytesMax, reappendShareMax = 0.25 } = options;
+  const { bytesMax } = options;
   if (!Number.isSafeInteger(bytesMax) || bytesMax < bytesMaxLeast) {
     throw outOfBounds(`disk budget ${bytesMax}`, `at least ${bytesMaxLeast} bytes`);
-  }
-  if (!(reappendShareMax >= 0 && reappendShareMax <= 0.9)) {
-    throw outOfBounds(`reappendShareMax ${reappendShareMax}`, '0 to 0.9');
   }
   const generationBytes = options.generationBytes ?? defaultGenerationBytes(bytesMax);
   if (!Number.isSafeInteger(generationBytes) || generationBytes < bytesMaxLeast / 8 || generationBytes > bytesMax / 4) {
@@ -73,13 +64,9 @@ export function diskSettings(options: DiskOptions): DiskSettings {
     onHealth: (state, reason) => quietly(options, () => options.onHealth?.(state, reason)),
     generationBytes,
     reappendHits: options.reappendHits ?? 1,
-    reappendShareMax,
     openPiecesMax: options.openPiecesMax ?? 1_000_000,
     queueBytesMax: options.queueBytesMax ?? 64 * mebibyte,
     retryIntervalMs: options.retryIntervalMs ?? 5_000,
-    readTimeoutMs: options.readTimeoutMs ?? 5_000,
-    closeTimeoutMs: options.closeTimeoutMs ?? 5_000,
-    probeTimeoutMs: options.probeTimeoutMs ?? 10_000,
     writeBufferBytes,
     indexWriteBufferBytes: Math.min(4 * mebibyte, Math.max(64 * 1024, Math.floor(bytesMax / 64))),
     reserveBytes: 2 * writeBufferBytes + Math.ceil(generationBytes * reappendShareMax),

@@ -3,6 +3,7 @@ import type { EntryRecord } from './entry-record.ts';
 import type { Generation } from './generation.ts';
 import { storedBytes } from './generation.ts';
 import { reasonOf, troubleOf } from './level.ts';
+import { reappendShareMax } from './options.ts';
 import type { IndexedPiece } from './piece-index.ts';
 import type { StoreParts } from './store-parts.ts';
 
@@ -25,7 +26,7 @@ export async function reclaim(parts: StoreParts, number: number, options: Reclai
   const { generations, pieceIndex, entryIndex, settings, counts } = parts;
   const generation = generations.get(number);
   const lost = new Set<RepresentationId>();
-  let room = Math.floor((generation?.bytes ?? 0) * settings.reappendShareMax);
+  let room = Math.floor((generation?.bytes ?? 0) * reappendShareMax);
   let evictedBytes = 0;
   await tolerate(parts, async () => {
     for await (const pieces of pieceIndex.piecesIn(number)) {

@@ -7,7 +7,8 @@ import type { DiskLog } from './options.ts';
 
 /** How many databases that could not be mended are kept for whoever wants to look at them. */
 const asideMax = 2;
-/** What a slow disk reads. */
+/** For checking or repairing one database in a child process: so long, and what a slow disk takes to read it. */
+const probeMsLeast = 10_000;
 const probeBytesPerMs = 50_000;
 
 export interface MendOptions {
@@ -16,7 +17,6 @@ export interface MendOptions {
   readonly suspect: boolean;
   /** It is known to be damaged. */
   readonly repair: boolean;
-  readonly probeTimeoutMs: number;
   readonly log: DiskLog;
 }
 
@@ -27,7 +27,7 @@ export interface MendOptions {
  */
 export async function openOrMend(directory: string, options: MendOptions): Promise<Level | undefined> {
   const { sizes, log } = options;
-  if (!options.repair && (!options.suspect || (await probe('check', directory, options.probeTimeoutMs)))) {
+  if (!options.repair && (!options.suspect || (await probe('check', directory)))) {
     try {
       return await openLevel(directory, { ...sizes, create: false });
     } catch (error) {
@@ -37,7 +37,7 @@ export async function openOrMend(directory: string, options: MendOptions): Promi
     }
   }
   log.warn({ directory }, 'a database of the disk tier is damaged; repairing it');
-  if (await probe('repair', directory, options.probeTimeoutMs)) {
+  if (await probe('repair', directory)) {
     try {
       return await openLevel(directory, { ...sizes, create: false });
     } catch (error) {
@@ -117,9 +117,9 @@ export async function makeDirectory(directory: string): Promise<void> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
 }
 
-/** Runs `probe.ts`; a large database gets more time. */
-async function probe(mode: 'check' | 'repair', directory: string, leastMs: number): Promise<boolean> {
-  const timeoutMs = leastMs + (await directoryBytes(directory)) / probeBytesPerMs;
+/** Runs `probe.ts`. */
+async function probe(mode: 'check' | 'repair', directory: string): Promise<boolean> {
+  const timeoutMs = probeMsLeast + (await directoryBytes(directory)) / probeBytesPerMs;
   const script = fileURLToPath(new URL('./probe.ts', import.meta.url));
   const { NODE_OPTIONS: _, ...env } = process.env;
   return new Promise((resolve) => {

@@ -1,7 +1,7 @@
 import { type PieceSpan, pieceBytes, type RepresentationId, type Tier } from '../cache/types.ts';
 import type { Generation } from './generation.ts';
 import type { Health } from './health.ts';
-import { reasonOf, troubleOf, withDeadline } from './level.ts';
+import { readDeadlineMs, reasonOf, troubleOf, withDeadline } from './level.ts';
 import { PageCacheTrust } from './page-cache.ts';
 import type { IndexedPiece } from './piece-index.ts';
 import { pendingPlace } from './spans.ts';
@@ -107,10 +107,9 @@ export class StoredPieces implements Tier {
   }
 
   async #read(generation: Generation, piece: IndexedPiece): Promise<Buffer | undefined> {
-    const { settings } = this.#parts;
     try {
       const what = `reading from ${generation.directory}`;
-      const bytes = await withDeadline(generation.read(piece.sequence, piece), settings.readTimeoutMs, what);
+      const bytes = await withDeadline(generation.read(piece.sequence, piece), readDeadlineMs, what);
       this.#onRead(generation, piece, bytes);
       return bytes;
     } catch (error) {

@@ -1,6 +1,6 @@
 import type { Entry, EntryStore, KeySelection, PieceSpan, RepresentationId, Tier } from '../cache/types.ts';
 import { type DiskFailure, Health } from './health.ts';
-import { withDeadline } from './level.ts';
+import { closeDeadlineMs, withDeadline } from './level.ts';
 import { type OpenedStore, openStore } from './open-store.ts';
 import { type DiskOptions, type DiskState, diskSettings } from './options.ts';
 import { recoverWriting } from './recover-writing.ts';
@@ -116,14 +116,14 @@ export class DiskTier implements Tier, EntryStore {
   }
 
   async #close(): Promise<void> {
-    const { closeTimeoutMs, log } = this.#store.parts.settings;
+    const { log } = this.#store.parts.settings;
     try {
-      await withDeadline(this.#writer.idle(), closeTimeoutMs, 'writing what is queued');
+      await withDeadline(this.#writer.idle(), closeDeadlineMs, 'writing what is queued');
     } catch {
       log.warn({}, 'the disk tier closes before all that was queued is written');
     }
     const stopped = Promise.all([this.#health.close(), this.#writer.pause()]);
-    await withDeadline(stopped, closeTimeoutMs, 'stopping the writer').catch(() => undefined);
+    await withDeadline(stopped, closeDeadlineMs, 'stopping the writer').catch(() => undefined);
     await this.#store.close();
   }
 

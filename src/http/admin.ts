@@ -21,8 +21,6 @@ export interface AdminOptions {
   readonly readiness: () => Readiness;
   /** Resolves to how many stored responses were dropped. */
   readonly purge: (which: Purge, signal: AbortSignal) => Promise<number>;
-  /** Directory of the console's files. Default: the one that comes with the program. */
-  readonly consoleFiles?: URL;
   readonly log: Pick<Log, 'info' | 'error'>;
 }
 
@@ -52,7 +50,7 @@ const closeTimeoutMs = 1_000;
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
   const guard = createGuard(options);
   const routes = routesOf(options, guard);
-  for (const [path, file] of await loadConsole(options.consoleFiles ?? new URL('../console/', import.meta.url))) {
+  for (const [path, file] of await loadConsole(new URL('../console/', import.meta.url))) {
     routes.set(path, { method: 'GET', open: true, answer: () => file });
   }
   const server = createServer(

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { openLibc } from '../libc.ts';
+import { openLibc, pageBytes } from '../libc.ts';
 import { DirectWrites } from './direct-writes.ts';
 import { viewerGone } from './gone.ts';
 import { fdOf } from './socket-fd.ts';
@@ -39,8 +39,7 @@ export function openSendfile(backing: FileBacking): Sendfile | undefined {
 /** So much is given to one socket before others get their turn. */
 const turnBytesMax = 1024 * 1024;
 /** Written behind what the kernel took: it waits there for room, and says so or why it failed. */
-const probeBytes = 4096;
-const pageBytes = 4096;
+const probeBytes = pageBytes;
 /** sendfile hands over 16 pages at a time, and a part of one counts as much as a whole one. */
 const handedOverBytes = 16 * pageBytes;
 

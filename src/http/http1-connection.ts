@@ -25,6 +25,8 @@ interface Waiting {
 
 /** What is left to read of refused input, so that the answer is not lost to a reset. */
 const lingerMs = 500;
+/** Request content nobody wants that is still read. */
+const discardBytesMax = 64 * 1024;
 
 /** One HTTP/1.1 connection: pipelined requests run one after the other, in order (RFC 9112 section 9.3.2). */
 export class Http1Connection {
@@ -81,7 +83,7 @@ export class Http1Connection {
   }
 
   #start({ request, response, continues }: Waiting): void {
-    const { front, limits, draining } = this.#options;
+    const { front, draining } = this.#options;
     const closing = () => {
       const lastOne = this.#last && this.#waiting.length === 0;
       return (
@@ -95,7 +97,7 @@ export class Http1Connection {
     response.once('close', () => {
       exchange.closed(response.writableFinished);
       body?.stop();
-      if (!request.complete) discardRest(request, limits.discardBytesMax);
+      if (!request.complete) discardRest(request);
       this.#next();
     });
     exchange.run();
@@ -145,11 +147,11 @@ export class Http1Connection {
 }
 
 /** Reads on past content nobody asked for, so that the connection can be used again, but not without end. */
-function discardRest(request: IncomingMessage, bytesMax: number): void {
+function discardRest(request: IncomingMessage): void {
   let bytes = 0;
   request.on('data', (chunk: Buffer) => {
     bytes += chunk.length;
-    if (bytes > bytesMax) request.socket.destroy();
+    if (bytes > discardBytesMax) request.socket.destroy();
   });
 }
 

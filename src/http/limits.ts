@@ -17,8 +17,6 @@ export interface ViewerLimits {
   readonly fieldsMax: number;
   /** Content of a request: beyond it 413. */
   readonly bodyBytesMax: number;
-  /** Request content nobody wants that is still read, to keep the connection; beyond it the connection ends. */
-  readonly discardBytesMax: number;
   /** Requests waiting behind another on one HTTP/1.1 connection; at the bound the connection closes after them. */
   readonly pipelineMax: number;
   /** Connections on each listening address. */
@@ -39,7 +37,6 @@ export const viewerLimitsDefault: ViewerLimits = {
   targetBytesMax: 8 * 1024,
   fieldsMax: 128,
   bodyBytesMax: 1024 * 1024 * 1024,
-  discardBytesMax: 64 * 1024,
   pipelineMax: 256,
   connectionsMax: 65_536,
   streamsMax: 100,

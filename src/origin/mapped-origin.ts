@@ -41,10 +41,8 @@ export class MappedOrigin {
 
   /** Where a redirect to that URL goes; undefined when it is not to be followed. */
   redirectAllowed(location: URL): { upstream: Upstream; trusted: boolean } | undefined {
-    const { followRedirects } = this.settings;
-    if (followRedirects === false) return undefined;
+    if (!this.#listed(location)) return undefined;
     const configured = this.#upstreams.find((each) => each.origin === location.origin);
-    if (!this.#listed(location) && !(configured && followRedirects === true)) return undefined;
     if (configured !== undefined) return { upstream: configured, trusted: true };
     return { upstream: this.#redirectUpstream(location), trusted: false };
   }

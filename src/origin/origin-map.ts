@@ -11,13 +11,11 @@ export interface OriginMap {
   readonly hostField?: string;
   /** Sent to the upstreams, replacing the viewer's fields of these names. Credentials: never logged, never redirected. */
   readonly fieldsAdded?: Readonly<Record<string, string>>;
-  /** `host` (default port) or `host:port` that redirects may lead to, beside the upstreams. */
-  readonly redirectHosts?: readonly string[];
   /**
-   * False: 3xx are passed on. True: redirects to upstreams and `redirectHosts` are followed. Default: only those to
-   * `redirectHosts`, since a player resolves relative references against the URI it was redirected to.
+   * `host` (default port) or `host:port` that redirects are followed to. Any other is passed on, also to an upstream, since
+   * a player resolves relative references against the URI it was redirected to.
    */
-  readonly followRedirects?: boolean;
+  readonly redirectHosts?: readonly string[];
   readonly connectTimeoutMs?: number;
   /** From the request sent to the end of the response fields. */
   readonly firstByteTimeoutMs?: number;

@@ -1,3 +1,4 @@
+import { pageBytes } from '../libc.ts';
 import { extentBytes, MemoryFile } from './memory-file.ts';
 
 /** A piece whose bytes the arena may move. */
@@ -21,7 +22,6 @@ interface Filling<R> {
   usedBytes: number;
 }
 
-const pageBytes = 4096;
 /** Share of the arena that those who left may take up before those beside them are moved out; one extent always may. */
 const deadShare = 1 / 16;
 

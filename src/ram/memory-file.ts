@@ -1,5 +1,5 @@
 import { closeSync, readFileSync, readSync } from 'node:fs';
-import { type Libc, openLibc } from '../libc.ts';
+import { type Libc, openLibc, pageBytes } from '../libc.ts';
 
 const definitions = {
   memfd_create: { return: 'i32', arguments: ['string', 'u32'] },
@@ -78,14 +78,14 @@ export class MemoryFile {
     try {
       new Uint8Array(this.extent(0)).fill(1);
       const from = new BigInt64Array(new ArrayBuffer(8));
-      if (call.sendfile(writeEnd, this.fd, addressOf(from.buffer), 4096n) !== 4096) return false;
+      if (call.sendfile(writeEnd, this.fd, addressOf(from.buffer), BigInt(pageBytes)) !== pageBytes) return false;
       if (!this.discard(0)) return false;
       new Uint8Array(this.extent(0)).fill(2);
       // By the file as well, so that it is known to be the same memory.
-      const sent = Buffer.alloc(4096);
+      const sent = Buffer.alloc(pageBytes);
       const now = Buffer.alloc(1);
       readSync(readEnd, sent);
-      readSync(this.fd, now, { position: 4096 });
+      readSync(this.fd, now, { position: pageBytes });
       return sent.every((byte) => byte === 1) && now[0] === 2 && this.discard(0);
     } finally {
       closeSync(readEnd);
