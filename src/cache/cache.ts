@@ -265,8 +265,8 @@ export class VideoCache implements Cache {
       const failed = outcome.kind === 'shared' || (outcome.kind === 'passed' && outcome.supply.status >= 500);
       if (!failed || !this.#mayServeOnError(stale, request))
         return this.#collapsed(outcome, { key, request, leader, status });
-      const fwdStatus = outcome.supply.status;
-      return this.#fromStored(stale, request, { ...status, fwdStatus });
+      if (leader && outcome.kind === 'passed') discard(outcome.supply);
+      return this.#fromStored(stale, request, { ...status, fwdStatus: outcome.supply.status });
     } catch (error) {
       const upstream = error instanceof EddyError && error.side === 'upstream';
       if (!upstream || !this.#mayServeOnError(stale, request)) throw error;

@@ -61,6 +61,22 @@ describe('a broken origin', () => {
     expect(Number(stale.headers.age)).toBeGreaterThanOrEqual(59);
   });
 
+  test('a long 5xx for one viewer alone, while stale: its connection is given back', async () => {
+    let now = Date.now();
+    let up = true;
+    origin = await startOrigin((request, response) => {
+      const status = up || request.url !== path ? 200 : 500;
+      response.writeHead(status, { 'Cache-Control': status === 200 ? 'max-age=10' : 'no-store' });
+      response.end(Buffer.alloc(status === 200 ? 1000 : 4_000_000));
+    });
+    edge = await startEdge({ origins: [origin.url], origin: { requestsMax: 1 }, now: () => now });
+    await get();
+    now += 60_000;
+    up = false;
+    expect((await get()).headers['cache-status']).toContain('fwd=stale; fwd-status=500');
+    expect((await view(`${edge.url}/other.ts`)).status).toBe(200);
+  });
+
   test('origin gone: what is fresh and what is stale is served, what is unknown is a 502', async () => {
     let now = Date.now();
     await start({ fields: { 'Cache-Control': 'max-age=10' } }, { now: () => now });
