@@ -88,14 +88,14 @@ export class RepresentationContent implements Content {
     this.#sole = [];
   }
 
-  sourceOf(first: number): Source {
+  sourceOf(first: number): Source | undefined {
     const ungiven = this.#representation.ungiven.sourceOf(first);
     if (ungiven !== undefined) return ungiven;
     if (this.#gathered?.first === first) return 'ram';
     const place = this.#options.filler.locate(this.#representation, first);
     if (place.kind === 'tier') return place.tier.name;
     if (place.kind === 'flight') return first < place.flight.position ? 'ram' : place.flight.source;
-    return 'origin';
+    return undefined;
   }
 
   async *read(first: number, last: number | undefined, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {

@@ -66,14 +66,14 @@ export class ResponseFetch {
     const range = rest ? `bytes=${missingFrom}-` : rangeAsked(wanted, request.fields);
     const supply = await this.#ask(asking, range, signal);
     const outcome = await this.#take(asking, range, supply);
-    const original = request.fields.get('range');
-    if (outcome !== undefined && (outcome.kind !== 'passed' || supply.status !== 206 || range === original))
+    if (outcome !== undefined && (outcome.kind !== 'passed' || answersAlone(request, { range, wanted }, supply)))
       return outcome;
     // What came is less than the viewer wants and cannot be added to, or it freshens nothing: ask for all of it.
     if (outcome?.kind === 'passed') discard(outcome.supply);
     const { stale: _, ...unconditional } = asking;
-    const whole = await this.#ask(unconditional, original, signal);
-    return (await this.#take(unconditional, original, whole)) ?? { kind: 'passed', supply: whole };
+    const all = request.fields.has('if-range') ? undefined : request.fields.get('range');
+    const whole = await this.#ask(unconditional, all, signal);
+    return (await this.#take(unconditional, all, whole)) ?? { kind: 'passed', supply: whole };
   }
 
   /** Stores a whole answer that a gap's fetch brought instead of the bytes it asked for. */
@@ -176,6 +176,20 @@ function rangeAsked(wanted: Wanted, fields: Fields): string | undefined {
     default:
       return wanted satisfies never;
   }
+}
+
+/** Whether what the origin gave for this range, and nobody may store, is for the viewer as it is. */
+function answersAlone(
+  { fields }: CacheRequest,
+  { range, wanted }: { range: string | undefined; wanted: Wanted },
+  supply: Supply,
+): boolean {
+  if (supply.status !== 206 && supply.status !== 416) return true;
+  // Another version is to be sent whole (RFC 9110 section 13.1.5), and only the viewer's If-Range was not asked.
+  const ifRange = range === undefined ? undefined : fields.get('if-range');
+  if (ifRange !== undefined && ifRange !== validatorOf(supply.fields).strong) return false;
+  if (range === fields.get('range')) return true;
+  return supply.status === 416 && !(wanted.kind !== 'whole' && wanted.more);
 }
 
 /** Whether a 206 holds what the Range field asked of a representation of this length. */

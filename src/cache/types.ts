@@ -193,8 +193,8 @@ export interface Content {
   release?(): void;
   /** Whether all that is stored of it came from the origin to this node since it started: nobody else gave of it. */
   readonly fetchedHere?: boolean;
-  /** Where the byte at `first` would come from now. */
-  sourceOf(first: number): Source;
+  /** Where the byte at `first` would come from now; undefined where it is neither at hand nor on its way, or is none. */
+  sourceOf(first: number): Source | undefined;
   /**
    * Bytes first .. last in order; to the end of the representation when `last` is undefined. Buffers are read-only.
    * Throws EddyError when the rest cannot be had (what was given before is right).

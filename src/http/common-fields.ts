@@ -52,7 +52,9 @@ export class CommonFields {
 }
 
 export function sourceOf({ cacheStatus, content }: Representation, first: number): Source {
-  return cacheStatus.hit ? content.sourceOf(first) : (cacheStatus.detail ?? content.sourceOf(first));
+  // A hit without content comes from what is known of it.
+  if (cacheStatus.hit) return content.sourceOf(first) ?? 'ram';
+  return cacheStatus.detail ?? content.sourceOf(first) ?? 'origin';
 }
 
 /** Whether lifetime and source are all that there is to say. */

@@ -1,4 +1,6 @@
+import type { CacheStatus } from '../cache/types.ts';
 import { EddyError, type ErrorCode } from '../errors.ts';
+import { cacheStatusMember } from './cache-status.ts';
 import { textReply } from './local-reply.ts';
 import type { Reply } from './reply.ts';
 
@@ -56,14 +58,15 @@ export function errorReply(error: unknown, method: string, { crossOrigin = false
   const status = statusOf[code];
   const downstream = error instanceof EddyError && error.side === 'downstream';
   const text = downstream ? error.message : (textOf[code] ?? 'something went wrong here');
-  const fields = ['Cache-Status', `eddy${forwarded(error, method)}`];
+  const fields = ['Cache-Status', cacheStatusMember(statusOfFailed(error, method))];
   // It says nothing of the content; without this a player takes it for a lost connection, and gives up.
   if (crossOrigin) fields.push('Access-Control-Allow-Origin', '*');
   if (status === 503) fields.push('Retry-After', String(retryAfterSeconds));
   return textReply(status, text, { fields, close: downstream || code === 'draining' });
 }
 
-function forwarded(error: unknown, method: string): string {
-  if (!(error instanceof EddyError) || error.side !== 'upstream' || error.code === 'only-if-cached') return '';
-  return method === 'GET' || method === 'HEAD' ? '; fwd=miss' : '; fwd=method';
+/** What is known of a request that ended in an error: whether it went on. */
+export function statusOfFailed(error: unknown, method: string): CacheStatus {
+  if (!(error instanceof EddyError) || error.side !== 'upstream') return { hit: false };
+  return { hit: false, fwd: method === 'GET' || method === 'HEAD' ? 'miss' : 'method' };
 }

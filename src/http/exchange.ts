@@ -4,7 +4,7 @@ import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { type AccessRecord, MeteredResponder, type Outcome } from './access.ts';
 import { preflightReply } from './cors.ts';
-import { errorCode, errorReply } from './error-status.ts';
+import { errorCode, errorReply, statusOfFailed } from './error-status.ts';
 import { Glance } from './glance.ts';
 import { viewerGone } from './gone.ts';
 import { textReply } from './local-reply.ts';
@@ -164,6 +164,7 @@ export class Exchange implements SendOptions {
 
   #fail(error: unknown): void {
     this.#outcome.error = errorCode(error);
+    this.#outcome.cacheStatus ??= statusOfFailed(error, this.#head.method);
     if (this.#closed) return;
     if (!(error instanceof EddyError) || error.code === 'internal') {
       this.#front.log.error({ err: error, target: this.#head.target }, 'answering a request failed');

@@ -172,14 +172,14 @@ function headOf(answer: Answer, request: CacheRequest, loan: Loan | undefined): 
   const { completeLength } = answer.content;
   return {
     ...{ kind: 'representation', status, fields, cacheStatus, completeLength },
-    source: sourceOf(answer, request),
+    source: sourceOf(answer, request) ?? (cacheStatus.hit ? 'ram' : 'origin'),
     id: loan?.id,
     learntMs: answer.learntMs,
   };
 }
 
 /** Where the first byte that the request wants comes from. */
-function sourceOf({ content }: Representation, { method, fields }: CacheRequest): Source {
+function sourceOf({ content }: Representation, { method, fields }: CacheRequest): Source | undefined {
   const { completeLength } = content;
   const range = completeLength === undefined ? undefined : within(wantedOf(method, fields), completeLength);
   return content.sourceOf(range?.first ?? 0);
