@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { isKnownRelease } from '../libc.ts';
+import { viewerGone } from './gone.ts';
 
 /** Until it is completed, the write needs its bytes. */
 interface Dispatched {
@@ -26,6 +27,7 @@ export class DirectWrites {
   readonly #encrypted: boolean;
   #pending = false;
   #holding = false;
+  #done: PromiseWithResolvers<void> | undefined;
 
   private constructor(socket: Socket, onTaken: () => void) {
     this.#socket = socket;
@@ -42,6 +44,16 @@ export class DirectWrites {
   /** Whether something was written that the kernel has not taken. */
   get pending(): boolean {
     return this.#pending;
+  }
+
+  /** Resolves when the kernel has what was written, rejects when the viewer is gone; undefined: nothing waits. */
+  get done(): Promise<void> | undefined {
+    if (!this.#pending) return undefined;
+    if (this.#done === undefined) {
+      this.#done = Promise.withResolvers();
+      this.#socket.once('close', this.#onClose);
+    }
+    return this.#done.promise;
   }
 
   /** Whether something can be written this way now. */
@@ -88,12 +100,22 @@ export class DirectWrites {
   }
 
   #taken(): void {
+    if (this.#done !== undefined) {
+      this.#socket.off('close', this.#onClose);
+      this.#done.resolve();
+      this.#done = undefined;
+    }
     if (this.#holding) {
       this.#holding = false;
       this.#socket.uncork();
     }
     this.#onTaken();
   }
+
+  readonly #onClose = (): void => {
+    this.#done?.reject(viewerGone());
+    this.#done = undefined;
+  };
 }
 
 function handleOf(socket: Socket): Handle | undefined {

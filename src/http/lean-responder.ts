@@ -145,7 +145,9 @@ export class LeanResponder implements Responder {
     if (bytes > directBytesMax) this.#bound();
     if (bytes >= fileBytesMin && !this.#chunked && this.#files?.write(parts) === true) return this.#files.done;
     if (bytes > directBytesMax || this.#direct?.write(parts) !== true) this.#writeStream(parts);
-    return socket.destroyed || socket.writableNeedDrain ? drained(socket) : undefined;
+    if (socket.destroyed || socket.writableNeedDrain) return drained(socket);
+    // What is sent from a file would overtake it.
+    return this.#direct?.done;
   }
 
   end(): void {

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { readSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Content } from '../../src/cache/types.ts';
 import { type FileBacking, openSendfile } from '../../src/http/file-writes.ts';
+import { headTails, LeanResponder } from '../../src/http/lean-responder.ts';
 import { Arena, type Extent, type Resident } from '../../src/ram/arena.ts';
 import { collectUntil } from '../support/collect.ts';
 import { FakeContent, patternBytes } from '../support/fake-cache.ts';
@@ -250,6 +252,48 @@ it('what was sent stays as it was, however often its memory is used again', asyn
   expect(sent).toBeGreaterThan(0);
   expect(Buffer.concat(received).equals(old.subarray(0, sent))).toBe(true);
 });
+
+it('comes behind what was written before and the kernel has not taken yet', async () => {
+  const arena = openArena(2 * mebibyte);
+  const [sender, receiver] = await pairOfSockets();
+  const received: Buffer[] = [];
+  receiver.on('data', (chunk: Buffer) => received.push(chunk)).pause();
+  const responder = new LeanResponder(sender, {
+    ...{ tails: headTails(5000), draining: () => false, onSent: () => {} },
+    sendfile: openSendfile(arena),
+  });
+  const small = Buffer.alloc(60_000, 1);
+  const piece = new Piece(Buffer.alloc(pieceLength, 2));
+  arena.admit(piece);
+  const sent: Buffer[] = [];
+  let waiting: Promise<void> | undefined;
+  while (!responder.waits) {
+    waiting = responder.write([small]);
+    sent.push(small);
+  }
+  // There is room in the socket before node can know of it.
+  received.push(...readNow(receiver, (sent.length - 1) * small.length));
+  receiver.resume();
+  await waiting;
+  sent.push(piece.bytes);
+  await responder.write([piece.bytes]);
+  sender.end();
+  await once(receiver, 'end');
+  expect(Buffer.concat(received).equals(Buffer.concat(sent))).toBe(true);
+});
+
+/** Takes so many bytes, which are there, past the stream. */
+function readNow(socket: Socket, bytes: number): Buffer[] {
+  const { fd } = (socket as unknown as { _handle: { fd: number } })._handle;
+  const taken: Buffer[] = [];
+  for (let rest = bytes; rest > 0; ) {
+    const chunk = Buffer.alloc(Math.min(rest, mebibyte));
+    const length = readSync(fd, chunk);
+    taken.push(chunk.subarray(0, length));
+    rest -= length;
+  }
+  return taken;
+}
 
 /** Puts pieces into the arena until it takes none, and lets go of them. How many it took. */
 function fillUp(arena: Arena<Piece>, value: number): number {
