@@ -67,7 +67,7 @@ export class Screen {
 }
 
 /** One line that says it all. */
-export function lineOf(moment: Moment): string {
+function lineOf(moment: Moment): string {
   const { seconds, viewerBytes, originBytes, uniqueBytes, originRequests, failures } = moment;
   const times = uniqueBytes === 0 ? '–' : (originBytes / uniqueBytes).toFixed(3);
   return `${seconds.toFixed(0)} s: viewers got ${megabytes(viewerBytes)}, the origin gave ${megabytes(originBytes)} in ${originRequests} requests: ${times} times what was asked for${failures > 0 ? `; ${failures} requests failed` : ''}`;

@@ -5,7 +5,7 @@ import { type MapConfig, mapSchema } from './config/maps.ts';
 import { type PeeringConfig, peeringSchema } from './config/peering.ts';
 import { type Address, address, flag, integer, line, multiaddr, originUrl, size } from './config/values.ts';
 
-export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export type LogLevel = (typeof logLevels)[number];
 
 const kibibyte = 1024;
@@ -71,9 +71,7 @@ export const configSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
 });
 
-/** A configuration as it is written. */
-export type ConfigInput = z.input<typeof configSchema>;
-/** Its values, each valid on its own. */
+/** The values of a configuration, each valid on its own. */
 export type ConfigValues = z.output<typeof configSchema>;
 export type ConfigKey = keyof ConfigValues;
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { freePort, until } from '../rig.ts';
 import { type Server, type ServerOptions, serverOf } from './server.ts';
 
-export const eddyProgram = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const eddyProgram = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const readyTimeoutMs = 30_000;
 
 export interface EddyOptions extends ServerOptions {

@@ -11,7 +11,7 @@ import { Ungiven } from './ungiven.ts';
 import { Selecting } from './vary.ts';
 
 /** What is left of a flight when its last reader leaves and it is finished all the same; a larger rest is given up. */
-export const finishBytesMax = 8 * 1024 * 1024;
+const finishBytesMax = 8 * 1024 * 1024;
 
 /** How far a flight may run ahead of its fastest reader. */
 const runAheadBytesMax = 32 * 1024 * 1024;

@@ -43,7 +43,7 @@ export function unknownKey(name: string, { key, known }: { key: string; known: r
 const shownMax = 80;
 
 /** A value for an error line: never a secret, never long. */
-export function shown(value: unknown, path: readonly PropertyKey[]): string {
+function shown(value: unknown, path: readonly PropertyKey[]): string {
   if (path.some((part) => part === 'adminToken' || part === 'headers')) return '(not shown)';
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'a mapping';

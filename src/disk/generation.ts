@@ -29,7 +29,7 @@ export interface GenerationOptions {
 const listEveryBytes = 8 * 1024 * 1024;
 
 /** The directory name of a generation, and back. */
-export const generationName = (number: number): string => `generation-${String(number).padStart(10, '0')}`;
+const generationName = (number: number): string => `generation-${String(number).padStart(10, '0')}`;
 
 export async function generationNumbersIn(directory: string): Promise<number[]> {
   const names = await readdir(directory);

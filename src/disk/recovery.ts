@@ -49,7 +49,7 @@ export async function openOrMend(directory: string, options: MendOptions): Promi
 }
 
 /** Renames a database so that nobody opens it again; of those so renamed only the newest few are kept. */
-export async function setAside(directory: string, log: DiskLog): Promise<void> {
+async function setAside(directory: string, log: DiskLog): Promise<void> {
   const parent = dirname(directory);
   const before = await asideIn(parent);
   const number = 1 + Math.max(0, ...before.map(asideNumber));

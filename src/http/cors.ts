@@ -3,7 +3,7 @@ import { emptyReply } from './local-reply.ts';
 import type { Reply } from './reply.ts';
 
 /** Response fields a script of another origin may read. */
-export const exposedFields =
+const exposedFields =
   'Age, Date, Cache-Status, Content-Range, Content-Length, ETag, Accept-Ranges, Last-Modified, Expires, Server-Timing, CMSD-Static, CMSD-Dynamic';
 
 const allowedMethods = 'GET, HEAD, OPTIONS';

@@ -34,7 +34,7 @@ export interface MediaFacts {
 }
 
 /** A playlist that was understood. Keeps its bytes, which nobody may write to. */
-export class HlsPlaylist implements Manifest {
+class HlsPlaylist implements Manifest {
   readonly kind: 'hls' | 'll-hls';
   readonly level: 'multivariant' | 'media';
   readonly live: boolean;

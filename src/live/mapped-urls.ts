@@ -21,8 +21,6 @@ export interface LiveSettings {
   readonly prefetchSegments: number;
 }
 
-export const liveDefaults: LiveSettings = { mirror: true, follow: [], offerBlockingReload: true, prefetchSegments: 2 };
-
 /** Absolute URL of a target at the first origin of its map; undefined where it makes no URL. */
 export function originUrl(target: string, { prefix, origins }: LiveMap): string | undefined {
   const origin = URL.parse(origins[0] ?? '');

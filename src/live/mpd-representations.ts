@@ -136,7 +136,7 @@ export function resolved(reference: string, base: string): string | undefined {
   return url.href.length > urlMax ? undefined : url.href;
 }
 
-export function childrenOf(element: MpdElement, name: string): readonly MpdElement[] {
+function childrenOf(element: MpdElement, name: string): readonly MpdElement[] {
   return element.children.filter((child) => child.name === name);
 }
 

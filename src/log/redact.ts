@@ -32,7 +32,7 @@ export function redacted(value: unknown, depth = 0): unknown {
   );
 }
 
-export function redactedText(text: string): string {
+function redactedText(text: string): string {
   const cut = text.length > textMax ? `${text.slice(0, textMax)}…` : text;
   return cut.replace(secretParameter, `$1${mark}`).replace(userInformation, `$1${mark}@`).replace(bearer, `$1 ${mark}`);
 }

@@ -33,7 +33,7 @@ const streamsMax = 64;
 const labelMax = 200;
 
 /** What players say, by stream, under labels whose values are bounded whatever they send. */
-export class PlayerReports {
+class PlayerReports {
   readonly #streams = new Set<string>();
   readonly #counts = new Map<string, StreamCounts>();
 

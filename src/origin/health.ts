@@ -1,7 +1,7 @@
 import type { EddyError } from '../errors.ts';
 
 /** Thresholds of passive health. */
-export const healthDefaults = {
+const healthDefaults = {
   /** Consecutive failures that mark an upstream as down. */
   failuresMax: 3,
   /** Down time after that; doubled by each failed trial. */

@@ -7,7 +7,7 @@ import { aborted, malformed } from './failure.ts';
 import type { ResponseHead } from './response-head.ts';
 
 /** Bounds on the requests made to complete one body. */
-export const resumeBounds = {
+const resumeBounds = {
   resumesMax: 8,
   /** In a row, without a single byte. */
   withoutProgressMax: 2,

@@ -2,7 +2,7 @@ import { PeerError } from './failure.ts';
 import type { FrameMemory } from './frame-memory.ts';
 
 /** First byte of every frame. Another one ends the stream. */
-export const wireVersion = 1;
+const wireVersion = 1;
 
 /** Frames of the control stream below 32, of the bulk stream from there on. Numbers never change their meaning. */
 export const frameTypes = {
@@ -33,7 +33,7 @@ export type FrameName = keyof typeof frameTypes;
 /** version u8, type u8, reserved u16 = 0, length of the payload u32; big-endian like everything. */
 export const headerBytes = 8;
 /** Request id u32, position in the body u64, SHA-256 of the bytes that follow. */
-export const dataPrefixBytes = 4 + 8 + 32;
+const dataPrefixBytes = 4 + 8 + 32;
 /** Body bytes of one data frame. */
 export const dataBytesMax = 64 * 1024;
 const payloadBytesMax = 64 * 1024 + dataPrefixBytes;
@@ -52,7 +52,7 @@ export interface Frame {
 const empty = Buffer.alloc(0);
 
 /** The header for a payload of that length. */
-export function frameHeader(name: FrameName, payloadLength: number): Buffer {
+function frameHeader(name: FrameName, payloadLength: number): Buffer {
   const header = Buffer.allocUnsafe(headerBytes);
   writeHeader(header, name, payloadLength);
   return header;

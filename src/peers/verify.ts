@@ -111,7 +111,7 @@ class SliceCheck {
 }
 
 /** The sha-256 member of a Repr-Digest (a dictionary of byte sequences, RFC 9530 section 3); undefined without one. */
-export function reprDigest(value: string | undefined): Buffer | undefined {
+function reprDigest(value: string | undefined): Buffer | undefined {
   const match = value === undefined ? null : /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(value);
   return match?.[1] === undefined ? undefined : Buffer.from(match[1], 'base64');
 }

@@ -32,7 +32,7 @@ export const yamuxSessions: StreamMuxerFactory = {
  * memory that all connections are read into; the library waits for the whole frame, as a list of buffers made for each
  * TLS record. A stream's window is filled up when half of it is used, and not after each frame.
  */
-export class YamuxSession extends AbstractStreamMuxer<YamuxStream> {
+class YamuxSession extends AbstractStreamMuxer<YamuxStream> {
   readonly #connection: TlsConnection;
   readonly #header = Buffer.alloc(yamuxHeaderBytes);
   #headerLength = 0;

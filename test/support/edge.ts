@@ -17,7 +17,7 @@ import { LiveCache, type LiveCacheOptions } from '../../src/live/live-cache.ts';
 import type { Outcome } from '../../src/live/prefetch.ts';
 import type { PrefetchLimits } from '../../src/live/viewing.ts';
 import type { Clock } from '../../src/live/clock.ts';
-import { type LiveSettings, liveDefaults } from '../../src/live/mapped-urls.ts';
+import type { LiveSettings } from '../../src/live/mapped-urls.ts';
 import { Arena } from '../../src/ram/arena.ts';
 import { type RamArena, RamTier } from '../../src/ram/tier.ts';
 import { BatchedPort, receiveAll } from '../../src/workers/batched-port.ts';
@@ -26,6 +26,7 @@ import { Lender } from '../../src/workers/lender.ts';
 import { LentMemory } from '../../src/workers/lent-memory.ts';
 import type { ToMain, ToThread } from '../../src/workers/messages.ts';
 import { RelayedCache } from '../../src/workers/relayed-cache.ts';
+import { liveDefaults } from './live-defaults.ts';
 
 export const testPolicy: MapPolicy = {
   name: 'default',

@@ -11,7 +11,7 @@ import type { PeerAnswer, PeerRequest, PeerSource } from '../../src/peers/source
 import { cellKeyHex, keyOf, quietLog } from './peer-options.ts';
 
 /** A source whose answer a test sets, and that keeps what it was asked. */
-export class ScriptedSource implements PeerSource {
+class ScriptedSource implements PeerSource {
   readonly requests: PeerRequest[] = [];
   answer: (request: PeerRequest, signal: AbortSignal) => Promise<PeerAnswer | 'denied' | undefined> = async () =>
     undefined;

@@ -98,6 +98,13 @@ describe('the sources', () => {
     expect(unwantedExports(sources)).toEqual([]);
   });
 
+  it('export no value that only its own file uses', () => {
+    const elsewhere = ['test', 'bench'].flatMap((folder) =>
+      readSources(fileURLToPath(new URL(`../../${folder}`, import.meta.url))),
+    );
+    expect(unusedExports(sources, elsewhere)).toEqual([]);
+  });
+
   it('are named after what they hold', () => {
     const vague = /(?:^|\/)(?:index|utils?|helpers?|managers?|common|misc)(?:\.ts$|\/)/;
     expect(sources.map(({ path }) => path).filter((path) => vague.test(path))).toEqual([]);
@@ -157,6 +164,13 @@ describe('these checks', () => {
     expect(folderCycle([a, b, c])).toEqual(['a', 'b', 'c', 'a']);
   });
 
+  it('see exports that nobody imports', () => {
+    const a = file('a.ts', 'export const used = 1;\nexport function tested() {}\nexport class Unused {}');
+    const b = file('b.ts', "import { used } from './a.ts';");
+    const test = file('unit/a.test.ts', "import { tested } from '../../src/a.ts';");
+    expect(unusedExports([a, b], [test])).toEqual(['a.ts exports Unused']);
+  });
+
   it('see default exports and barrels', () => {
     for (const text of ['export default 1;', "export * from './a.ts';", "export {\n  a,\n} from './a.ts';"])
       expect(unwantedExports([file('a.ts', text)])).toEqual(['a.ts']);
@@ -195,6 +209,19 @@ function folderCycle(files: readonly SourceFile[]): readonly string[] | undefine
     edges.set(unitOf(from), targets.add(unitOf(to)));
   }
   return cycleIn(edges);
+}
+
+/** A name that stands in one file only, be it imported or just mentioned elsewhere. */
+function unusedExports(files: readonly SourceFile[], elsewhere: readonly SourceFile[]): readonly string[] {
+  const filesWith = new Map<string, number>();
+  for (const { text } of [...files, ...elsewhere])
+    for (const word of new Set(text.match(/\w+/g))) filesWith.set(word, (filesWith.get(word) ?? 0) + 1);
+  const value = /^export (?:async )?(?:function\*?|class|const) (\w+)/gm;
+  return files.flatMap(({ path, text }) =>
+    [...text.matchAll(value)]
+      .filter(([, name = '']) => filesWith.get(name) === 1)
+      .map(([, name]) => `${path} exports ${name}`),
+  );
 }
 
 function unwantedExports(files: readonly SourceFile[]): readonly string[] {

@@ -12,7 +12,7 @@ export function skipsFfmpeg(): boolean {
 const media = fileURLToPath(new URL('../../../src/sample/media/single/', import.meta.url));
 
 /** Forms of live streaming that ffmpeg makes, each below a folder of its own. */
-export const encodings = {
+const encodings = {
   'HLS in MPEG-TS': [
     '-f',
     'hls',

@@ -75,8 +75,8 @@ function skippable(rendition: Rendition, { first, parts }: { first: number; part
   return segment - first;
 }
 
-export const dateRangeEvery = 4;
-export const keyEvery = 8;
+const dateRangeEvery = 4;
+const keyEvery = 8;
 
 /** With the date ranges that went with the segments of the last window. */
 function skipTag({ skip, dateRanges, firstSequence }: LowLatencyState, at: { skipped: number; first: number }): string {
