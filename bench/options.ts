@@ -4,6 +4,9 @@ import { workloads } from './objects.ts';
 
 export type Protocol = 'http' | 'https';
 
+/** The core for servers alone, or both with two workers, of which the clients need one. */
+export type Cores = 'one' | 'both';
+
 const liveForms = ['LL-HLS', 'HLS', 'DASH-number', 'DASH-timeline'] as const;
 
 /** How viewers of the live scenario watch. */
@@ -26,6 +29,8 @@ export interface BenchOptions {
   /** Undefined: all that the scenario compares. */
   readonly servers: readonly string[] | undefined;
   readonly accessLog: boolean;
+  /** Of the paced scenario: where servers run. */
+  readonly cores: readonly Cores[];
   readonly viewers: number;
   /** What each of them plays, per second. */
   readonly megabits: number;
@@ -56,6 +61,7 @@ export const usage = `npm run bench -- [options]
                         varnish,varnish-no-log,trafficserver
   --access-log on|off   for all servers; default on
   --viewers N           of the paced scenario; default 10000
+  --cores LIST          of the paced scenario; one, both (two workers, beside the clients); default one,both
   --megabits N          what each of them plays, per second; default 3
   --nodes LIST          sizes of cells; default 3,5,10,20, in the storm 10 (the last of the list)
   --minutes N           of the storm; default 10
@@ -76,6 +82,7 @@ const flags = {
   servers: { type: 'string' },
   'access-log': { type: 'string' },
   viewers: { type: 'string' },
+  cores: { type: 'string' },
   megabits: { type: 'string' },
   nodes: { type: 'string' },
   minutes: { type: 'string' },
@@ -109,6 +116,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     accessLog: among('access-log', values['access-log'], { known: ['on', 'off'], normally: ['on'] })[0] === 'on',
     viewers: number('viewers', values.viewers, { normally: quick ? 500 : 10_000, least: 1, most: 25_000 }),
     megabits: number('megabits', values.megabits, { normally: 3, least: 1, most: 100 }),
+    cores: among('cores', values.cores, { known: ['one', 'both'], normally: ['one', 'both'] }),
     forms: among('forms', values.forms, { known: liveForms, normally: liveForms }),
     eddy: values.eddy,
     baseline: values.baseline,

@@ -79,6 +79,19 @@ export function threadSecondsOf(pid: number): ReadonlyMap<number, number> {
   return new Map(known.map(({ pid: thread, ticks }) => [thread, ticks / ticksPerSecond]));
 }
 
+/** Seconds that each core of this machine was busy so far. */
+export function coreSeconds(): readonly number[] {
+  return parseCoreSeconds(readProc('stat'));
+}
+
+/** The lines `cpuN` of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq. */
+export function parseCoreSeconds(text: string): readonly number[] {
+  return [...text.matchAll(/^cpu\d+ (.*)$/gm)].map(([, line = '']) => {
+    const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = line.split(' ').map(Number);
+    return (user + nice + system + irq + softirq) / ticksPerSecond;
+  });
+}
+
 /** Files that a process of ours may have open; Node raises its limit to that by itself. */
 export function openFilesMax(): number {
   return parseOpenFilesMax(readProc('self/limits'));

@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { ObjectBytes, readTarget } from '../objects.ts';
 import { percentile } from '../statistics.ts';
 import { clientOptions } from './client.ts';
 import { openDiscard, openReceiveBound } from './discard.ts';
@@ -32,6 +33,8 @@ export interface PacedResult {
   readonly stalls: number;
   /** Share of a core that this program used: near 1 it measures itself. */
   readonly busy: number;
+  /** Body bytes that were read and compared with the origin's. */
+  readonly comparedBytes: number;
   readonly errors: readonly string[];
 }
 
@@ -39,6 +42,8 @@ interface Viewer {
   readonly index: number;
   readonly socket: Socket;
   readonly reader: ResponseReader;
+  /** Whether it reads what it is sent and compares it; the others discard it unread. */
+  readonly compares: boolean;
   startsMs: number;
   /** Body bytes read since then, of all segments. */
   bytes: number;
@@ -54,6 +59,10 @@ const turnMs = 150;
 const tickMs = 5;
 const connectBatch = 200;
 const errorsMax = 10;
+/** One viewer of so many compares. */
+const compareEach = 100;
+const readBytesMax = 128 * 1024;
+const headBytesMax = 1024;
 
 class PacedViewers {
   readonly #options: PacedOptions;
@@ -62,18 +71,22 @@ class PacedViewers {
   /** Bodies are taken in turns without being read, where that can be had: only heads come to the buffer. */
   readonly #discard = openDiscard();
   readonly #bound = openReceiveBound();
-  readonly #buffer = Buffer.allocUnsafe(this.#discard === undefined ? 128 * 1024 : 1024);
+  readonly #heads = Buffer.allocUnsafe(this.#discard === undefined ? readBytesMax : headBytesMax);
+  readonly #bodies = Buffer.allocUnsafe(readBytesMax);
+  readonly #objects: ObjectBytes;
   readonly #viewers: Viewer[] = [];
   readonly #timesMs: number[] = [];
   readonly #errors: string[] = [];
   readonly #done = Promise.withResolvers<void>();
   #bodyBytes = 0;
+  #comparedBytes = 0;
   #startedMs = 0;
   #turn = 0;
   #ended = false;
 
   constructor(options: PacedOptions) {
     this.#options = options;
+    this.#objects = new ObjectBytes(options.segmentBytes);
     this.#bytesPerMs = options.bitsPerSecond / 8 / 1000;
     this.#segmentMs = options.segmentBytes / this.#bytesPerMs;
   }
@@ -125,7 +138,7 @@ class PacedViewers {
   /** Takes what came and is due. False: reading has to tell what comes next. */
   #takeUnread(viewer: Viewer, nowMs: number): boolean {
     const { left } = viewer.reader;
-    if (this.#discard === undefined || left === 0) return false;
+    if (this.#discard === undefined || left === 0 || viewer.compares) return false;
     const due = Math.ceil((nowMs + turnMs - viewer.startsMs) * this.#bytesPerMs) - viewer.bytes;
     const taken = this.#discard(viewer.socket, Math.max(1, Math.min(left, due)));
     if (taken > 0) this.#progress(viewer, viewer.reader.skip(taken), nowMs);
@@ -134,11 +147,15 @@ class PacedViewers {
   }
 
   #ask(viewer: Viewer, nowMs: number): void {
-    const { targets, url } = this.#options;
-    const target = targets[(viewer.index + viewer.segments) % targets.length] ?? '/';
+    const { url } = this.#options;
     viewer.requestedMs = nowMs;
     viewer.reader.next();
-    viewer.socket.write(`GET ${target} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n\r\n`);
+    viewer.socket.write(`GET ${this.#targetOf(viewer)} HTTP/1.1\r\nHost: ${new URL(url).host}\r\n\r\n`);
+  }
+
+  #targetOf({ index, segments }: Viewer): string {
+    const { targets } = this.#options;
+    return targets[(index + segments) % targets.length] ?? '/';
   }
 
   #open(index: number): Viewer {
@@ -151,11 +168,13 @@ class PacedViewers {
         return false;
       }
     };
-    const socket = connect({ host, port: Number(port), noDelay: true, onread: { buffer: this.#buffer, callback } });
+    const compares = index % compareEach === 0;
+    const buffer = compares ? this.#bodies : this.#heads;
+    const socket = connect({ host, port: Number(port), noDelay: true, onread: { buffer, callback } });
     socket.once('connect', () => this.#bound?.(socket, this.#options.receiveBytes));
     const state = { startsMs: Number.POSITIVE_INFINITY, bytes: 0, segments: 0, requestedMs: 0 };
     const flags = { paused: false, stalled: false };
-    const viewer: Viewer = { index, socket, reader: new ResponseReader(), ...state, ...flags };
+    const viewer: Viewer = { index, socket, reader: new ResponseReader(), compares, ...state, ...flags };
     socket.on('error', (error) => this.#fail(String(error)));
     socket.on('close', () => {
       if (this.#ended) return;
@@ -168,10 +187,23 @@ class PacedViewers {
   /** Whether to go on reading: not beyond what will have been played at the next turn. */
   #read(viewer: Viewer, chunk: Buffer): boolean {
     const nowMs = performance.now();
-    this.#progress(viewer, viewer.reader.take(chunk), nowMs);
+    const before = viewer.reader.bodyBytes;
+    const progress = viewer.reader.take(chunk);
+    if (viewer.compares) this.#compare(viewer, chunk, before);
+    this.#progress(viewer, progress, nowMs);
     if (this.#takeUnread(viewer, nowMs)) viewer.paused = true;
     else viewer.paused = viewer.bytes > (nowMs + turnMs - viewer.startsMs) * this.#bytesPerMs;
     return !viewer.paused;
+  }
+
+  /** Throws when what came of a body, at the end of the chunk, are not the origin's bytes from `first` on. */
+  #compare(viewer: Viewer, chunk: Buffer, first: number): void {
+    const bytes = viewer.reader.bodyBytes - first;
+    const target = this.#targetOf(viewer);
+    const expected = this.#objects.slice(readTarget(target)?.name ?? '', first, first + bytes - 1);
+    if (!chunk.subarray(chunk.length - bytes).equals(expected))
+      throw new Error(`${target}: other bytes after ${first}`);
+    this.#comparedBytes += bytes;
   }
 
   #progress(viewer: Viewer, progress: Progress, nowMs: number): void {
@@ -199,6 +231,7 @@ class PacedViewers {
       ...{ p50Ms: at(0.5), p99Ms: at(0.99), maxMs: at(1) },
       stalls: this.#viewers.filter(({ stalled }) => stalled).length,
       busy: cpuSeconds / seconds,
+      comparedBytes: this.#comparedBytes,
       errors: this.#errors,
     };
   }

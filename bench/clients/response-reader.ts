@@ -28,6 +28,11 @@ export class ResponseReader {
     return this.skip(chunk.length);
   }
 
+  /** Bytes of the body that came. */
+  get bodyBytes(): number {
+    return this.#bodyBytes;
+  }
+
   /** Bytes of the body that are to come; 0 before the end of the header section is here. */
   get left(): number {
     return this.#status === 0 ? 0 : this.#length - this.#bodyBytes;

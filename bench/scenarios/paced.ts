@@ -1,13 +1,14 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { runClient } from '../clients/client.ts';
 import type { PacedOptions, PacedResult } from '../clients/paced.ts';
 import { getWhole } from '../get.ts';
 import { objectTarget } from '../objects.ts';
-import { openFilesMax, type Usage, usageOf } from '../proc.ts';
+import { coreSeconds, openFilesMax, type Usage, usageOf } from '../proc.ts';
 import { emptyLogs } from '../rig.ts';
 import { sendMemory } from '../socket-memory.ts';
-import type { Server } from '../servers/server.ts';
-import { startAll } from '../fleet.ts';
+import type { Cores } from '../options.ts';
+import type { Server, ServerOptions } from '../servers/server.ts';
 import { quotient, rounded } from '../statistics.ts';
 import { chosenContenders } from './chosen.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
@@ -43,8 +44,12 @@ export const paced: Scenario = {
     }
     const failures: string[] = [];
     const findings: Finding[] = [];
-    for (const server of await startAll(chosenContenders(bench.options, compared), bench.server)) {
-      findings.push(await measure(bench, { server, failures }));
+    for (const cores of bench.options.cores) {
+      for (const contender of chosenContenders(bench.options, compared)) {
+        const server = await contender.start({ ...bench.server, ...placeOf(bench, cores) });
+        findings.push({ cores, ...(await measure(bench, { server, failures })) });
+        await server.stop();
+      }
     }
     bench.show(`${viewers} viewers at ${megabits} Mb/s`, findings);
     const notes = [
@@ -52,11 +57,28 @@ export const paced: Scenario = {
       'A stall is a viewer that fell a whole segment behind, or lost its connection.',
       'Memory per connection is the growth of the server’s RSS over the number of viewers; beside it what the kernel holds to send for each of its sockets, and for all sockets of this machine at most.',
       `A viewer’s own receive buffer is bounded (${receiveBytes / 1024} KiB): on this machine it is the same kernel’s.`,
+      'One viewer of a hundred reads what it is sent and compares it with the origin’s bytes; the others have the kernel discard it (MSG_TRUNC), as it would be on another machine.',
+      '“both” cores: two workers on both, of which the clients need one. coresBusy: of each core, by anybody.',
+      `Set on this machine: ${kernelSettings()}.`,
       'clientBusy is the share of its core that the client program used: near 1 it measures itself, and fewer viewers tell more.',
     ];
     return { findings, notes, charts: [], failures };
   },
 };
+
+function placeOf({ rig }: Bench, cores: Cores): Pick<ServerOptions, 'workers' | 'cores'> {
+  return cores === 'one' ? {} : { workers: 2, cores: [rig.serverCore, rig.loadCore] };
+}
+
+/** What the figures depend on and is not the same everywhere. */
+function kernelSettings(): string {
+  const folder = '/proc/sys/net/ipv4';
+  // Not all of them can be read in a container.
+  const names = ['tcp_congestion_control', 'tcp_early_retrans', 'tcp_mem'].filter((name) =>
+    existsSync(join(folder, name)),
+  );
+  return names.map((name) => `${name} ${readFileSync(join(folder, name), 'utf8').trim()}`).join(', ');
+}
 
 async function measure(
   { rig, options }: Bench,
@@ -69,6 +91,7 @@ async function measure(
   for (let pass = 0; pass < 2; pass++) for (const target of targets) await getWhole(server.http + target);
   const seconds = options.quick ? quickSeconds : watchSeconds;
   const before = usageOf(server.pids);
+  const coresBefore = coreSeconds();
   const pace = { segmentBytes, viewers, bitsPerSecond, seconds, receiveBytes };
   const watching: PacedOptions = { url: server.http, targets, ...pace };
   const watch = new Watch(server);
@@ -76,6 +99,7 @@ async function measure(
     options: watching,
     timeoutMs: seconds * 1000 + graceMs,
   }).finally(() => watch.stop());
+  if (result.comparedBytes === 0) failures.push(`${server.name}: no bytes were compared`);
   if (result.errors.length > 0) failures.push(`${server.name}: ${result.errors.join('; ')}`);
   const { peak, last } = watch;
   const overPacing = quotient(result.p99Ms, segmentSeconds * 1000);
@@ -92,10 +116,18 @@ async function measure(
     kernelKilobytesPerConnection: rounded(watch.sendBytes / viewers / 1000, 3),
     rssMb: rounded(peak.rssBytes / 1e6),
     kernelMb: rounded(watch.kernelBytes / 1e6),
+    coresBusy: coresBusy(coresBefore, result.seconds),
     serverCpuSeconds: rounded(last.cpuSeconds - before.cpuSeconds, 3),
     clientBusy: rounded(result.busy, 2),
     limit: result.busy > clientBusyMax ? 'client' : '',
   };
+}
+
+/** Of each core the share that was used since, by anybody. */
+function coresBusy(before: readonly number[], seconds: number): string {
+  return coreSeconds()
+    .map((now, core) => rounded((now - (before[core] ?? 0)) / seconds, 2))
+    .join(' ');
 }
 
 /** What the server uses while it is watched. */

@@ -12,9 +12,6 @@ export interface EddyOptions extends ServerOptions {
   readonly program?: string;
   readonly name?: string;
   readonly reference?: boolean;
-  readonly workers?: number;
-  /** Default: the core for servers alone. */
-  readonly cores?: readonly number[];
   /** More options of the command line. */
   readonly args?: readonly string[];
 }

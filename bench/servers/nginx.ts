@@ -27,7 +27,9 @@ export async function startNginx(options: ServerOptions & { variant: NginxVarian
   const [httpPort, httpsPort] = [await freePort(), await freePort()];
   const config = join(directory, 'nginx.conf');
   writeFileSync(config, configOf(options, { directory, httpPort, httpsPort }));
-  const running = rig.start(['nginx', '-p', directory, '-e', 'error.log', '-c', config], { core: rig.serverCore });
+  const running = rig.start(['nginx', '-p', directory, '-e', 'error.log', '-c', config], {
+    core: options.cores ?? rig.serverCore,
+  });
   const http = `http://127.0.0.1:${httpPort}`;
   await answers(http, running);
   return serverOf([running], {
@@ -48,14 +50,14 @@ interface Places {
 }
 
 function configOf(options: ServerOptions & { variant: NginxVariant }, places: Places): string {
-  const { variant, accessLog, diskBytes } = options;
+  const { variant, accessLog, diskBytes, workers = 1 } = options;
   const onOff = (value: boolean) => (value ? 'on' : 'off');
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (kind) => `  ${kind}_temp_path ${places.directory}/temp_${kind};`,
   );
   return `
 daemon off;
-worker_processes 1;
+worker_processes ${workers};
 worker_rlimit_nofile 20000;
 pid ${places.directory}/nginx.pid;
 error_log ${places.directory}/error.log error;
@@ -79,12 +81,15 @@ ${serverBlock(options, places)}
 `;
 }
 
-function serverBlock({ variant, certificate }: ServerOptions & { variant: NginxVariant }, places: Places): string {
+function serverBlock(options: ServerOptions & { variant: NginxVariant }, places: Places): string {
+  const { variant, certificate, workers = 1 } = options;
+  // Else one of several takes most connections.
+  const shared = workers > 1 ? ' reuseport' : '';
   const slice = variant.slice === undefined ? '' : `slice ${variant.slice}; proxy_set_header Range $slice_range;`;
   return `
   server {
-    listen 127.0.0.1:${places.httpPort} backlog=4096;
-    listen 127.0.0.1:${places.httpsPort} ssl backlog=4096;
+    listen 127.0.0.1:${places.httpPort} backlog=4096${shared};
+    listen 127.0.0.1:${places.httpsPort} ssl backlog=4096${shared};
     ssl_certificate ${certificate.certFile};
     ssl_certificate_key ${certificate.keyFile};
     ssl_protocols TLSv1.3;

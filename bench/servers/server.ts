@@ -32,6 +32,10 @@ export interface ServerOptions {
   /** Bytes each may keep. */
   readonly ramBytes: number;
   readonly diskBytes: number;
+  /** Default: the core for servers alone. */
+  readonly cores?: readonly number[];
+  /** Threads or processes that serve viewers, where that can be chosen; default 1. */
+  readonly workers?: number;
 }
 
 /** The part of a Server that follows from its processes. */

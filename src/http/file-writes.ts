@@ -3,6 +3,7 @@ import { openLibc, pageBytes } from '../libc.ts';
 import { DirectWrites } from './direct-writes.ts';
 import { viewerGone } from './gone.ts';
 import { fdOf } from './socket-fd.ts';
+import { SocketRoom } from './socket-room.ts';
 
 /** Memory that is in a file as well, so that the kernel can send it without a copy. */
 export interface FileBacking {
@@ -16,6 +17,8 @@ export interface Sendfile {
   readonly backing: FileBacking;
   /** How many bytes the socket took; -1: none, or it failed. At most `bytesMax`. */
   send(socketFd: number, offset: number, bytesMax: number): number;
+  /** Where sockets can be waited for together; undefined: nowhere. */
+  readonly room: SocketRoom | undefined;
 }
 
 const definitions = { sendfile: { return: 'i32', arguments: ['i32', 'i32', 'pointer', 'u64'] } } as const;
@@ -29,6 +32,7 @@ export function openSendfile(backing: FileBacking): Sendfile | undefined {
   const address = libc.addressOf(from.buffer);
   return {
     backing,
+    room: SocketRoom.open(),
     send: (socketFd, offset, bytesMax) => {
       from[0] = BigInt(offset);
       return sendfile(socketFd, backing.fd, address, BigInt(bytesMax));
@@ -52,6 +56,11 @@ export class FileWrites {
   readonly #sendfile: Sendfile;
   readonly #direct: DirectWrites;
   readonly #onTaken: () => void;
+  /** Undefined: libuv waits for room. */
+  #room: SocketRoom | undefined;
+  /** The number under which the socket is known there; -1: it is not. */
+  #roomFd = -1;
+  #waitsForRoom = false;
   /** Held until the kernel has all of them: as long as they are, their places in the file are theirs. */
   #parts: readonly Buffer[] = [];
   #next = 0;
@@ -90,11 +99,15 @@ export class FileWrites {
     return this.#bytesSent;
   }
 
-  /** False: nothing of it is in the file, or nothing can be written this way now. Destroys the socket where sending fails. */
-  write(parts: readonly Buffer[]): boolean {
-    const { backing } = this.#sendfile;
+  /**
+   * False: nothing of it is in the file, or nothing can be written this way now. Destroys the socket where sending fails.
+   * `together`: this viewer may be told of room a little later, and cost less.
+   */
+  write(parts: readonly Buffer[], together: boolean): boolean {
+    const { backing, room } = this.#sendfile;
     if (this.#done !== undefined || !this.#direct.ready) return false;
     if (!parts.some((part) => backing.offsetOf(part) !== undefined)) return false;
+    this.#room = together ? room : undefined;
     this.#parts = parts;
     this.#next = 0;
     this.#nextSent = 0;
@@ -122,7 +135,7 @@ export class FileWrites {
         return false;
       }
       this.#step();
-      if (this.#direct.pending || this.#socket.destroyed) return false;
+      if (this.#waits || this.#socket.destroyed) return false;
     }
     this.#parts = [];
     return true;
@@ -138,8 +151,31 @@ export class FileWrites {
       this.#bytesSent += sent;
       this.#advance(sent);
     }
-    if (sent < wanted) this.#copy(probeBytes);
+    // What took nothing may have failed: libuv finds that out.
+    if (sent < wanted && !(sent > 0 && this.#waitForRoom())) this.#copy(probeBytes);
   }
+
+  get #waits(): boolean {
+    return this.#direct.pending || this.#waitsForRoom;
+  }
+
+  #waitForRoom(): boolean {
+    const room = this.#room;
+    if (room === undefined) return false;
+    if (this.#roomFd < 0) {
+      const fd = fdOf(this.#socket);
+      if (!room.add(fd)) return false;
+      this.#roomFd = fd;
+    }
+    this.#waitsForRoom = true;
+    room.wait(this.#roomFd, this.#onRoom);
+    return true;
+  }
+
+  readonly #onRoom = (): void => {
+    this.#waitsForRoom = false;
+    this.nextTurn();
+  };
 
   /**
    * Writes a part that is not in the file, and what comes next up to the border of a page if the rest is then handed over
@@ -189,6 +225,7 @@ export class FileWrites {
 
   readonly #onClose = (): void => {
     this.#parts = [];
+    if (this.#waitsForRoom) this.#room?.forget(this.#roomFd, this.#onRoom);
     this.#done?.reject(viewerGone());
     this.#done = undefined;
   };

@@ -109,6 +109,7 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
   } catch (error) {
     secure.stopWatching();
     await connections.close();
+    sendfile?.room?.close();
     throw error;
   }
   return {
@@ -124,6 +125,7 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     close: async () => {
       secure.stopWatching();
       await connections.close();
+      sendfile?.room?.close();
     },
     replacePolicies: (policies) => {
       front.policies = longestFirst(policies);

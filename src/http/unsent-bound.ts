@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { totalmem } from 'node:os';
 import { openLibc } from '../libc.ts';
 import { fdOf } from './socket-fd.ts';
 
@@ -62,17 +63,20 @@ export class UnsentBound {
   }
 }
 
+/** Where it is not set otherwise the kernel becomes sparing at this share of the machine's memory. */
+const sparingShare = 1 / 16;
+
 /**
  * Half of what all TCP sockets of this machine may take before its kernel becomes sparing: then it drops what arrives,
- * of everybody. Undefined where the system does not tell.
+ * of everybody. A container with a network of its own is not told and has what is usual. Undefined where there is no bound.
  */
-export function unsentBudget(): number | undefined {
+export function unsentBudget(tcpMem = '/proc/sys/net/ipv4/tcp_mem'): number | undefined {
   const pageBytes = openLibc(definitions)?.call.getpagesize();
   if (pageBytes === undefined) return undefined;
   try {
-    const [, pressurePages] = readFileSync('/proc/sys/net/ipv4/tcp_mem', 'utf8').trim().split(/\s+/).map(Number);
-    return pressurePages === undefined ? undefined : (pressurePages * pageBytes) / 2;
+    const [, pressurePages = 0] = readFileSync(tcpMem, 'utf8').trim().split(/\s+/).map(Number);
+    return (pressurePages * pageBytes) / 2;
   } catch {
-    return undefined;
+    return (totalmem() * sparingShare) / 2;
   }
 }

@@ -1,5 +1,5 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -44,13 +44,13 @@ afterEach(async () => {
 /** A listener, and that many viewers who are connected and do not read. */
 async function start(
   unsentBytesMax: number | undefined,
-  { sendfile = false, secure = false, viewers = slowViewers } = {},
+  { sendfile = false, secure = false, viewers = slowViewers, limits = {} } = {},
 ): Promise<{ url: string; slow: readonly RawConnection[] }> {
   const offsetOf = (part: Buffer) => (part.buffer === bytes.buffer ? part.byteOffset - bytes.byteOffset : undefined);
   const address = { host: '127.0.0.1', port: 0 };
   const tls = { certFile: join(folder, 'cert.pem'), keyFile: join(folder, 'key.pem') };
   const listen = secure ? { listen: [], tlsListen: [address], tls } : { listen: [address] };
-  open = await openViewers({ ...listen, unsentBytesMax, ...(sendfile && { backing: { fd, offsetOf } }) });
+  open = await openViewers({ ...listen, limits, unsentBytesMax, ...(sendfile && { backing: { fd, offsetOf } }) });
   open.cache.store('/large', new FakeContent(bytes));
   const { url } = open;
   for (let i = 0; i < viewers; i++) connections.push(await RawConnection.open(url));
@@ -130,8 +130,57 @@ describe('viewers who do not read', () => {
   });
 });
 
+describe('viewers who are sent from a file, and too many to be fast', () => {
+  it('leave at any time, and whoever comes in their place gets what he asked for', async () => {
+    const { url, slow } = await start(slowViewers * share, { sendfile: true });
+    for (const connection of slow) connection.send(request);
+    await settled(url);
+    for (let i = 0; i < 10; i++) {
+      const connection = connections[i % slowViewers];
+      const record = open?.nextRecord();
+      if (i % 2 === 0) connection?.socket.resetAndDestroy();
+      else connection?.destroy();
+      expect(await record).toMatchObject({ status: 200, complete: false });
+      const next = await RawConnection.open(url);
+      connections[i % slowViewers] = next;
+      next.send(request);
+      expect((await next.response())?.body.equals(bytes)).toBe(true);
+      next.socket.pause();
+      next.send(request);
+      await settled(url);
+    }
+  });
+
+  it('get their bytes as they are while they take them in small steps', async () => {
+    const { slow } = await start(slowViewers * share, { sendfile: true });
+    const answers = slow.map((connection) => {
+      const taken = connection.response();
+      connection.socket.on('data', () => {
+        connection.socket.pause();
+        setTimeout(() => connection.socket.resume(), 1);
+      });
+      connection.socket.resume();
+      return taken;
+    });
+    // The second one waits behind the first, which keeps the node from reading.
+    for (const connection of slow) connection.send(request.repeat(2));
+    expect((await Promise.all(answers)).every((answer) => answer?.body.equals(bytes) === true)).toBe(true);
+    const second = await Promise.all(slow.map((connection) => connection.response()));
+    expect(second.every((answer) => answer?.body.equals(bytes) === true)).toBe(true);
+  });
+
+  it('are cut off when they take nothing', async () => {
+    const { slow } = await start(slowViewers * share, { sendfile: true, limits: { stallTimeoutMs: 1000 } });
+    const record = open?.nextRecord();
+    slow[0]?.send(request);
+    expect(await record).toMatchObject({ status: 200, complete: false });
+  });
+});
+
 it('half of what the kernel has for sockets before it is sparing is for what is unsent', () => {
   const [, pressurePages] = readFileSync('/proc/sys/net/ipv4/tcp_mem', 'utf8').split(/\s+/).map(Number);
   // Pages are 4 KiB, 16 or 64 where node runs.
   expect([2048, 8192, 32_768]).toContain((unsentBudget() ?? 0) / (pressurePages ?? 0));
+  // A container with a network of its own has no such file.
+  expect(unsentBudget('/nowhere')).toBe(totalmem() / 32);
 });

@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { ObjectBytes, objectTarget, readTarget } from '../../bench/objects.ts';
 import { readOptions } from '../../bench/options.ts';
 import { missingPackages } from '../../bench/packages.ts';
-import { descendantsOf, parseCores, parseIo, parseOpenFilesMax, parseRss, parseStat } from '../../bench/proc.ts';
+import {
+  descendantsOf,
+  parseCoreSeconds,
+  parseCores,
+  parseIo,
+  parseOpenFilesMax,
+  parseRss,
+  parseStat,
+} from '../../bench/proc.ts';
 import { readyLine } from '../../bench/servers/eddy.ts';
 
 describe('what /proc says', () => {
@@ -20,6 +28,8 @@ describe('what /proc says', () => {
     const limits =
       'Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 20000                files\n';
     expect([parseOpenFilesMax(limits), parseOpenFilesMax('')]).toEqual([20_000, Number.POSITIVE_INFINITY]);
+    const cores = 'cpu  9 9 9 9 9 9 9 0 0 0\ncpu0 100 20 300 4000 50 6 74 0 0 0\ncpu1 1 0 0 9 9 0 99 0 0 0\nintr 5\n';
+    expect(parseCoreSeconds(cores)).toEqual([5, 1]);
     expect(parseCores('0-2,5')).toEqual([0, 1, 2, 5]);
   });
 
