@@ -142,11 +142,15 @@ describe('viewers who are sent from a file, and too many to be fast', () => {
       else connection?.destroy();
       expect(await record).toMatchObject({ status: 200, complete: false });
       const next = await RawConnection.open(url);
-      connections[i % slowViewers] = next;
+      connections.push(next);
       next.send(request);
       expect((await next.response())?.body.equals(bytes)).toBe(true);
-      next.socket.pause();
-      next.send(request);
+      next.destroy();
+      // One that has read nothing: the kernel has little room for it.
+      const slower = await RawConnection.open(url);
+      connections[i % slowViewers] = slower;
+      slower.socket.pause();
+      slower.send(request);
       await settled(url);
     }
   });
