@@ -103,7 +103,7 @@ export class Answering {
       const outcome = this.#announced ? 'pending' : 'have';
       this.#announced = true;
       const described = this.#described(answer);
-      const manifest = answer.manifest ?? (await this.#signedByOthers(answer, described));
+      const manifest = await this.#signedByOthers(answer, described);
       if (manifest !== undefined && manifest.length <= dataBytesMax)
         this.#options.send(encodeFrame('manifest', withId(this.#options.id, manifest)));
       const fields = endToEnd(answer.fields).raw;
@@ -117,7 +117,7 @@ export class Answering {
       });
       // The last frames leave before anything is hashed: viewers wait for those, and for no manifest.
       await turn();
-      await this.#sendEnd(await (answer.signed?.() ?? this.#signedHere(answer, described)));
+      await this.#sendEnd(await this.#signedHere(answer, described));
       return outcome;
     } finally {
       void iterator.return?.()?.catch(() => {});

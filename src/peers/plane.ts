@@ -5,7 +5,6 @@ import { Audit } from './audit.ts';
 import type { Identity } from './identity.ts';
 import { KeptDigests } from './kept-digests.ts';
 import type { PeerReport } from './member.ts';
-import type { Manifest } from './manifest.ts';
 import { Manifests } from './manifests.ts';
 import { type CellProof, type GivenCredential, Membership } from './membership.ts';
 import { Mesh } from './mesh.ts';
@@ -48,8 +47,6 @@ export interface PeerPlaneOptions {
   readonly onCorrupt: (peerId: string, reason: string) => void;
   /** A member announced something: at most 16 KiB, and fifty a second of each member. `message` is the receiver's. */
   readonly onAnnounced?: (peerId: string, topic: string, message: Buffer) => void;
-  /** What came with a body as signed by the node that fetched it. Its signature is looked at before it is given on. */
-  readonly onManifest?: (manifest: Manifest, encoded: Buffer) => void;
 }
 
 /** Later than what viewers wait for. */
@@ -119,10 +116,7 @@ export class PeerPlane {
       onBytes: (bytes) => options.onBytes('in', bytes),
       onCorrupt,
       origin: options.origin,
-      onManifest: (manifest, encoded) => {
-        manifests.keep(manifest, encoded);
-        options.onManifest?.(manifest, encoded);
-      },
+      manifests,
       audit: audit(options, {
         onCorrupt,
         nodes: () => 1 + mesh.members.all().filter(({ state }) => state === 'up').length,

@@ -5,6 +5,7 @@ import { type CandidatesOptions, candidatesFor } from './candidates.ts';
 import { ContinuedBody } from './continued-body.ts';
 import { PeerError } from './failure.ts';
 import { decodeManifest, type Manifest, manifestFault } from './manifest.ts';
+import type { Manifests } from './manifests.ts';
 import type { Member } from './member.ts';
 import { encodeRequest } from './messages.ts';
 import { PeerBody } from './peer-body.ts';
@@ -28,7 +29,8 @@ export interface PeerSupplierOptions extends CandidatesOptions {
   readonly audit: Audit | undefined;
   /** Continues bodies that peers break off; undefined: they end with an error. */
   readonly origin: Supplier | undefined;
-  readonly onManifest: ((manifest: Manifest, encoded: Buffer) => void) | undefined;
+  /** Keeps what came signed with a body, to be given on with it. */
+  readonly manifests: Pick<Manifests, 'keep'>;
 }
 
 interface Asking {
@@ -155,7 +157,7 @@ export class PeerSupplier implements Supplier {
 
   #keepManifest(encoded: Buffer | undefined, about: { key: string; fields: Fields }): void {
     const manifest = encoded && manifestOf(encoded, about);
-    if (encoded !== undefined && manifest !== undefined) this.#options.onManifest?.(manifest, encoded);
+    if (encoded !== undefined && manifest !== undefined) this.#options.manifests.keep(manifest, encoded);
   }
 
   #onEnded(error: PeerError | undefined, { member, status }: { member: Member; status: AskOutcome }): void {

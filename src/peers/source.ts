@@ -21,11 +21,7 @@ export interface PeerAnswer {
   readonly completeLength: number | undefined;
   /** Buffers are read-only. It is read to its end, or its iterator is returned. */
   readonly body: AsyncIterable<Buffer>;
-  /** What the node that fetched this from the origin signed, when that was not this node: sent ahead of the body. */
-  readonly manifest?: Buffer;
-  /** Asked for when the body is through: what this node signs, if it fetched it. */
-  readonly signed?: () => Promise<Buffer | undefined>;
-  /** Whether this node fetched all it has of it from the origin, and may say so by its signature. */
+  /** Whether this node fetched all it has of it from the origin, and may say so by its signature, once the body is through. */
   readonly fetchedHere?: boolean;
   /** The bytes of the body when all of them are in memory: what others signed of them is compared and sent along. */
   readonly peek?: () => readonly Buffer[] | undefined;
