@@ -103,6 +103,8 @@ export class Answering {
       const outcome = this.#announced ? 'pending' : 'have';
       this.#announced = true;
       const described = this.#described(answer);
+      // Of what this node fetched itself, be it that it is still arriving.
+      const isSigned = answer.fetchedHere === true && answer.buffersAreKept === true && described !== undefined;
       const manifest = await this.#signedByOthers(answer, described);
       if (manifest !== undefined && manifest.length <= dataBytesMax)
         this.#options.send(encodeFrame('manifest', withId(this.#options.id, manifest)));
@@ -114,10 +116,11 @@ export class Answering {
       await this.#sender.send(iterator, {
         bulk: await this.#options.bulk(),
         kept: answer.buffersAreKept === true,
+        signed: isSigned,
       });
       // The last frames leave before anything is hashed: viewers wait for those, and for no manifest.
       await turn();
-      await this.#sendEnd(await this.#signedHere(answer, described));
+      await this.#sendEnd(isSigned ? await this.#options.manifests.sign(described, this.#sender.sent) : undefined);
       return outcome;
     } finally {
       void iterator.return?.()?.catch(() => {});
@@ -136,14 +139,6 @@ export class Answering {
     if (fetchedHere !== false || buffersAreKept !== true || described === undefined || peek === undefined)
       return undefined;
     return this.#options.manifests.of(described, peek);
-  }
-
-  /** Of what has just been given, if it lies in memory by now: also when it was still arriving at first. */
-  async #signedHere(answer: PeerAnswer, described: Described | undefined): Promise<Buffer | undefined> {
-    const { fetchedHere, buffersAreKept, peek } = answer;
-    if (fetchedHere !== true || buffersAreKept !== true || described === undefined || peek === undefined)
-      return undefined;
-    return this.#options.manifests.sign(described, peek);
   }
 
   async #sendEnd(manifest: Buffer | undefined): Promise<void> {

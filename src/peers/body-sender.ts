@@ -4,6 +4,7 @@ import { PeerError } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
 import { dataFrameHead } from './frames.ts';
 import type { KeptDigests } from './kept-digests.ts';
+import { signedBytesMax } from './manifest.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
 export interface BodySenderOptions {
@@ -29,6 +30,8 @@ export class BodySender {
   /** Whether the source is what everybody waits for. */
   idle = true;
   position = 0;
+  /** What was sent of a body that is to be signed: what lies side by side in memory as one buffer. */
+  readonly sent: Buffer[] = [];
   readonly #options: BodySenderOptions;
   #credit = creditBytes;
   #wake: (() => void) | undefined;
@@ -48,14 +51,18 @@ export class BodySender {
     this.#wake?.();
   }
 
-  /** `kept`: whether the memory of the body's buffers is never written to again. */
-  async send(iterator: AsyncIterator<Buffer>, { bulk, kept }: { bulk: FramedStream; kept: boolean }): Promise<void> {
+  /** `kept`: whether the memory of the body's buffers is never written to again. `signed`: and whether it is to be signed. */
+  async send(
+    iterator: AsyncIterator<Buffer>,
+    { bulk, kept, signed }: { bulk: FramedStream; kept: boolean; signed: boolean },
+  ): Promise<void> {
     for (;;) {
       this.#options.signal.throwIfAborted();
       this.idle = true;
       const { done, value } = await this.#next(iterator);
       this.idle = false;
       if (done) return;
+      if (signed && this.position <= signedBytesMax) addTo(this.sent, value);
       for (let at = 0; at < value.length; ) {
         const part = value.subarray(at, at + (this.position === 0 ? firstBytesMax : frameBytesMax));
         await this.#sendData(bulk, part, kept);
@@ -90,4 +97,10 @@ export class BodySender {
       iterator.next().then(resolve, reject);
     });
   }
+}
+
+function addTo(sent: Buffer[], bytes: Buffer): void {
+  const before = sent.at(-1);
+  if (before?.buffer !== bytes.buffer || before.byteOffset + before.length !== bytes.byteOffset) sent.push(bytes);
+  else sent[sent.length - 1] = Buffer.from(before.buffer, before.byteOffset, before.length + bytes.length);
 }

@@ -4,6 +4,8 @@ import { PeerError } from './failure.ts';
 
 /** Digests are of aligned slices of this size; the last one of a representation may be shorter. */
 export const sliceBytes = 256 * 1024;
+/** Longer bodies go without a manifest: what is given with one is hashed before it is sent. */
+export const signedBytesMax = 4 * 1024 * 1024;
 
 /** What a node that fetched from the origin says of the bytes. */
 export interface ManifestContent {

@@ -6,6 +6,7 @@ import {
   encodeManifest,
   type Manifest,
   manifestFault,
+  signedBytesMax,
   sameContent,
   sliceBytes,
   signManifest,
@@ -15,8 +16,6 @@ import { digestsOfSlices } from './slices.ts';
 
 /** What manifests take in memory: those of others, and as much for our own. */
 const bytesMax = 8 * 1024 * 1024;
-/** Bodies longer than this go without a manifest: what is given is hashed before it is sent. */
-const givenBytesMax = 4 * 1024 * 1024;
 
 /** A body as far as manifests are concerned. */
 export interface Described {
@@ -53,7 +52,7 @@ export class Manifests {
     const name = nameOf(key, fields.get('etag') ?? '', Math.ceil(first / sliceBytes) * sliceBytes);
     const encoded = this.#others.get(name);
     const manifest = encoded && decodeManifest(encoded);
-    const slices = manifest && (await this.#slicesOf(body, peek));
+    const slices = manifest && (await this.#slicesOf(body, peek() ?? []));
     if (manifest === undefined || slices === undefined) return undefined;
     const same = slices.digests.every((digest, i) => {
       const signed = manifest.digests[slices.firstSlice + i - manifest.firstSlice];
@@ -66,11 +65,11 @@ export class Manifests {
     return undefined;
   }
 
-  /** Undefined when there is nothing to sign: no whole slice in memory, or no validator that binds the bytes. */
-  async sign(body: Described, peek: Peek): Promise<Buffer | undefined> {
+  /** `bytes`: all of the body. Undefined when there is nothing to sign: no whole slice, or no validator that binds the bytes. */
+  async sign(body: Described, bytes: readonly Buffer[]): Promise<Buffer | undefined> {
     const { key, fields, first, completeLength } = body;
     const etag = fields.get('etag') ?? '';
-    const slices = etag.startsWith('"') ? await this.#slicesOf(body, peek) : undefined;
+    const slices = etag.startsWith('"') ? await this.#slicesOf(body, bytes) : undefined;
     if (slices === undefined || slices.digests.length === 0) return undefined;
     const content = { key, etag, lastModified: fields.get('last-modified') ?? '', completeLength, ...slices };
     const name = nameOf(key, etag, first);
@@ -82,10 +81,9 @@ export class Manifests {
     return encoded;
   }
 
-  async #slicesOf({ first, completeLength }: Described, peek: Peek) {
-    const buffers = peek();
-    if (buffers === undefined || buffers.reduce((sum, { length }) => sum + length, 0) > givenBytesMax) return undefined;
-    return digestsOfSlices(buffers, { first, completeLength, kept: this.#digests });
+  async #slicesOf({ first, completeLength }: Described, bytes: readonly Buffer[]) {
+    if (bytes.length === 0 || bytes.reduce((sum, { length }) => sum + length, 0) > signedBytesMax) return undefined;
+    return digestsOfSlices(bytes, { first, completeLength, kept: this.#digests });
   }
 }
 
