@@ -65,8 +65,8 @@ function wastedOn(path: string, bodies: readonly SentBody[], askedBytes: number)
     const first = same[0];
     if (bytes === 0 || first === undefined) continue;
     const under = same.find(({ toMs = Number.POSITIVE_INFINITY }) => toMs > body.fromMs);
-    const own = same.some(({ by }) => by === body.by);
-    const cause = own ? 'the same node again' : under === undefined ? 'another node later' : 'two nodes at once';
+    const others = under === undefined ? 'another node later' : 'two nodes at once';
+    const cause = same.some(({ by }) => by === body.by) ? 'the same node again' : others;
     const afterMs = Math.round(body.fromMs - first.fromMs);
     wasted.push({ cause, path, bytes, who: `node ${body.by} (${body.asked}) ${afterMs} ms after node ${first.by}` });
   }

@@ -42,10 +42,16 @@ export class Vod implements Workload {
   #arrival(random: Random): Session {
     const segments = this.#titles[this.#popularity.rank(random)] as readonly File[];
     const from = random.next() < 0.15 ? random.whole(0, segments.length - 1) : 0;
-    const patience = random.next();
-    const watched = patience < 0.4 ? 0.05 : patience < 0.8 ? random.next() : 1;
+    const watched = watchedShare(random);
     return { segments, at: from, end: from + Math.max(1, Math.round((segments.length - from) * watched)) };
   }
+}
+
+/** Many leave at once, as many somewhere in between, the rest stays to the end. */
+function watchedShare(random: Random): number {
+  const patience = random.next();
+  if (patience < 0.4) return 0.05;
+  return patience < 0.8 ? random.next() : 1;
 }
 
 function title(trace: TraceBuilder, random: Random): readonly File[] {

@@ -111,7 +111,7 @@ async function besideRows(
       const ratio = quotient(hits.p99Ms, idle?.p99Ms);
       if (rate === 100e6 && !((ratio ?? 0) <= 2)) failures.push(`p99 beside 100 MB/s: ${ratio} times the idle node's`);
       findings.push({
-        ...{ peers: rate === 0 ? 'none' : rate === 100e6 ? '100 MB/s' : 'full rate', round: round + 1 },
+        ...{ peers: rateText(rate), round: round + 1 },
         mbPerSecond: taken && rounded(taken.bytes / taken.seconds / 1e6),
         ...{ p50Ms: fixed(hits.p50Ms), p99Ms: fixed(hits.p99Ms), p999Ms: fixed(hits.p999Ms) },
         p99OverIdle: fixed(ratio),
@@ -160,6 +160,11 @@ function runHits(
   const connections = hitConnections;
   const options: RateOptions = { url: node.http, targets, first: 0, perSecond: hitsPerSecond, seconds, connections };
   return runClient(rig, 'rate', { options, timeoutMs: seconds * 1000 + graceMs });
+}
+
+function rateText(rate: number): string {
+  if (rate === 0) return 'none';
+  return rate === 100e6 ? '100 MB/s' : 'full rate';
 }
 
 function perCpuSecond(all: readonly AskerResult[]): number {

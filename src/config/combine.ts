@@ -132,7 +132,8 @@ function cellOf(context: Context): Config['cell'] {
   const credential = cellCredentialOf(context);
   const { cell: name } = values;
   if (name === undefined) return undefined;
-  return key !== undefined ? { name, key } : credential !== undefined ? { name, credential } : undefined;
+  if (key !== undefined) return { name, key };
+  return credential && { name, credential };
 }
 
 function cellKeyOf(context: Context): Uint8Array | undefined {

@@ -46,7 +46,7 @@ export function loadConfig(load: LoadOptions): Loaded {
     const raw = source === undefined ? file.values[key] : fromText(key, source.values.get(key));
     const nameOf = (path: readonly PropertyKey[]) => source?.names.get(key) ?? nameInFile(path, { fileName, file });
     if (raw !== undefined && raw !== null) {
-      const rank = source === flags ? 2 : source === environment ? 1 : 0;
+      const rank = [undefined, environment, flags].indexOf(source);
       given.set(key, { rank, name: nameOf([key]) });
     }
     errors.push(...readKey(key, { raw: raw ?? undefined, nameOf, values }));

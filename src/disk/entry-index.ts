@@ -80,11 +80,13 @@ export class EntryIndex {
 
   /** Keys in order, as they are at the call. */
   async *keys(which: KeySelection): AsyncGenerator<string> {
-    const isByTag = typeof which === 'object' && 'tag' in which;
-    const range = which === 'all' ? entryRange('') : isByTag ? tagRange(which.tag) : entryRange(which.prefix);
+    const isByTag = which !== 'all' && 'tag' in which;
+    const [range, keyOf] = isByTag
+      ? [tagRange(which.tag), keyOfTagKey]
+      : [entryRange(which === 'all' ? '' : which.prefix), keyOfEntryKey];
     for await (const records of this.#index.scanKeys(range)) {
       for (const record of records) {
-        const key = isByTag ? keyOfTagKey(record) : keyOfEntryKey(record);
+        const key = keyOf(record);
         if (key !== undefined) yield key;
       }
     }

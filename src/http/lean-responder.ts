@@ -217,7 +217,8 @@ export class LeanResponder implements Responder {
   /** What node:http adds: about the connection, unless the fields say it, and how the content is delimited. */
   #tail(closeSaid: boolean): string {
     const { silent, close, keepAlive } = this.#chunked ? this.#options.tails.chunked : this.#options.tails.plain;
-    return closeSaid ? silent : this.#close ? close : keepAlive;
+    if (closeSaid) return silent;
+    return this.#close ? close : keepAlive;
   }
 }
 

@@ -71,7 +71,7 @@ function parseSpec(text: string): RangeSpec | undefined {
   if (first === '') return last === '' ? undefined : { suffixLength: position(last) };
   if (last === '') return { first: position(first), last: undefined };
   // Compared as digits, since both may lie beyond what a number holds.
-  if (compareDigits(first, last) > 0) return undefined;
+  if (isGreater(first, last)) return undefined;
   return { first: position(first), last: position(last) };
 }
 
@@ -79,9 +79,9 @@ function position(digits: string): number {
   return Math.min(Number(digits), positionMax);
 }
 
-function compareDigits(a: string, b: string): number {
+function isGreater(a: string, b: string): boolean {
   const [left, right] = [a.replace(/^0+/, ''), b.replace(/^0+/, '')];
-  return left.length - right.length || (left < right ? -1 : left > right ? 1 : 0);
+  return left.length > right.length || (left.length === right.length && left > right);
 }
 
 function toSpan(spec: RangeSpec, completeLength: number): Span | undefined {

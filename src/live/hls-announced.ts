@@ -88,7 +88,8 @@ class AnnouncedList {
     if (byterange === undefined) return undefined;
     const { length } = byterange;
     const { offset = 0 } = byterange;
-    const first = offset >= 0 ? offset : this.#end.uri === uri ? this.#end.offset : 0;
+    const next = this.#end.uri === uri ? this.#end.offset : 0;
+    const first = offset >= 0 ? offset : next;
     if (!Number.isSafeInteger(first)) return undefined;
     if (length === undefined) return first === 0 ? undefined : { first };
     if (!Number.isSafeInteger(first + length) || length < 1) return undefined;

@@ -131,12 +131,8 @@ function beforeOf(representation: MpdRepresentation): Announced[] {
   const initialization = child('Initialization');
   const template = textOf(addressing, 'initialization');
   const values = { representationId, bandwidth, number: undefined, time: undefined };
-  const init =
-    initialization === undefined
-      ? template === undefined
-        ? undefined
-        : located(base, fillTemplate(template, values))
-      : fromElement(initialization, base);
+  const byTemplate = template === undefined ? undefined : located(base, fillTemplate(template, values));
+  const init = initialization === undefined ? byTemplate : fromElement(initialization, base);
   if (init !== undefined) before.push({ role: 'init', ...init, rendition });
   const indexRange = textOf(addressing, 'indexRange');
   const index = indexRange === undefined ? undefined : located(base, '', indexRange);

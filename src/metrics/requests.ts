@@ -73,7 +73,8 @@ export class RequestCounts {
   }
 
   finished({ method, status, hit, fwd, bytes, durationMs, firstByteMs, releaseMs }: FinishedRequest): void {
-    const methodIndex = method === 'GET' ? 0 : method === 'HEAD' ? 1 : 2;
+    const otherIndex = method === 'HEAD' ? 1 : 2;
+    const methodIndex = method === 'GET' ? 0 : otherIndex;
     const fwdIndex = hit ? 0 : Math.max(0, forwards.indexOf(fwd as (typeof forwards)[number]));
     const statusKept = status >= 100 && status <= 599 ? status : 0;
     const key = (statusKept * methods.length + methodIndex) * forwards.length + fwdIndex;

@@ -67,8 +67,10 @@ export class Answering {
     try {
       return await this.#answer();
     } catch (error) {
-      if (!this.#controller.signal.aborted) this.#fail(reasonOf(error));
-      return error instanceof PeerError ? error.failure : this.#controller.signal.aborted ? 'aborted' : 'broken';
+      const { aborted } = this.#controller.signal;
+      if (!aborted) this.#fail(reasonOf(error));
+      if (error instanceof PeerError) return error.failure;
+      return aborted ? 'aborted' : 'broken';
     } finally {
       clearTimeout(pending);
       clearInterval(waiting);

@@ -141,6 +141,8 @@ export class Member {
   }
 
   report(): PeerReport {
+    const relay = this.connection?.relay;
+    const how = relay === undefined ? 'direct' : 'relayed';
     return {
       peerId: this.peerId,
       state: this.state,
@@ -153,8 +155,8 @@ export class Member {
       hitShare: this.#asked === 0 ? 0 : this.#answered / this.#asked,
       weight: this.weight,
       addresses: this.addresses,
-      connection: this.connection === undefined ? null : this.connection.relay === undefined ? 'direct' : 'relayed',
-      relay: this.connection?.relay ?? null,
+      connection: this.connection === undefined ? null : how,
+      relay: relay ?? null,
     };
   }
 }

@@ -24,7 +24,7 @@ export class Arc implements Policy {
   }
 
   access(key: number): boolean {
-    const holder = this.#once.has(key) ? this.#once : this.#again.has(key) ? this.#again : undefined;
+    const holder = [this.#once, this.#again].find((each) => each.has(key));
     if (holder !== undefined) {
       holder.delete(key);
       this.#again.push(key);
