@@ -34,7 +34,7 @@ export interface BenchOptions {
   readonly viewers: number;
   /** What each of them plays, per second. */
   readonly megabits: number;
-  /** Cells of `amplification`; the storm takes the last one. Undefined: as the scenario has it. */
+  /** Cells of `amplification` and `live`; the storm takes the last one. Undefined: as the scenario has it. */
   readonly nodes: readonly number[] | undefined;
   /** How long the storm lasts. */
   readonly minutes: number;
@@ -63,7 +63,7 @@ export const usage = `npm run bench -- [options]
   --viewers N           of the paced scenario; default 10000
   --cores LIST          of the paced scenario; one, both (two workers, beside the clients); default one,both
   --megabits N          what each of them plays, per second; default 3
-  --nodes LIST          sizes of cells; default 3,5,10,20, in the storm 10 (the last of the list)
+  --nodes LIST          sizes of cells; default 3,5,10,20, in the storm 10 (the last of the list), live 1,5
   --minutes N           of the storm; default 10
   --forms LIST          of the live scenario; of LL-HLS,HLS,DASH-number,DASH-timeline
   --eddy FILE           another src/main.ts; --baseline FILE: one more, measured beside it
@@ -120,7 +120,7 @@ export function readOptions(argv: readonly string[]): BenchOptions {
     forms: among('forms', values.forms, { known: liveForms, normally: liveForms }),
     eddy: values.eddy,
     baseline: values.baseline,
-    nodes: values.nodes?.split(',').map((each) => number('nodes', each, { normally: 3, least: 2, most: 50 })),
+    nodes: values.nodes?.split(',').map((each) => number('nodes', each, { normally: 3, least: 1, most: 50 })),
     minutes: number('minutes', values.minutes, { normally: quick ? 1 : 10, least: 1, most: 60 }),
     help: values.help ?? false,
   };

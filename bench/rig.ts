@@ -28,8 +28,8 @@ export interface Running {
 export interface RunOptions {
   readonly core: number;
   readonly timeoutMs: number;
-  /** 0 to 19: how much it gives way to others on its core. Default: 0. */
-  readonly niceness?: number;
+  /** Whether all others on its core go first: it stands for who has a machine of its own. Default: no. */
+  readonly yields?: boolean;
 }
 
 const stopTimeoutMs = 8_000;
@@ -83,11 +83,13 @@ export class Rig {
   }
 
   /** Runs a program to its end and resolves to what it wrote to standard output. Rejects when it fails or is late. */
-  async run(command: readonly string[], { core, timeoutMs, niceness = 0 }: RunOptions): Promise<string> {
+  async run(command: readonly string[], { core, timeoutMs, yields = false }: RunOptions): Promise<string> {
     this.signal.throwIfAborted();
-    const child = spawn('nice', ['-n', String(niceness), 'taskset', '-c', String(core), ...command], {
+    const line = [...(yields ? idle : []), 'taskset', '-c', String(core), ...command];
+    const child = spawn(line[0] ?? '', line.slice(1), {
+      // In the session of the bench and of the nodes it starts: the kernel shares a core among sessions first, and whoever has
+      // one of its own gives way to nobody (sched(7), autogroup).
       stdio: ['ignore', 'pipe', 'pipe'],
-      detached: true,
     });
     this.#add(child);
     const [output, errors] = [new Output(child.stdout), new Output(child.stderr)];
@@ -135,6 +137,9 @@ export class Rig {
     killGroup(child, 'SIGKILL');
   }
 }
+
+/** SCHED_IDLE: whoever wakes up takes the core at once, and a core that only runs this counts as idle. */
+const idle = ['chrt', '--idle', '0'];
 
 /** A port that nobody listens on now. */
 export async function freePort(): Promise<number> {
@@ -194,10 +199,11 @@ class Output {
   }
 }
 
+/** With its children where it has a group of its own. */
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   try {
     if (child.pid !== undefined) process.kill(-child.pid, signal);
   } catch {
-    // Already gone.
+    child.kill(signal);
   }
 }

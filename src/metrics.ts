@@ -72,7 +72,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
       firstByte: declare.histogram('eddy_client_first_byte_seconds', 'From a request to the start of its response'),
       release: declare.histogram(
         'eddy_live_release_seconds',
-        'From when this node learnt of a version to the end of the response of a request that was held for it',
+        'From when the owner of a playlist learnt of a version, by its clock, to the end of the response of a request that was held for it',
         releaseBucketsSeconds,
       ),
     }),

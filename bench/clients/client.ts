@@ -8,7 +8,7 @@ export type ClientProgram = 'audience' | 'herd' | 'live' | 'paced' | 'rate';
 export async function runClient<Options, Result>(
   rig: Rig,
   program: ClientProgram,
-  { options, ...how }: { options: Options; timeoutMs: number; niceness?: number },
+  { options, ...how }: { options: Options; timeoutMs: number; yields?: boolean },
 ): Promise<Result> {
   const file = fileURLToPath(new URL(`./${program}.ts`, import.meta.url));
   const command = [process.execPath, file, JSON.stringify(options)];

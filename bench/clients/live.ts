@@ -14,8 +14,10 @@ export interface LiveClientOptions {
   readonly playlists: readonly string[];
   readonly viewers: number;
   readonly hints: boolean;
-  /** Viewers come in during the first so many milliseconds; times are noted after twice that. */
+  /** Viewers come in during the first so many milliseconds. */
   readonly rampMs: number;
+  /** Times are noted from then on, for so many seconds. */
+  readonly warmMs: number;
   readonly seconds: number;
 }
 
@@ -36,12 +38,12 @@ export interface LiveClientResult {
 }
 
 async function watch(options: LiveClientOptions): Promise<LiveClientResult> {
-  const { urls, playlists, viewers, hints, rampMs, seconds } = options;
+  const { urls, playlists, viewers, hints, rampMs, warmMs, seconds } = options;
   const notes = emptyNotes();
   const stop = new AbortController();
   const { signal } = stop;
   const [reader, mpds] = [new PlaylistReader(), new MpdReader()];
-  const fromMs = epochMs() + 2 * rampMs;
+  const fromMs = epochMs() + warmMs;
   const running: Promise<void>[] = [];
   for (let i = 0; i < viewers; i++) {
     const base = urls[i % urls.length] ?? '';
@@ -54,6 +56,7 @@ async function watch(options: LiveClientOptions): Promise<LiveClientResult> {
     }
     await sleep(rampMs / viewers);
   }
+  await sleep(warmMs - rampMs);
   const { user, system } = process.cpuUsage();
   const measuredMs = performance.now();
   await sleep(seconds * 1000);

@@ -1,13 +1,29 @@
 import { type CellNode, metricText } from '../../test/support/cell.ts';
 import { parseMetrics } from '../admin.ts';
+import { get } from '../get.ts';
 
 /** What the nodes of a cell measured themselves, in milliseconds. The upper bounds of the buckets that the values fell in. */
 export interface NodeTimes {
-  /** From learning of a version to the last byte of a held request's answer in the kernel; all nodes together. */
+  /** From the owner learning of a version to the last byte of a held request's answer in the kernel; all nodes together. */
   readonly releaseP50Ms: number | undefined;
   readonly releaseP99Ms: number | undefined;
   /** From the owner learning of a version to a member being told. */
   readonly toldP99Ms: number | undefined;
+}
+
+/** The first node that is told what is new of these playlists, as most nodes of a large cell are, and asks no origin for it; else the last. */
+export async function memberOf(
+  nodes: readonly CellNode[],
+  playlists: readonly string[],
+): Promise<CellNode | undefined> {
+  for (const node of nodes) {
+    for (const playlist of playlists) await get(new URL(playlist, node.http).href);
+    const { streams } = JSON.parse((await get(`${node.admin}/api/streams`)).body.toString()) as {
+      streams: readonly { readonly role: string }[];
+    };
+    if (streams.every(({ role }) => role === 'member')) return node;
+  }
+  return nodes.at(-1);
 }
 
 /** Counts by bucket so far, to be taken from later ones. */

@@ -8,7 +8,7 @@ import type { LiveForm } from '../options.ts';
 import { usageOf } from '../proc.ts';
 import type { Rig } from '../rig.ts';
 import { rounded } from '../statistics.ts';
-import { countsOf, type NodeTimes, timesBetween } from './live-nodes.ts';
+import { countsOf, memberOf, type NodeTimes, timesBetween } from './live-nodes.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
 const program = fileURLToPath(new URL('../live-origin.ts', import.meta.url));
@@ -25,6 +25,9 @@ const forms = {
 const requestsMax = 1.1;
 const bytesMax = 1.05;
 
+/** What start-up costs is not what a running channel costs: five nodes on two cores compile their code for half a minute. */
+const warmMsLong = 30_000;
+
 /** Viewers of one live channel at the origin itself, at one node and at a cell. */
 export const live: Scenario = {
   id: 'live',
@@ -36,31 +39,29 @@ export const live: Scenario = {
     const failures: string[] = [];
     const findings: Finding[] = [];
     for (const form of options.forms)
-      for (const about of placesOf(form, viewers)) {
+      for (const about of placesOf(form, viewers, options.nodes)) {
         findings.push(await measure(bench, { ...about, failures }));
         bench.show('One channel, video and audio', findings);
       }
     const notes = [
       'Every viewer follows two renditions: LL-HLS by blocking reload, with the parts as they come; HLS at the rhythm of the standard; DASH asks for the MPD once in its update period, and for segments when its clock says that they are there.',
       'Release: from the end of a part, by its date, to the first byte of the playlist that a blocked reload waited for. Delivery: to the last byte of the part or segment. Origin, nodes and viewers share the machine and its clock.',
-      'Spread: from the first viewer of all nodes who got a version to each of the others, as the load generator sees them. Node: from when a node learnt of a version to the last byte given to the kernel; told: from when the owner learnt of it to when the others did, both measured in the nodes.',
-      'The viewers run at the lowest priority, so that they take as little as can be from the nodes that are measured; what they see themselves is later for it.',
-      'At one: the viewers of one node of the cell, who have the machine for themselves as they would if each node had its own. Where all five have viewers, the nodes wait for one another.',
+      'Spread: from the first viewer of all nodes who got a version to each of the others, as the load generator sees them. Node: from when the owner of a playlist learnt of a version to the last byte given to the kernel; told: to when the others learnt of it, both measured in the nodes.',
+      'The viewers run with SCHED_IDLE: they have machines of their own, and take as little as can be from the nodes that are measured; what they see themselves is later for it. Times are noted after half a minute, when code is compiled.',
+      'At one: the viewers of one node of the cell that does not own the playlists, who have the machine for themselves as they would if each node had its own. Where all five have viewers, the nodes wait for one another.',
       'Zero nodes: at the origin itself, with 100 viewers at most.',
     ];
     return { findings, notes, charts: [], failures };
   },
 };
 
-/** Beside the origin alone, which answers each of them itself. */
-function placesOf(form: LiveForm, viewers: number): readonly About[] {
+/** Beside the origin alone, which answers each of them itself; or cells of these sizes only. */
+function placesOf(form: LiveForm, viewers: number, sizes: readonly number[] | undefined): readonly About[] {
   const few = Math.min(viewers, 100);
-  const places = [
-    { nodes: 0, viewers: few },
-    { nodes: 1, viewers },
-    { nodes: 5, viewers },
-  ];
-  const one = form === 'LL-HLS' ? [{ nodes: 5, viewers: few, atOne: true }] : [];
+  const origin = { nodes: 0, viewers: few };
+  const places = sizes?.map((nodes) => ({ nodes, viewers })) ?? [origin, { nodes: 1, viewers }, { nodes: 5, viewers }];
+  const { nodes = 0 } = places.at(-1) ?? origin;
+  const one = form === 'LL-HLS' && nodes > 1 ? [{ nodes, viewers: few, atOne: true }] : [];
   return [...places, ...one].map((place) => ({ form, atOne: false, ...place }));
 }
 
@@ -104,21 +105,22 @@ async function watch(
 ): Promise<Counted> {
   const { form, viewers, atOne, origin, url, cell } = about;
   const [rampMs, seconds] = [2_000, Math.max(10, options.seconds * 3)];
-  const urls = cell?.nodes.map(({ http }) => http.replace(/\/$/, '')) ?? [url];
+  const playlists = forms[form];
+  const member = atOne && cell !== undefined ? await memberOf(cell.nodes, playlists) : undefined;
+  const urls = (member === undefined ? cell?.nodes : [member])?.map(({ http }) => http.replace(/\/$/, '')) ?? [url];
+  const warmMs = options.quick ? 2 * rampMs : warmMsLong;
   const client: LiveClientOptions = {
-    ...{ viewers, rampMs, seconds, hints: false, playlists: forms[form] },
-    urls: atOne ? urls.slice(-1) : urls,
+    ...{ viewers, rampMs, warmMs, seconds, hints: false, playlists, urls },
   };
   const pids = cell?.nodes.map(({ process }) => process.pid ?? 0) ?? [origin.pid];
   const cpuBefore = usageOf(pids).cpuSeconds;
   const running = runClient<LiveClientOptions, LiveClientResult>(rig, 'live', {
     options: client,
-    timeoutMs: seconds * 1000 + 30_000,
+    timeoutMs: seconds * 1000 + warmMs + 30_000,
     // Viewers have machines of their own.
-    niceness: 19,
+    yields: true,
   });
-  // What start-up costs is not what a running channel costs.
-  await later(2 * rampMs);
+  await later(warmMs);
   const from = await origin.count();
   const countsFrom = await countsOf(cell?.nodes ?? []);
   const result = await running;

@@ -147,9 +147,9 @@ async function ask(
   const { address, pid: giverPid } = giver;
   const options = { ...about, address, giverPid, pieceBytes, inFlight, bootstrap: [address] };
   const file = fileURLToPath(new URL('../peer-plane/asker.ts', import.meta.url));
-  const command = [...(yields ? ['chrt', '--idle', '0'] : []), process.execPath, file, JSON.stringify(options)];
+  const command = [process.execPath, file, JSON.stringify(options)];
   const timeoutMs = about.seconds * 1000 + graceMs;
-  return JSON.parse(await rig.run(command, { core: rig.loadCore, timeoutMs })) as AskerResult;
+  return JSON.parse(await rig.run(command, { core: rig.loadCore, timeoutMs, yields })) as AskerResult;
 }
 
 function runHits(

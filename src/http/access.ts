@@ -30,7 +30,7 @@ export interface AccessRecord {
   readonly range: string | undefined;
   readonly userAgent: string | undefined;
   readonly error: ErrorCode | undefined;
-  /** From when the version that it was held for became known here, to the end of the response. Not in the log. */
+  /** From when the version that it was held for became known in the cell, to the end of the response. Not in the log. */
   readonly releaseMs: number | undefined;
 }
 

@@ -48,7 +48,7 @@ class HlsPlaylist implements Manifest {
   readonly edgeMs: number | undefined;
   readonly canSkipDateRangesSeconds: number | undefined;
   #dateRangeIds: ReadonlySet<string> | undefined;
-  readonly announced: readonly Announced[];
+  #announced: readonly Announced[] | (() => readonly Announced[]);
   /** Undefined for a multivariant playlist. */
   readonly media: MediaFacts | undefined;
   readonly bytes: Buffer;
@@ -60,7 +60,8 @@ class HlsPlaylist implements Manifest {
     this.version = hash('sha1', bytes, 'base64url');
     this.level = parsed.isMasterPlaylist ? 'multivariant' : 'media';
     const from = { text: bytes.toString('latin1'), url };
-    this.announced = parsed.isMasterPlaylist ? announcedByMultivariant(parsed, from) : announcedByMedia(parsed, from);
+    this.#announced = () =>
+      parsed.isMasterPlaylist ? announcedByMultivariant(parsed, from) : announcedByMedia(parsed, from);
     this.media = parsed.isMasterPlaylist ? undefined : factsOf(parsed);
     const parts = this.media?.partTargetSeconds;
     this.kind = parts === undefined ? 'hls' : 'll-hls';
@@ -75,6 +76,12 @@ class HlsPlaylist implements Manifest {
     this.edgeMs = parsed.isMasterPlaylist ? undefined : edgeOf(parsed);
     const skipsDateRanges = !parsed.isMasterPlaylist && skipsDates.test(from.text);
     this.canSkipDateRangesSeconds = skipsDateRanges ? this.media?.canSkipUntilSeconds : undefined;
+  }
+
+  /** Read once somebody asks: viewers who wait for the playlist do not wait for that too. */
+  get announced(): readonly Announced[] {
+    if (typeof this.#announced === 'function') this.#announced = this.#announced();
+    return this.#announced;
   }
 
   rewrite(toEdge: (url: string) => string | undefined): Buffer {

@@ -75,13 +75,13 @@ export class Playlists {
 
   /** A member told of a version. Only the owner is believed. */
   announced(peerId: string, message: Buffer): void {
-    const learntMs = preciseNowMs();
+    const toldMs = preciseNowMs();
     const announcement = decodeAnnouncement(message);
     if (announcement === undefined || this.#options.voice?.ownerOf(announcement.key) !== peerId) return;
     const known = this.#known.get(announcement.key);
     if (known === undefined || known === 'passed' || known.kind !== 'followed') return;
     const { followed, asked } = known;
-    const { version, playlist, atMs: learntThereMs } = announcement;
+    const { version, playlist, atMs: learntMs = toldMs } = announcement;
     const atMs = this.#options.clock.nowMs();
     const { received } = followed.version;
     if (version === followed.version.manifest.version)
@@ -89,7 +89,7 @@ export class Playlists {
     if (playlist === undefined) return followed.told('other');
     if (refusesSharing(playlist.fields)) return;
     const came = this.#loader.read({ ...playlist, atMs, learntMs }, { asked, before: followed.version });
-    if (came.kind === 'version' && learntThereMs !== undefined) this.#options.onTold?.(learntMs - learntThereMs);
+    if (came.kind === 'version') this.#options.onTold?.(toldMs - learntMs);
     if (came.kind !== 'failed') followed.told(came);
   }
 

@@ -12,7 +12,7 @@ export interface Received {
   readonly fields: Fields;
   /** When it was known to be current. */
   readonly atMs: number;
-  /** Epoch milliseconds with fractions by the clock of the machine: when its last byte was here. */
+  /** Epoch milliseconds with fractions: when its last byte was here, or in a cell at its owner, by the clock there. */
   readonly learntMs: number;
 }
 

@@ -82,6 +82,25 @@ describe('a member of a cell', () => {
     for (const each of [...member.releasedMs, ...member.toldMs]) expect(each).toBeGreaterThan(-1);
   });
 
+  it('counts a release from when the owner learnt of what was waited for', async () => {
+    const { channel, owner, member } = await cell();
+    await text(owner);
+    await text(member);
+    const held = text(member, '?_HLS_msn=5');
+    await until(() => member.edge.live.waiting === 1, 'a viewer being held');
+    channel.advance();
+    const message = encodeAnnouncement({
+      key: `default ${path}`,
+      version: 'new',
+      playlist: { bytes: Buffer.from(channel.text()), fields: Fields.empty },
+      atMs: Date.now() - 5_000,
+    });
+    member.edge.live.announced('owner', message ?? Buffer.alloc(0));
+    await held;
+    await until(() => member.releasedMs.length === 1, 'the held request being counted');
+    expect(Math.min(...member.releasedMs, ...member.toldMs)).toBeGreaterThan(4_900);
+  });
+
   it('holds for a moment who asks when the next version is due, and not longer', async () => {
     const { channel, owner, member } = await cell({ offerBlockingReload: false });
     await text(owner);
