@@ -3,6 +3,7 @@ import { type Admin, startAdmin } from './http/admin.ts';
 import type { ProcessLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { type Caches, openCaches } from './node/caches.ts';
+import { tellPurge } from './node/cell-purges.ts';
 import { NodeMaps } from './node/maps.ts';
 import { reloadCredential } from './node/peers.ts';
 import { type NodeState, type ReportedNode, Reports } from './node/reports.ts';
@@ -89,7 +90,8 @@ function openAdmin(node: ReportedNode, { reports, log }: { reports: Reports; log
     streams: () => ({ streams: live.streams() }),
     readiness: () => reports.readiness(),
     purge: async (which, signal) => {
-      const purged = await live.purge(which, signal);
+      const { plane: voice } = peers;
+      const [purged] = await Promise.all([live.purge(which, signal), voice && tellPurge(which, { voice, signal })]);
       await lender?.settled();
       return purged;
     },

@@ -1,3 +1,5 @@
+import type { Fields } from '../fields.ts';
+import { tagsOf } from '../semantics/tags.ts';
 import type { Entries } from './entries.ts';
 import { cacheKey } from './key.ts';
 import type { MapPolicy, Purge } from './types.ts';
@@ -18,8 +20,20 @@ export async function* purgeKeys(
   }
 }
 
+/** Whether a stored response of that key, with these fields, is meant. */
+export type Named = (key: string, fields: Fields) => boolean;
+
+export function namedBy(which: Purge, policies: readonly MapPolicy[]): Named {
+  if (which === 'all') return () => true;
+  if ('tag' in which) return (_key, fields) => tagsOf(fields).has(which.tag);
+  const isUrl = 'url' in which;
+  const target = pathOf(isUrl ? which.url : which.prefix);
+  const keys = policies.map((policy) => cacheKey({ target, policy }));
+  return (key) => keys.some((each) => (isUrl ? key === each : key.startsWith(each)));
+}
+
 /** The path and query that a purge names. */
-export function pathOf(url: string): string {
+function pathOf(url: string): string {
   const path = /^https?:\/\/[^/?#]*([^#]*)/i.exec(url)?.[1] ?? url;
   return path.startsWith('/') ? path : `/${path}`;
 }

@@ -1,19 +1,15 @@
-import { tagsOf } from '../semantics/tags.ts';
-import { cacheKey } from './key.ts';
-import { pathOf } from './purge.ts';
+import { type Named, namedBy } from './purge.ts';
 import type { MapPolicy, Purge, StoredResponse } from './types.ts';
 
 /** A fetch that takes longer than this from its request to its response is not looked out for. */
 const lookBackMs = 600_000;
 const purgesMax = 256;
 
-type Named = (key: string, fields: StoredResponse['fields']) => boolean;
-
 /** What was purged or invalidated lately: a response that was asked for before that and comes after it is as old. */
 export class RecentPurges {
   readonly #now: () => number;
   /** Oldest first. */
-  readonly #purges: { readonly atMs: number; readonly names: Named }[] = [];
+  readonly #purges: { readonly atMs: number; readonly names: Named; readonly told: boolean }[] = [];
   /** Of purges that are forgotten: whatever was asked for before the last of them counts as purged. */
   #forgottenMs = 0;
 
@@ -22,11 +18,12 @@ export class RecentPurges {
   }
 
   add(which: Purge, policies: readonly MapPolicy[]): void {
-    this.#add(namedBy(which, policies));
+    this.#add(namedBy(which, policies), true);
   }
 
+  /** One that other members of the cell are not told of. */
   addKey(purged: string): void {
-    this.#add((key) => key === purged);
+    this.#add((key) => key === purged, false);
   }
 
   /** Whether the response to a request made at that time was purged before it came. */
@@ -35,9 +32,19 @@ export class RecentPurges {
     return this.#purges.some(({ atMs, names }) => atMs > requestTimeMs && names(key, fields));
   }
 
-  #add(names: Named): void {
+  /**
+   * Whether what a member of the cell gives is from before a purge, by its Age. That has whole seconds: in doubt it is
+   * from after a purge that members are told of, and from before any other.
+   */
+  outdates(key: string, { fields, responseTimeMs }: Pick<StoredResponse, 'fields' | 'responseTimeMs'>): boolean {
+    const atLatestMs = responseTimeMs - (Number(fields.get('age')) || 0) * 1000;
+    if (this.#forgottenMs > atLatestMs) return true;
+    return this.#purges.some(({ atMs, names, told }) => atMs > atLatestMs - (told ? 0 : 1000) && names(key, fields));
+  }
+
+  #add(names: Named, told: boolean): void {
     const atMs = this.#now();
-    this.#purges.push({ atMs, names });
+    this.#purges.push({ atMs, names, told });
     for (let [oldest] = this.#purges; oldest !== undefined; [oldest] = this.#purges) {
       const expired = atMs - oldest.atMs > lookBackMs;
       if (!expired && this.#purges.length <= purgesMax) return;
@@ -45,13 +52,4 @@ export class RecentPurges {
       this.#purges.shift();
     }
   }
-}
-
-function namedBy(which: Purge, policies: readonly MapPolicy[]): Named {
-  if (which === 'all') return () => true;
-  if ('tag' in which) return (_key, fields) => tagsOf(fields).has(which.tag);
-  const isUrl = 'url' in which;
-  const target = pathOf(isUrl ? which.url : which.prefix);
-  const keys = policies.map((policy) => cacheKey({ target, policy }));
-  return (key) => keys.some((each) => (isUrl ? key === each : key.startsWith(each)));
 }

@@ -82,13 +82,14 @@ export class ResponseFetch {
     else discard(supply);
   }
 
-  #ask({ request, stale }: Asking, range: string | undefined, signal: AbortSignal): Promise<Supply> {
+  #ask({ key, request, stale }: Asking, range: string | undefined, signal: AbortSignal): Promise<Supply> {
     const raw = [...requestFieldsForOrigin(request.fields).raw];
     if (stale !== undefined) raw.push(...conditionalFields(stale.stored).raw);
     if (range !== undefined) raw.push('Range', range);
     const target = originTarget(request.target);
     const { peersForbidden, onInformational } = request;
-    const options = { signal, peersForbidden, ...(onInformational && { onInformational }) };
+    const fits = (given: Supply): boolean => !this.#purges.outdates(key, given);
+    const options = { signal, peersForbidden, fits, ...(onInformational && { onInformational }) };
     return this.#filler.supply(
       { method: request.method, target, fields: new Fields(raw), map: request.policy.name },
       options,

@@ -16,7 +16,8 @@ export async function readPurge(request: IncomingMessage): Promise<{ which: Purg
   return typeof which === 'object' && 'wrong' in which ? { problem: problem(400, which.wrong) } : { which };
 }
 
-function parsePurge(text: string): Purge | { readonly wrong: string } {
+/** What the content says; `wrong`: why it is no purge. */
+export function parsePurge(text: string): Purge | { readonly wrong: string } {
   const value = parseJson(text);
   if (value === undefined) return { wrong: `the content is not JSON: ${right}` };
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -1,4 +1,5 @@
-import type { CacheRequest, MapPolicy } from '../cache/types.ts';
+import type { CacheRequest, MapPolicy, Purge } from '../cache/types.ts';
+import type { Fields } from '../fields.ts';
 import { type DeliveryDirectives, readDirectives } from './delivery-directives.ts';
 import type { LiveMap } from './mapped-urls.ts';
 
@@ -16,7 +17,12 @@ export interface AskedOptions {
   readonly maps: () => readonly LiveMap[];
   /** The cache key of a target. */
   readonly keyOf: (request: { readonly target: string; readonly policy: MapPolicy }) => string;
+  /** What a purge names. */
+  readonly namedBy: (which: Purge) => Named;
 }
+
+/** Whether what is stored under that key, with these fields, is meant. */
+export type Named = (key: string, fields: Fields) => boolean;
 
 type About = Omit<Asked, 'request'>;
 

@@ -72,6 +72,11 @@ export class FollowedPlaylist {
     return sinceMs < restartMs(this.#version.manifest);
   }
 
+  /** Whether it is not followed any longer: to be asked for anew. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
   get waiting(): number {
     return this.#waiters.size;
   }

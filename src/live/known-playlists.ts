@@ -1,7 +1,7 @@
 import type { CacheRequest } from '../cache/types.ts';
 import type { Clock } from './clock.ts';
 import type { FollowedPlaylist } from './followed-playlist.ts';
-import type { Asked } from './asked.ts';
+import type { Asked, Named } from './asked.ts';
 import type { SettledPlaylist } from './settled-playlist.ts';
 
 export interface Followed {
@@ -52,8 +52,13 @@ export class KnownPlaylists {
     this.#known.delete(key);
   }
 
-  clear(): void {
+  /** Forgets those that are named; of what is not followed all, since that is soon found again. Returns the followed ones. */
+  forget(named: Named): Followed[] {
+    const all = this.followed();
     this.#known.clear();
+    const isNamed = ({ asked, followed }: Followed) => named(asked.key, followed.version.received.fields);
+    for (const known of all) if (!isNamed(known)) this.set(known.asked.key, known);
+    return all.filter(isNamed);
   }
 
   #forgetOldest(): void {

@@ -50,6 +50,7 @@ export class LiveCache implements Cache {
   readonly #viewing: Viewing | undefined;
   readonly #edge: LiveEdge;
   #pins: Pins | undefined;
+  #closed = false;
 
   constructor(options: LiveCacheOptions) {
     this.#options = options;
@@ -129,7 +130,7 @@ export class LiveCache implements Cache {
 
   async purge(...[which, signal]: Parameters<Cache['purge']>): Promise<number> {
     const purged = await this.#options.inner.purge(which, signal);
-    this.#playlists.clear();
+    this.#playlists.forget(which);
     return purged;
   }
 
@@ -177,8 +178,9 @@ export class LiveCache implements Cache {
   }
 
   close(): void {
+    this.#closed = true;
     this.#pins?.close();
-    this.#playlists.clear();
+    this.#playlists.forget('all');
     this.#viewing?.close();
   }
 
@@ -239,6 +241,7 @@ export class LiveCache implements Cache {
     followed: FollowedPlaylist,
     { asked, held, version }: { asked: Asked; held: Held; version: PlaylistVersion | undefined },
   ): Answer | undefined {
+    if (version === undefined && followed.ended && !this.#closed) return undefined;
     if (version === undefined && held.forMs === undefined && !followed.answersLate) return notInTime();
     const answer = this.#answerFrom(followed, asked);
     const { learntMs } = version?.received ?? {};

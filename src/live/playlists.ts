@@ -1,5 +1,5 @@
 import { BoundedMap } from '../bounded-map.ts';
-import type { Answer } from '../cache/types.ts';
+import type { Answer, Purge } from '../cache/types.ts';
 import { stepBetween } from './adoption.ts';
 import type { Asked } from './asked.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
@@ -136,10 +136,9 @@ export class Playlists {
     return given(await load, asked.request);
   }
 
-  clear(): void {
-    const all = this.#known.followed();
-    this.#known.clear();
-    for (const { followed } of all) followed.close();
+  /** What a purge names is asked for anew, also of what is followed. */
+  forget(which: Purge): void {
+    for (const { followed } of this.#known.forget(this.#options.namedBy(which))) followed.close();
   }
 
   streams(): readonly StreamReport[] {

@@ -1,5 +1,6 @@
 import { VideoCache } from '../cache/cache.ts';
 import { cacheKey } from '../cache/key.ts';
+import { namedBy } from '../cache/purge.ts';
 import type { Source } from '../cache/types.ts';
 import type { Config } from '../config.ts';
 import type { CellVoice } from '../live/cell-voice.ts';
@@ -9,6 +10,7 @@ import type { Metrics } from '../metrics.ts';
 import { Arena } from '../ram/arena.ts';
 import { type RamArena, RamTier } from '../ram/tier.ts';
 import type { Lender } from '../workers/lender.ts';
+import { purgeAsTold, purgeTopic } from './cell-purges.ts';
 import { type Disk, openDisk } from './disk.ts';
 import type { NodeMaps } from './maps.ts';
 import { openPeers, type Peers } from './peers.ts';
@@ -67,6 +69,7 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
     purgeGivenBy: (peerId) => later.cache?.purgeGivenBy(peerId) ?? 0,
     onAnnounced: (peerId, topic, message) => {
       if (topic === liveTopic) later.live?.announced(peerId, message);
+      else if (topic === purgeTopic && later.live) void purgeAsTold(message, { cache: later.live, peer: peerId, log });
     },
   });
   const cache = new VideoCache({
@@ -80,6 +83,7 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
   });
   const live = new LiveCache({
     ...{ inner: cache, keyOf: cacheKey, onServed, log },
+    namedBy: (which) => namedBy(which, policies()),
     maps: () => maps.maps,
     onPlaylistRequest: (side) => metrics.playlistRequests[side].add(1),
     onTold: (lagMs) => metrics.told.observe(lagMs / 1000),

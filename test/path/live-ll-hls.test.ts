@@ -97,6 +97,23 @@ describe('blocking reload of a low-latency channel', () => {
     expect(total()).toBe(before);
   });
 
+  it.each([{ prefix: '/other/' }, 'all'] as const)('is not refused because something is purged (%o)', async (which) => {
+    const { edge, advance, asked, clock, url } = await stage();
+    const { query } = nextOf(await text(url));
+    const held = [1, 2].map(() => view(url + query));
+    await until(() => edge.live.waiting === 2, 'viewers being held');
+    await edge.purge(which);
+    await until(() => edge.live.waiting === 2, 'viewers being held again');
+    const before = asked();
+    clock.turn(1);
+    await until(() => asked() > before, 'the mirror waiting for the next part');
+    advance();
+    for (const { status, body } of await Promise.all(held)) {
+      expect(status).toBe(200);
+      expect(nextOf(body.toString()).query).not.toBe(query);
+    }
+  });
+
   it('is answered at once for what is there', async () => {
     const { url, asked } = await stage();
     const { msn, part } = nextOf(await text(url));

@@ -147,6 +147,29 @@ describe('a cell of processes', () => {
     }
   });
 
+  it.each(['url', 'prefix', 'tag', 'all'])('forgets at all nodes what one is told to (%s)', async (kind) => {
+    const fields = { ...cacheable, 'Cache-Tag': 'purged' };
+    const path = resource(node(0), `purged-${kind}`, { fields });
+    await everywhere(path, 1);
+    routes[path] = { length: segmentLength, fields, version: 2 };
+    const which = { url: path, prefix: path.slice(0, -5), tag: 'purged', all: true }[kind];
+    const body = JSON.stringify({ [kind]: which });
+    // Not the owner: a member that was not told gives what it has.
+    const answer = await fetch(`${node(1).admin}/api/purge`, { method: 'POST', body });
+    expect(((await answer.json()) as { purged: number }).purged).toBeGreaterThan(0);
+    for (const { http } of [node(1), ...cell.nodes])
+      assertPattern((await view(http + path)).body, resourceSeed(path, 2), 0);
+    expect(origin.count(path)).toBe(2);
+  });
+
+  it('after an unsafe request does not take the word of a member for what it has', async () => {
+    const path = resource(node(0), 'unsafe');
+    await everywhere(path, 1);
+    await view(node(1).http + path, { method: 'DELETE' });
+    routes[path] = { length: segmentLength, fields: cacheable, version: 2 };
+    assertPattern((await view(node(1).http + path)).body, resourceSeed(path, 2), 0);
+  });
+
   it('drains in the middle of it all', async () => {
     const leaving = await cell.add();
     await cell.met();

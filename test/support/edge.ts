@@ -11,6 +11,7 @@ import { startViewers } from '../../src/http/listener.ts';
 import type { OriginMap } from '../../src/origin/origin-map.ts';
 import { OriginSupplier } from '../../src/origin/supplier.ts';
 import { cacheKey } from '../../src/cache/key.ts';
+import { namedBy } from '../../src/cache/purge.ts';
 import type { CellVoice } from '../../src/live/cell-voice.ts';
 import type { ClientData } from '../../src/live/cmcd.ts';
 import { LiveCache, type LiveCacheOptions } from '../../src/live/live-cache.ts';
@@ -133,6 +134,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const live = new LiveCache({
     inner: cache,
     keyOf: cacheKey,
+    namedBy: (which) => namedBy(which, [policy]),
     maps: () => [{ ...map, live: { ...liveDefaults, offerBlockingReload: false, ...options.live } }],
     onServed,
     log: quiet,
