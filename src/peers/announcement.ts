@@ -5,7 +5,7 @@ export interface Announcement {
 }
 
 const topicPattern = /^[\w./-]{1,64}$/;
-const announcementBytesMax = 16 * 1024;
+export const announcementBytesMax = 16 * 1024;
 
 /** Length of the topic u16, topic, message. Throws RangeError when either is out of bounds. */
 export function encodeAnnouncement(topic: string, message: Uint8Array): Buffer {
