@@ -106,7 +106,8 @@ export class LiveCache implements Cache {
     return { ...this.#heard(request, answer, this.#clock.nowMs() - startedMs), askAgain: true };
   }
 
-  async #answer(request: CacheRequest): Promise<Answer> {
+  /** `again`: what was followed is not to be given any more, and is asked for anew, for all who come meanwhile. */
+  async #answer(request: CacheRequest, again = false): Promise<Answer> {
     const { inner } = this.#options;
     const asked = this.#asked.read(request);
     if (asked === undefined) return inner.answer(request);
@@ -116,16 +117,12 @@ export class LiveCache implements Cache {
     }
     const known = await this.#playlists.find(asked);
     if (known === 'passed') return inner.answer(request);
-    switch (known.kind) {
-      case 'handed':
-        return known.answer;
-      case 'settled':
-        return known.answer(asked, await inner.answer(known.request(asked)));
-      case 'followed':
-        return (await this.#held(known.followed, asked)) ?? inner.answer(request);
-      default:
-        return known satisfies never;
-    }
+    if (known.kind === 'handed') return known.answer;
+    if (known.kind === 'settled') return known.answer(asked, await inner.answer(known.request(asked)));
+    const answer = await this.#held(known.followed, asked);
+    if (answer !== undefined || again) return answer ?? inner.answer(request);
+    known.followed.close();
+    return this.#answer(request, true);
   }
 
   async purge(...[which, signal]: Parameters<Cache['purge']>): Promise<number> {

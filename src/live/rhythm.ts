@@ -84,10 +84,10 @@ export class Rhythm {
     return bounded((this.#stepMs / 2) * Math.min(4, Math.max(1, this.#unchanged / 4)));
   }
 
-  /** The origin did not give one: often at first, since others may be asked next. */
+  /** The origin did not give one: often at first, since others may be asked next, then once for each segment's time. */
   failed(): number {
     const least = Math.min(this.#stepMs === 0 ? 1_000 : this.#stepMs, 2_000) / 4;
-    return bounded(least * Math.min(8, 1.5 ** this.#failed++));
+    return bounded(least * Math.min(4, 1.5 ** this.#failed++));
   }
 
   /** The version that came appeared after the last ask that did not find it, and before now. */

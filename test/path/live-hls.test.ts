@@ -127,6 +127,27 @@ describe('a plain HLS channel', () => {
     expect((await view(url)).status).toBe(500);
   });
 
+  it('is asked for anew, once for all who come, when it became too old before the next look', async () => {
+    const { channel, clock, edge, origin, url, poll } = await stage({ live: { offerBlockingReload: true } });
+    await view(url);
+    // Its window is 10 s.
+    channel.instead = (_, response) => response.writeHead(500).end();
+    const ageMs = () => edge.live.streams()[0]?.ageMs ?? Number.POSITIVE_INFINITY;
+    for (; ageMs() < 6_000; await view(url)) await poll();
+    channel.instead = undefined;
+    channel.advance(6);
+    clock.turn(10_001 - ageMs());
+    const asked = origin.count(path);
+    const views = await Promise.all(Array.from({ length: 5 }, () => view(`${url}?_HLS_msn=6`)));
+    for (const { body } of views) expect(body.toString()).toMatch(/CAN-BLOCK-RELOAD=YES[\s\S]*seg-10\.ts\n$/);
+    expect(origin.count(path)).toBe(asked + 1);
+    const held = view(`${url}?_HLS_msn=11`);
+    await until(() => edge.live.waiting === 1, 'a request that is held');
+    channel.advance();
+    await poll();
+    expect((await held).body.toString()).toMatch(/seg-11\.ts\n$/);
+  });
+
   it('does not go back with an origin that lags by three segments, and goes on once that has caught up', async () => {
     const { channel, url, poll } = await stage();
     channel.advance(20);
