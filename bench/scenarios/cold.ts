@@ -3,30 +3,22 @@ import { objectTarget, workloadOf } from '../objects.ts';
 import { startAll } from '../fleet.ts';
 import type { Server } from '../servers/server.ts';
 import { quotient, rounded, sum } from '../statistics.ts';
-import { chosenContenders } from './chosen.ts';
+import { chosenContenders, fillContenders } from './chosen.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
 const sizes: readonly string[] = ['256k', '2m'];
 const connections = 16;
 /** So many names fit between two runs that no name is used twice. */
 const namesPerRun = 10_000_000;
-const compared: readonly string[] = [
-  'eddy',
-  'eddy-baseline',
-  'nginx-sendfile-nopush',
-  'nginx-slice-sendfile',
-  'varnish',
-  'trafficserver',
-];
 
 /** Every request for an object that nobody has asked for. */
 export const cold: Scenario = {
   id: 'cold',
   title: 'Cold fills',
-  programs: (options) => [...chosenContenders(options, compared).flatMap(({ programs }) => programs), 'wrk'],
+  programs: (options) => [...chosenContenders(options, fillContenders).flatMap(({ programs }) => programs), 'wrk'],
   run: async (bench) => {
     const { options } = bench;
-    const servers = await startAll(chosenContenders(options, compared), bench.server);
+    const servers = await startAll(chosenContenders(options, fillContenders), bench.server);
     const failures: string[] = [];
     const findings: Finding[] = [];
     for (const [cell, size] of sizes.entries()) {

@@ -4,7 +4,7 @@ import { startAll } from '../fleet.ts';
 import { objectTarget } from '../objects.ts';
 import type { Server } from '../servers/server.ts';
 import { percentile, rounded } from '../statistics.ts';
-import { chosenContenders } from './chosen.ts';
+import { chosenContenders, fillContenders } from './chosen.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
 const segmentBytes = 2 * 1024 * 1024;
@@ -12,24 +12,16 @@ const segmentBytes = 2 * 1024 * 1024;
 const originDelayMs = 200;
 const timeoutMs = 30_000;
 const baselineRuns = 5;
-const compared: readonly string[] = [
-  'eddy',
-  'eddy-baseline',
-  'nginx-sendfile-nopush',
-  'nginx-slice-sendfile',
-  'varnish',
-  'trafficserver',
-];
 
 /** A thousand clients on one segment that the cache does not have. */
 export const herd: Scenario = {
   id: 'herd',
   title: 'The herd: many clients, one cold segment',
-  programs: (options) => chosenContenders(options, compared).flatMap(({ programs }) => programs),
+  programs: (options) => chosenContenders(options, fillContenders).flatMap(({ programs }) => programs),
   run: async (bench) => {
     const { options, origin } = bench;
     const clients = options.quick ? 200 : 1000;
-    const servers = await startAll(chosenContenders(options, compared), bench.server);
+    const servers = await startAll(chosenContenders(options, fillContenders), bench.server);
     await origin.setDelay(originDelayMs);
     const originMs = await originFirstByteMs(bench);
     const failures: string[] = [];

@@ -7,7 +7,7 @@ import { startEddy } from '../servers/eddy.ts';
 import type { Server } from '../servers/server.ts';
 import { emptyLogs } from '../rig.ts';
 import { quotient, rounded } from '../statistics.ts';
-import { chosenContenders } from './chosen.ts';
+import { chosenContenders, fillContenders } from './chosen.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
 const hitBytes = 256 * 1024;
@@ -18,23 +18,15 @@ const fillBitsPerSecond = 500e6;
 const connections = 64;
 const graceMs = 20_000;
 const namesPerRun = 1_000_000;
-const compared: readonly string[] = [
-  'eddy',
-  'eddy-baseline',
-  'nginx-sendfile-nopush',
-  'nginx-slice-sendfile',
-  'varnish',
-  'trafficserver',
-];
 
 /** Hits at a steady rate, alone and beside fills at a steady rate: the fills must not be felt. */
 export const mixed: Scenario = {
   id: 'mixed',
   title: 'Hits while filling at 500 Mb/s',
-  programs: (options) => chosenContenders(options, compared).flatMap(({ programs }) => programs),
+  programs: (options) => chosenContenders(options, fillContenders).flatMap(({ programs }) => programs),
   run: async (bench) => {
     const { options, server } = bench;
-    const servers = [...(await startAll(chosenContenders(options, compared), server))];
+    const servers = [...(await startAll(chosenContenders(options, fillContenders), server))];
     if (servers.some(({ product }) => product === 'eddy')) {
       const program = options.eddy === undefined ? {} : { program: options.eddy };
       const name = 'Eddy, RAM tier off';

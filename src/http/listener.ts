@@ -1,22 +1,21 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
-import type { Http2Server } from 'node:http2';
 import type { Server as HttpsServer } from 'node:https';
-import type { AddressInfo, Server as NetServer, Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Cache, MapPolicy } from '../cache/types.ts';
 import type { AccessRecord } from './access.ts';
 import { acceptTogether } from './accepts.ts';
-import { type CertificateFiles, loadCertificate, watchCertificate } from './certificate.ts';
+import type { CertificateFiles } from './certificate.ts';
 import { Connections } from './connections.ts';
 import type { Front, ViewerLog } from './exchange.ts';
 import { type FileBacking, openSendfile } from './file-writes.ts';
 import { createHttp1Server } from './http1-server.ts';
 import { createHttp2Server } from './http2-server.ts';
-import { LeanFront, leanFrontOf } from './lean-front.ts';
+import { leanFrontOf } from './lean-front.ts';
 import { type ViewerLimits, viewerLimitsDefault } from './limits.ts';
 import { longestFirst } from './policies.ts';
 import { ReplyPlanner } from './reply.ts';
+import { openSecureServers, shareByAlpn } from './secure-servers.ts';
 import { openThroughput } from './socket-throughput.ts';
 import { UnsentBound } from './unsent-bound.ts';
 
@@ -69,47 +68,38 @@ export interface Viewers {
 /** Starts serving `cache` to viewers over HTTP/1.1 and, with a certificate, HTTPS with HTTP/2. Rejects if it cannot listen. */
 export async function startViewers(options: ViewersOptions): Promise<Viewers> {
   const limits: ViewerLimits = { ...viewerLimitsDefault, ...options.limits };
-  const front: Front = {
-    cache: options.cache,
-    policies: longestFirst(options.policies),
-    limits,
-    planner: new ReplyPlanner(),
-    log: options.log,
-    throughputOf: openThroughput(),
-    onStarted: options.onStarted ?? (() => {}),
-    onFinished: options.onFinished,
-  };
+  const front = frontOf(options, limits);
   const connections = new Connections(limits.drainGraceMs);
   const unsent = openUnsentBound(options, connections);
   const http1 = { front, limits, draining: () => connections.draining, unsent };
   const http2 = createHttp2Server({ front, limits, onSession: (session) => connections.addSession(session) });
-  const secure = await startSecure(options, { create: (tls) => createHttp1Server(http1, tls) as HttpsServer, limits });
+  const sendfile = options.backing && openSendfile(options.backing);
+  const secure = await openSecureServers(options, {
+    create: (tls) => createHttp1Server(http1, tls) as HttpsServer,
+    limits,
+  });
   const plain = options.listen.map((address) => ({ address, server: createHttp1Server(http1) as HttpServer }));
   const isLean = options.lean !== false;
+  for (const { server } of plain) {
+    if (isLean) connections.addLeanFront(leanFrontOf(server, { ...http1, sendfile, onAccepted: connections.track }));
+    else server.on('connection', connections.track);
+  }
   for (const { server } of secure.servers) {
-    const toHttp1 = http1Of(server);
-    const front = new LeanFront({ ...http1, scheme: 'https', onAccepted: () => {}, toHttp: toHttp1 });
-    server.once('close', () => front.stop());
-    connections.addLeanFront(front);
-    shareByAlpn(server, { http2, toHttp1: isLean ? (socket) => front.accept(socket) : toHttp1 });
+    server.on('connection', connections.track);
+    const lean = shareByAlpn(server, { http2, ...(isLean && { lean: http1 }) });
+    if (lean !== undefined) connections.addLeanFront(lean);
   }
-  const lean = isLean ? plain : [];
-  const sendfile = options.backing && openSendfile(options.backing);
-  for (const { server } of lean) {
-    connections.addLeanFront(leanFrontOf(server, { ...http1, sendfile, onAccepted: connections.track }));
-  }
-
   const bound = [...plain, ...secure.servers];
-  for (const each of bound) {
-    connections.addServer(each.server, limits.connectionsMax);
-    if (!lean.includes(each)) each.server.on('connection', connections.track);
-  }
-  try {
-    await Promise.all(bound.map(({ server, address }) => listen(server, address, options)));
-  } catch (error) {
+  for (const { server } of bound) connections.addServer(server, limits.connectionsMax);
+  const close = async (): Promise<void> => {
     secure.stopWatching();
     await connections.close();
     sendfile?.room?.close();
+  };
+  try {
+    await Promise.all(bound.map(({ server, address }) => listen(server, address, options)));
+  } catch (error) {
+    await close();
     throw error;
   }
   return {
@@ -122,11 +112,7 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
       secure.stopWatching();
       await connections.drain(deadlineMs);
     },
-    close: async () => {
-      secure.stopWatching();
-      await connections.close();
-      sendfile?.room?.close();
-    },
+    close,
     replacePolicies: (policies) => {
       front.policies = longestFirst(policies);
     },
@@ -134,57 +120,21 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
   };
 }
 
+function frontOf(options: ViewersOptions, limits: ViewerLimits): Front {
+  return {
+    cache: options.cache,
+    policies: longestFirst(options.policies),
+    limits,
+    planner: new ReplyPlanner(),
+    log: options.log,
+    throughputOf: openThroughput(),
+    onStarted: options.onStarted ?? (() => {}),
+    onFinished: options.onFinished,
+  };
+}
+
 function openUnsentBound({ unsentBytesMax: bytesMax }: ViewersOptions, all: Connections): UnsentBound | undefined {
   return bytesMax === undefined ? undefined : UnsentBound.open({ bytesMax, connections: () => all.count });
-}
-
-interface SecureServers {
-  readonly servers: readonly { readonly address: ListenAddress; readonly server: HttpsServer }[];
-  readonly stopWatching: () => void;
-}
-
-async function startSecure(
-  { tls, tlsListen = [], log }: ViewersOptions,
-  { create, limits }: { create: (tls: object) => HttpsServer; limits: ViewerLimits },
-): Promise<SecureServers> {
-  if (tlsListen.length === 0) return { servers: [], stopWatching: () => {} };
-  if (tls === undefined) throw new Error('an HTTPS listener needs a certificate: certFile and keyFile are missing');
-  const settings = {
-    ...(await loadCertificate(tls)),
-    ALPNProtocols: ['h2', 'http/1.1'],
-    minVersion: 'TLSv1.2',
-    handshakeTimeout: limits.handshakeTimeoutMs,
-  };
-  const servers = tlsListen.map((address) => ({ address, server: create(settings) }));
-  const stopWatching = watchCertificate(tls, {
-    onLoaded: (certificate) => {
-      for (const { server } of servers) server.setSecureContext({ ...certificate, minVersion: 'TLSv1.2' });
-    },
-    log,
-  });
-  return { servers, stopWatching };
-}
-
-/** What the server itself would do with a connection whose handshake is done. */
-function http1Of(server: HttpsServer): (socket: Socket) => void {
-  const listeners = server.listeners('secureConnection') as ((this: HttpsServer, socket: Socket) => void)[];
-  return (socket) => {
-    for (const listener of listeners) listener.call(server, socket);
-  };
-}
-
-/** Connections that chose h2 go to the HTTP/2 server, the others to HTTP/1.1. */
-function shareByAlpn(
-  server: HttpsServer,
-  { http2, toHttp1 }: { http2: Http2Server; toHttp1: (socket: TLSSocket) => void },
-): void {
-  server.removeAllListeners('secureConnection');
-  server.on('secureConnection', (socket: TLSSocket) => {
-    if (socket.alpnProtocol === 'h2') http2.emit('connection', socket);
-    else toHttp1(socket);
-  });
-  // Failed handshakes are the client's affair.
-  server.on('tlsClientError', (_error, socket: Socket) => socket.destroy());
 }
 
 /** Connections waiting to be accepted: a crowd that comes at once is not turned away. The system may allow fewer. */
