@@ -5,6 +5,7 @@ export type ErrorCode =
   // downstream
   | 'bad-request'
   | 'request-too-large'
+  | 'target-not-mapped' // it would lead out of what the map offers
   | 'client-gone'
   // upstream
   | 'origin-refused' // no connection
@@ -13,7 +14,6 @@ export type ErrorCode =
   | 'origin-busy' // our own request budget for it is used up
   | 'origin-status' // an answer we cannot use
   | 'origin-changed' // another validator than the bytes already sent
-  | 'host-not-mapped' // SSRF guard: redirect or reference to a host outside the configuration
   | 'only-if-cached'
   // peer
   | 'peer-timeout' // silent or too slow
@@ -22,7 +22,6 @@ export type ErrorCode =
   // internal
   | 'disk-full'
   | 'disk-failed'
-  | 'disk-corrupt'
   | 'aborted'
   | 'draining'
   | 'internal';

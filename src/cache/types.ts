@@ -174,7 +174,7 @@ export interface CacheRequest {
 /** Parameters of our member of Cache-Status (RFC 9211 section 2). */
 export interface CacheStatus {
   readonly hit: boolean;
-  readonly fwd?: 'bypass' | 'method' | 'uri-miss' | 'vary-miss' | 'miss' | 'request' | 'stale' | 'partial';
+  readonly fwd?: 'method' | 'vary-miss' | 'miss' | 'request' | 'stale' | 'partial';
   readonly fwdStatus?: number;
   /** Remaining freshness in seconds, negative when stale. */
   readonly ttlSeconds?: number;

@@ -8,6 +8,7 @@ import type { Reply } from './reply.ts';
 const statusOf: Readonly<Record<ErrorCode, number>> = {
   'bad-request': 400,
   'request-too-large': 413,
+  'target-not-mapped': 404,
   'client-gone': 400,
   'origin-refused': 502,
   'origin-timeout': 504,
@@ -15,7 +16,6 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   'origin-busy': 503,
   'origin-status': 502,
   'origin-changed': 502,
-  'host-not-mapped': 502,
   // RFC 9111 section 5.2.1.7
   'only-if-cached': 504,
   'peer-timeout': 504,
@@ -23,7 +23,6 @@ const statusOf: Readonly<Record<ErrorCode, number>> = {
   'peer-corrupt': 502,
   'disk-full': 500,
   'disk-failed': 500,
-  'disk-corrupt': 500,
   aborted: 503,
   draining: 503,
   internal: 500,
@@ -37,7 +36,6 @@ const textOf: Partial<Record<ErrorCode, string>> = {
   'origin-busy': 'too many requests to the origin at once',
   'origin-status': 'the origin gave an answer that cannot be used',
   'origin-changed': 'the content changed while it was being read',
-  'host-not-mapped': 'the origin pointed to a host that is not configured',
   'only-if-cached': 'not stored, and the request allows nothing else',
   'peer-timeout': 'the content did not arrive in time',
   'peer-broken': 'the content broke off on its way',

@@ -52,7 +52,7 @@ export interface RequestReport {
 }
 
 const methods = ['GET', 'HEAD', 'other'] as const;
-const forwards = ['none', 'bypass', 'method', 'uri-miss', 'vary-miss', 'miss', 'request', 'stale', 'partial'] as const;
+const forwards = ['none', 'method', 'vary-miss', 'miss', 'request', 'stale', 'partial'] as const;
 
 /** Counts the requests of viewers under labels whose values are bounded, whatever viewers send. */
 export class RequestCounts {

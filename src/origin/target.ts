@@ -5,7 +5,7 @@ import { EddyError } from '../errors.ts';
  * The path and query to ask an upstream for: its base path, then what follows the map's prefix in the target, byte for
  * byte but for the mirror's own parameter. Nothing in the target can name another host: it is only ever the request target of a connection to the upstream.
  * @param target origin-form (RFC 9112 section 3.2.1)
- * @throws EddyError bad-request, or host-not-mapped when the target lies outside the prefix or climbs out of the base
+ * @throws EddyError bad-request, or target-not-mapped when the target lies outside the prefix or climbs out of the base
  */
 export function upstreamPath(target: string, map: { name: string; prefix: string; basePath: string }): string {
   if (!originForm.test(target)) {
@@ -15,7 +15,7 @@ export function upstreamPath(target: string, map: { name: string; prefix: string
   }
   const rest = afterPrefix(withoutEpoch(target), map.prefix);
   if (rest === undefined || (map.basePath !== '/' && climbsOut(rest))) {
-    throw new EddyError('host-not-mapped', `target ${shown(target)} is not under ${map.prefix} of map ${map.name}`, {
+    throw new EddyError('target-not-mapped', `target ${shown(target)} is not under ${map.prefix} of map ${map.name}`, {
       side: 'downstream',
     });
   }

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { startEdge } from '../support/edge.ts';
 import { ask, errorOf, kept, readAll, supplierFor } from '../support/origin-supplier.ts';
+import { exchange } from '../support/raw-http.ts';
 import { startRawOrigin } from '../support/raw-origin.ts';
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok';
@@ -33,14 +35,21 @@ test.each([
   ['/a b', 'bad-request'],
   ['/a\r\nHost: evil.example', 'bad-request'],
   ['/a\u0100', 'bad-request'],
-  ['/other/a', 'host-not-mapped'],
-  ['/lively', 'host-not-mapped'],
-  ['/live/../../secret', 'host-not-mapped'],
-  ['/live/%2e%2E/secret', 'host-not-mapped'],
-  ['/live/a/..%2f..%5csecret', 'host-not-mapped'],
+  ['/other/a', 'target-not-mapped'],
+  ['/lively', 'target-not-mapped'],
+  ['/live/../../secret', 'target-not-mapped'],
+  ['/live/%2e%2E/secret', 'target-not-mapped'],
+  ['/live/a/..%2f..%5csecret', 'target-not-mapped'],
 ])('target %j never leaves this node', async (target, code) => {
   const origin = kept(await startRawOrigin(ok));
   const supplier = kept(supplierFor({ prefix: '/live', upstreams: [`${origin.url}/public/`] }));
   expect(await errorOf(ask(supplier, target))).toMatchObject({ code, side: 'downstream' });
   expect(origin.received).toEqual([]);
+});
+
+test('a viewer who climbs out of what is offered is told that nothing is there: it is no error of this side', async () => {
+  const origin = kept(await startRawOrigin(ok));
+  const edge = kept(await startEdge({ origins: [`${origin.url}/public`] }));
+  const { status } = await exchange(edge.url, 'GET /%2e%2e/secret HTTP/1.1\r\nHost: edge\r\n\r\n');
+  expect([status, origin.received]).toEqual([404, []]);
 });
