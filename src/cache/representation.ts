@@ -5,7 +5,7 @@ import type { Flight } from './flight.ts';
 import { type FreshnessTerms, freshnessTerms } from './freshness.ts';
 import type { Need } from './held-pieces.ts';
 import { Reader } from './reader.ts';
-import { sharingStrings } from './shared-strings.ts';
+import { ownString, sharingStrings } from './shared-strings.ts';
 import { type MapPolicy, pieceBytes, type StoredResponse } from './types.ts';
 import { Ungiven } from './ungiven.ts';
 import { Selecting } from './vary.ts';
@@ -44,7 +44,7 @@ export class Representation {
     this.#stored = sharingStrings(stored);
     this.#strong = validatorOf(stored.fields).strong;
     this.key = where.key;
-    this.target = where.target;
+    this.target = ownString(where.target);
   }
 
   get stored(): StoredResponse {

@@ -19,3 +19,8 @@ function shared(text: string): string {
   strings.set(text, text);
   return text;
 }
+
+/** The same text in memory of its own: what was cut out of a request's head keeps all of that. */
+export function ownString(text: string): string {
+  return Buffer.from(text).toString();
+}
