@@ -44,7 +44,7 @@ export interface Tier {
    * last. Undefined: it knows of all. Never rejects. Absent: it always does.
    */
   reopen?(id: RepresentationId): Promise<void> | undefined;
-  /** Whether `bytes`, which `read` gave, is held by nobody else, so that its memory may be given back. Absent: never. */
+  /** Whether `bytes`, which `read` gave last, is held by nobody else, so that its memory may be given back. Absent: never. */
   isSole?(bytes: Buffer): boolean;
 }
 

@@ -1,6 +1,6 @@
-import { createCipheriv } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { pieceBytes, type RepresentationId } from '../cache/types.ts';
+import { openGmac } from './gmac.ts';
 
 /*
  * A piece as it lies in a generation (format 2, frozen: another layout takes another version byte):
@@ -29,8 +29,7 @@ const version = 2;
 const digestAt = 8;
 const digestBytes = 16;
 const digestedFrom = digestAt + digestBytes;
-const digestKey = Buffer.from('eddy piece, v. 2', 'latin1');
-const digestNonce = Buffer.alloc(12);
+const digestOf = openGmac({ key: Buffer.from('eddy piece, v. 2', 'latin1'), nonce: Buffer.alloc(12) });
 
 const headerBytesV1 = 28;
 const digestAtV1 = 24;
@@ -84,13 +83,6 @@ function start(ofVersion: number): number {
 
 function isNamed(record: Buffer, offset: number, { id, first }: PieceName): boolean {
   return readSafeInteger(record, offset) === id && readSafeInteger(record, offset + 8) === first;
-}
-
-function digestOf(bytes: Buffer): Buffer {
-  const cipher = createCipheriv('aes-128-gcm', digestKey, digestNonce);
-  cipher.setAAD(bytes);
-  cipher.final();
-  return cipher.getAuthTag();
 }
 
 /** Eight bytes, big-endian. */

@@ -22,8 +22,8 @@ export class StoredPieces implements Tier {
   readonly #health: Health;
   /** By place; everybody who asks for a piece that is being read gets the same bytes. */
   readonly #reads = new Map<string, Promise<Buffer | undefined>>();
-  /** Given to one reader each. */
-  readonly #sole = new WeakSet<Buffer>();
+  /** What `read` gave last, if it was read for that reader alone. */
+  #sole: Buffer | undefined;
   readonly #pageCache = new PageCacheTrust();
   #failuresInRow = 0;
 
@@ -76,7 +76,7 @@ export class StoredPieces implements Tier {
   }
 
   isSole(bytes: Buffer): boolean {
-    return this.#sole.has(bytes);
+    return bytes === this.#sole;
   }
 
   remove(id: RepresentationId): void {
@@ -96,7 +96,7 @@ export class StoredPieces implements Tier {
       const bytes = generation.readNow(piece.sequence, piece, isLikelyResident);
       if (bytes === 'later') return bytes;
       this.#onRead(generation, piece, bytes);
-      if (bytes !== undefined) this.#sole.add(bytes);
+      this.#sole = bytes;
       const nowMs = performance.now();
       this.#pageCache.took(nowMs - startedMs, nowMs);
       return bytes;

@@ -16,6 +16,7 @@ export class TableFiles {
   readonly #filesMax: number;
   readonly #resident: ResidentReads | undefined;
   readonly #files = new Map<string, OpenFile>();
+  #latest: string | undefined;
 
   constructor(filesMax: number, resident: ResidentReads | undefined) {
     this.#filesMax = filesMax;
@@ -68,6 +69,7 @@ export class TableFiles {
     const file = this.#files.get(path);
     if (file === undefined) return;
     this.#files.delete(path);
+    if (this.#latest === path) this.#latest = undefined;
     file.forgotten = true;
     closeForgotten(file);
   }
@@ -83,6 +85,7 @@ export class TableFiles {
     }
     const file = { descriptor, users: 0, forgotten: false };
     this.#files.set(path, file);
+    this.#latest = path;
     for (const oldest of this.#files.keys()) {
       if (this.#files.size <= this.#filesMax) break;
       if (oldest !== path) this.forget(oldest);
@@ -91,6 +94,8 @@ export class TableFiles {
   }
 
   #touch(path: string, file: OpenFile): OpenFile {
+    if (this.#latest === path) return file;
+    this.#latest = path;
     this.#files.delete(path);
     this.#files.set(path, file);
     return file;

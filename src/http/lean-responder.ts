@@ -47,8 +47,8 @@ export interface LeanResponderOptions {
   readonly unsent?: UnsentBound | undefined;
 }
 
-/** Answers up to this size leave past the stream; the socket's buffer takes them whole unless the viewer is slow. */
-const directBytesMax = 72 * 1024;
+/** Up to this size a socket's buffer takes what is written whole, unless the viewer is slow. */
+const smallBytesMax = 72 * 1024;
 /** From this size on content leaves without a copy, if it can. */
 const fileBytesMin = 64 * 1024;
 
@@ -60,6 +60,8 @@ export class LeanResponder implements Responder {
   readonly #socket: Socket;
   readonly #options: LeanResponderOptions;
   readonly #direct: DirectWrites | undefined;
+  /** More than this is left to the stream. */
+  readonly #directBytesMax: number;
   readonly #files: FileWrites | undefined;
   /** The final head, not written yet. */
   #head: ReplyFields | undefined;
@@ -78,6 +80,7 @@ export class LeanResponder implements Responder {
     this.#socket = socket;
     this.#options = options;
     this.#direct = DirectWrites.to(socket, this.#onTaken);
+    this.#directBytesMax = 'encrypted' in socket ? smallBytesMax : Number.POSITIVE_INFINITY;
     const { sendfile } = options;
     this.#files = sendfile && FileWrites.to(socket, sendfile, this.#onTaken);
   }
@@ -142,10 +145,10 @@ export class LeanResponder implements Responder {
     if (!this.#chunked) parts.push(...buffers);
     // A chunk of no bytes would be the end.
     else if (bytes > 0) parts.push(Buffer.from(`${bytes.toString(16)}\r\n`), ...buffers, lineEnd);
-    if (bytes > directBytesMax) this.#bound();
+    if (bytes > smallBytesMax) this.#bound();
     const bounded = this.#unsentMax > 0;
     if (bytes >= fileBytesMin && !this.#chunked && this.#files?.write(parts, bounded) === true) return this.#files.done;
-    if (bytes > directBytesMax || this.#direct?.write(parts) !== true) this.#writeStream(parts);
+    if (bytes > this.#directBytesMax || this.#direct?.write(parts) !== true) this.#writeStream(parts);
     if (socket.destroyed || socket.writableNeedDrain) return drained(socket);
     // What is sent from a file would overtake it.
     return this.#direct?.done;
