@@ -9,9 +9,9 @@ import type { Representation } from './representation.ts';
 import type { CacheRequest, Content, Source, Tier } from './types.ts';
 
 /** Largest answer that leaves in one piece from RAM; a longer one is read on as the socket takes it. */
-const peekBytesMax = 8 * 1024 * 1024;
+export const peekBytesMax = 8 * 1024 * 1024;
 /** Largest answer that is gathered before it is asked for. */
-const gatherBytesMax = 1024 * 1024;
+export const gatherBytesMax = 1024 * 1024;
 /** A reader that gets nowhere this many times in a row gives up. */
 const failuresMax = 3;
 const fruitlessMax = 64;

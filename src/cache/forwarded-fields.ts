@@ -1,4 +1,5 @@
 import { Fields } from '../fields.ts';
+import { conditionNames } from '../semantics/condition-names.ts';
 import { dated } from '../semantics/dates.ts';
 import { endToEnd } from '../semantics/hop-by-hop.ts';
 import { ageSecondsAt, type FreshnessTerms } from './freshness.ts';
@@ -61,6 +62,3 @@ export function requestFieldsForOrigin(fields: Fields): Fields {
 const ownNames = ['host', 'expect', 'http2-settings'];
 /** CTA-5004 section 3.2 */
 const cmcdNames = ['cmcd-request', 'cmcd-object', 'cmcd-status', 'cmcd-session'];
-const conditionNames = [
-  ...['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since', 'if-range', 'range'],
-];

@@ -1,6 +1,7 @@
 import { Recent } from '../cache/recent.ts';
 import type { Answer, CacheRequest, MapPolicy, Source } from '../cache/types.ts';
 import type { Fields } from '../fields.ts';
+import { hopByHop } from '../semantics/hop-by-hop.ts';
 import { cacheStatusMember } from './cache-status.ts';
 import { corsFields } from './cors.ts';
 import { type Part, ReplyFields } from './reply-fields.ts';
@@ -103,7 +104,4 @@ export function copyFields(
 }
 
 /** Framing is the transport's, and a stored response's Content-Range describes what was fetched, not what is sent. */
-const notCopied: ReadonlySet<string> = new Set([
-  ...['content-length', 'content-range', 'transfer-encoding', 'trailer'],
-  ...['connection', 'keep-alive', 'proxy-connection', 'upgrade', 'te'],
-]);
+const notCopied: ReadonlySet<string> = new Set([...hopByHop, 'content-length', 'content-range']);

@@ -1,4 +1,5 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
+import { hopByHop } from '../semantics/hop-by-hop.ts';
 import { drained } from './http1-responder.ts';
 import type { Responder } from './message.ts';
 import type { ReplyFields } from './reply-fields.ts';
@@ -16,7 +17,8 @@ export class Http2Responder implements Responder {
     const headers: string[] = [':status', String(status)];
     for (let i = 0; i + 1 < raw.length; i += 2) {
       const lower = (raw[i] as string).toLowerCase();
-      if (!connectionSpecific.has(lower)) headers.push(lower, raw[i + 1] as string);
+      // RFC 9113 section 8.2.2
+      if (!hopByHop.has(lower)) headers.push(lower, raw[i + 1] as string);
     }
     if (status >= 200) this.#stream.respond(headers);
     else this.#stream.additionalHeaders(grouped(headers));
@@ -40,11 +42,6 @@ export class Http2Responder implements Responder {
     this.#stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 }
-
-/** RFC 9113 section 8.2.2 */
-const connectionSpecific: ReadonlySet<string> = new Set([
-  ...['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'te'],
-]);
 
 function grouped(flat: readonly string[]): Record<string, string | string[]> {
   const headers: Record<string, string | string[]> = {};

@@ -146,16 +146,6 @@ export class ResumedBody implements AsyncIterableIterator<Buffer, undefined> {
   }
 }
 
-/** Request fields that a request for the rest replaces, lower case. */
-export const resumeReplaces: ReadonlySet<string> = new Set([
-  'range',
-  'if-range',
-  'if-match',
-  'if-none-match',
-  'if-modified-since',
-  'if-unmodified-since',
-]);
-
 function resumableError(error: unknown): error is EddyError {
   return error instanceof EddyError && error.side === 'upstream' && error.retryable;
 }

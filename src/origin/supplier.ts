@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
+import { conditionNames } from '../semantics/condition-names.ts';
 import { endToEnd } from '../semantics/hop-by-hop.ts';
 import type { Clock } from './attempt-plan.ts';
 import { type AttemptOutcome, attempt, type OriginRequest } from './attempts.ts';
@@ -11,7 +12,7 @@ import { MappedOrigin } from './mapped-origin.ts';
 import type { OriginMap } from './origin-map.ts';
 import { ReadTurn } from './read-turn.ts';
 import { askFollowing, type Followed, type FollowOptions } from './redirect.ts';
-import { ResumedBody, resumablePart, resumeReplaces } from './resume.ts';
+import { ResumedBody, resumablePart } from './resume.ts';
 
 /** Health of one upstream, as it is shown. */
 export interface OriginHealth extends HealthReport {
@@ -108,7 +109,7 @@ export class OriginSupplier implements Supplier {
     };
     const reopen = (fields: readonly string[]) => {
       this.#options.log?.info({ origin: answer.upstream.origin, range: fields[1] }, 'continuing a body that broke off');
-      const kept = new Fields(request.fields).without(resumeReplaces).raw;
+      const kept = new Fields(request.fields).without(conditionNames).raw;
       return attempt(route, { ...request, fields: [...kept, ...fields] }, options);
     };
     return new ResumedBody(answer.body, { part, reopen, onFinished, signal, clock: this.#clock, random: this.#random });

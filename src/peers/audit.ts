@@ -1,5 +1,6 @@
 import type { Supplier, Supply, SupplyRequest } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
+import { conditionNames } from '../semantics/condition-names.ts';
 import { parseContentRange } from '../semantics/content-range.ts';
 
 export interface AuditOptions {
@@ -71,9 +72,8 @@ export class Audit {
     { first, sample, etag }: { first: number; sample: Buffer; etag: string },
   ): Promise<void> {
     const last = first + sample.length - 1;
-    const conditions = ['range', 'if-range', 'if-none-match', 'if-modified-since'];
     const fields = new Fields([
-      ...request.fields.without(conditions).raw,
+      ...request.fields.without(conditionNames).raw,
       'Range',
       `bytes=${first}-${last}`,
       'If-Range',

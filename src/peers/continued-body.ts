@@ -1,6 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { Supply, SupplyRequest } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
+import { conditionNames } from '../semantics/condition-names.ts';
 import { parseContentRange } from '../semantics/content-range.ts';
 import { PeerError } from './failure.ts';
 
@@ -16,9 +17,6 @@ interface Span {
   readonly first: number;
   readonly last: number;
 }
-
-/** Replaced by conditions of our own. */
-const conditions = ['range', 'if-range', 'if-none-match', 'if-modified-since', 'if-match', 'if-unmodified-since'];
 
 /**
  * A body from a peer whose rest comes from elsewhere when the peer breaks off: as a range under the same strong ETag; or,
@@ -83,7 +81,7 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
     if (range === undefined && status !== 200) throw failure;
     const added =
       range === undefined ? [] : ['Range', `bytes=${range.first}-${range.last}`, 'If-Range', this.#etag ?? ''];
-    const fields = new Fields([...request.fields.without(conditions).raw, ...added]);
+    const fields = new Fields([...request.fields.without(conditionNames).raw, ...added]);
     const supply = await next({ ...request, fields });
     if (supply === undefined) throw failure;
     const body = supply.body[Symbol.asyncIterator]();

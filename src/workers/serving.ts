@@ -1,5 +1,5 @@
 import type { Loan } from '../cache/loan.ts';
-import type { Answer, Cache, CacheRequest, MapPolicy, Source } from '../cache/types.ts';
+import { type Answer, type Cache, type CacheRequest, type MapPolicy, pieceBytes, type Source } from '../cache/types.ts';
 import { wantedOf, within } from '../cache/wanted.ts';
 import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
@@ -22,8 +22,8 @@ export interface ServingOptions {
   readonly book: LoanBook;
 }
 
-/** How much of one answer may be on its way: a piece. The thread's viewer takes the next one when this one is out. */
-const windowBytes = 256 * 1024;
+/** How much of one answer may be on its way. The thread's viewer takes the next one when this one is out. */
+const windowBytes = pieceBytes;
 
 /** Methods that change nothing, so that nothing has to be recalled before they are answered. */
 const safe: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS']);

@@ -1,15 +1,12 @@
+import { gatherBytesMax, peekBytesMax } from '../cache/content.ts';
 import type { CacheRequest, Content, RepresentationId, Source } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
+import { conditionNames } from '../semantics/condition-names.ts';
 import { sameRepresentation } from '../semantics/validators.ts';
 import type { Ask } from './ask.ts';
 import type { Asks } from './asks.ts';
 import type { Borrowed } from './borrowed.ts';
-
-/** Largest answer that leaves in one piece; a longer one is read on as the socket takes it. */
-const peekBytesMax = 8 * 1024 * 1024;
-/** Largest answer that is gathered before it is asked for. */
-const gatherBytesMax = 1024 * 1024;
 
 export interface ThreadContentOptions {
   readonly borrowed: Borrowed;
@@ -110,10 +107,7 @@ export class ThreadContent implements Content {
 }
 
 /** Decides nothing any more, so it carries no condition and no wish about freshness. */
-const dropped = [
-  ...['range', 'if-range', 'if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'],
-  ...['cache-control', 'pragma'],
-];
+const dropped = [...conditionNames, 'cache-control', 'pragma'];
 
 /** A request for first .. last of what the request before was answered with. */
 function restOf(request: CacheRequest, first: number, last: number | undefined): CacheRequest {
