@@ -6,6 +6,7 @@ export interface Load {
   readonly bytes: number;
   readonly seconds: number;
   readonly p50Ms: number;
+  /** wrk counts what it would have sent meanwhile too: time in which nothing is answered weighs as time, not as requests. */
   readonly p99Ms: number;
   /** Connections that broke, timeouts and statuses other than 2xx. */
   readonly errors: number;

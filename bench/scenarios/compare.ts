@@ -16,7 +16,9 @@ interface Cell {
   readonly connections: number;
 }
 
-const warmUpSeconds = 1;
+/** A compiler at work is not what is measured: V8's has its work in the first three seconds of a kind of request. */
+const warmUpSeconds = 4;
+const quickWarmUpSeconds = 1;
 /** Starting and ending a load generator. */
 const overheadSeconds = 0.5;
 /** autocannon parses responses in JavaScript: one number of connections shows what it can show. */
@@ -57,11 +59,16 @@ function resultOf(rows: readonly Row[], failures: readonly string[]) {
 }
 
 function minutesOf(
-  { rounds, seconds }: BenchOptions,
+  options: BenchOptions,
   { cells, servers }: { cells: readonly Cell[]; servers: readonly Server[] },
 ): number {
+  const { rounds, seconds } = options;
   const runs = cells.flatMap((cell) => servers.filter((server) => urlOf(server, cell) !== undefined)).length;
-  return Math.ceil((runs * (warmUpSeconds + rounds * (seconds + overheadSeconds))) / 60);
+  return Math.ceil((runs * (warmUpOf(options) + rounds * (seconds + overheadSeconds))) / 60);
+}
+
+function warmUpOf({ quick }: BenchOptions): number {
+  return quick ? quickWarmUpSeconds : warmUpSeconds;
 }
 
 function chosenFrom(options: BenchOptions): readonly Contender[] {
@@ -96,12 +103,13 @@ async function measureCell(
 ): Promise<readonly Row[]> {
   const { cell, servers, failures } = about;
   const ready = new Map<Server, Ready>();
+  const seconds = warmUpOf(bench.options);
   for (const server of servers) {
     const url = urlOf(server, cell);
     if (url === undefined) continue;
     await attempt(bench, { cell, failures }, async () => {
       const cipher = await verifyHits(server, { origin: bench.origin, url, workload: cell.workload });
-      await sample(bench.rig, { server, tool: cell.tool, load: loadOf(cell, { url, seconds: warmUpSeconds }) });
+      await sample(bench.rig, { server, tool: cell.tool, load: loadOf(cell, { url, seconds }) });
       ready.set(server, { url, cipher, samples: [] });
     });
   }

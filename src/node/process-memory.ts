@@ -1,4 +1,5 @@
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { availableParallelism } from 'node:os';
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { openLibc } from '../libc.ts';
 
 /** Share of all buffers that V8 lets wait for the collector, some of them longer while it is at work. */
@@ -21,9 +22,15 @@ const marginBytes = 40e6;
 const checkMs = 200;
 /** Where giving back is not enough, it is tried again when so much has come on top. */
 const regrownBytes = 10e6;
-/** From here on V8's young generation does not grow, which would be to 64 MiB and more; so it takes up to twice this. */
-const youngBytesMax = 8 * 1024 * 1024;
+/** Up to here V8's young generation is made to grow, and no further, which would be to 64 MiB and more; it takes up to twice this. */
+const youngBytes = 8 * 1024 * 1024;
 const youngCheckMs = 100;
+/** An array of so many numbers takes about 8 KB of it. */
+const survivorLength = 1024;
+
+/** By how much the heap, and what it holds in buffers, may grow until the next mark. */
+const growth = { least: 1 / (1 - uncollectedShare), most: 2, heapLeast: 1.2 };
+const growthCheckMs = 200;
 
 /**
  * Fits the process to a program that holds most of its memory in buffers, before it has any. For the whole process, its
@@ -33,9 +40,9 @@ export function tuneProcessMemory(): void {
   // V8 marks its whole heap anew for each 64 MiB of buffers that come, however many it holds and however many have gone:
   // 16 times for each GB. With this the limit grows with what is held, as it does for everything else on the heap.
   setFlagsFromString('--external-memory-accounted-in-global-limit');
-  // What has been let go of may wait for the next mark up to these shares of what is held: buffers, and the heap itself.
-  setFlagsFromString(`--external-memory-max-growing-factor=${1 / (1 - uncollectedShare)}`);
-  setFlagsFromString('--heap-growing-percent=20');
+  setGrowth(growth.least);
+  // Threads that help would do so on the core of the one that waits for them, whenever they get it.
+  if (availableParallelism() === 1) setFlagsFromString('--no-parallel-scavenge');
   // glibc maps, faults in and unmaps each buffer over 128 KiB, until a larger one was freed: then it reuses its heap.
   new ArrayBuffer(mallocThresholdBytes).transfer(0);
   // A heap for each thread that allocates holds what that thread once needed for good.
@@ -61,19 +68,48 @@ export function boundResidentMemory(ramBytesMax: number): void {
 }
 
 /**
- * Keeps V8's young generation small. All that came since it was last collected waits for the next time, a part of an
- * origin's body with every few objects, and what is alive of it is copied in one go, for which viewers wait. V8 takes its
- * largest size from the command line only, but looks up each time how much it grows. That counts for all threads.
+ * Spaces V8's marks by what may wait for them. V8 itself marks when there is a share more than was held: a tier that
+ * fills would be marked at each tenth, several times a second at first, and viewers wait some 30 ms for each mark where
+ * there is one core.
+ */
+export function spaceMarks(ramBytesMax: number): void {
+  const waitingBytesMax = ramBytesMax * uncollectedShare;
+  const check = (): void => setGrowth(Math.min(growth.most, 1 + waitingBytesMax / getHeapStatistics().external_memory));
+  setInterval(check, growthCheckMs).unref();
+}
+
+/** What has been let go of may wait for the next mark up to this share of what is held: buffers, and the heap itself. */
+function setGrowth(factor: number): void {
+  setFlagsFromString(`--external-memory-max-growing-factor=${Math.max(factor, growth.least)}`);
+  // Of the two the smaller one counts for buffers.
+  setFlagsFromString(`--heap-growing-percent=${Math.round(100 * (Math.max(factor, growth.heapLeast) - 1))}`);
+}
+
+/**
+ * Keeps V8's young generation at a size. All that came since it was last collected waits for the next time, a part of an
+ * origin's body with every few objects, and what is alive of it is copied in one go, for which viewers wait: so it must
+ * not be large. V8 makes it the smallest there is when little was allocated for some seconds, and does not let it grow
+ * before as much as fits in it has survived: after a rest it would be collected 200 times a second for a long time, since
+ * of hits next to nothing survives. V8 takes its sizes from the command line only, but looks up each time how much it
+ * grows. That counts for all threads.
  */
 export function boundYoungGeneration(): void {
+  const kept: { survivors: unknown } = { survivors: undefined };
   let grows: boolean | undefined;
   const check = (): void => {
     const space = getHeapSpaceStatistics().find((each) => each.space_name === 'new_space');
-    const mayGrow = (space?.space_size ?? 0) < youngBytesMax;
+    const bytes = space?.space_size ?? 0;
+    const mayGrow = bytes < youngBytes;
+    kept.survivors = mayGrow ? survivors(bytes / 2) : undefined;
     if (mayGrow === grows) return;
     grows = mayGrow;
     setFlagsFromString(`--semi-space-growth-factor=${mayGrow ? 2 : 1}`);
   };
   check();
   setInterval(check, youngCheckMs).unref();
+}
+
+/** What survives as long as it is held. */
+function survivors(bytes: number): readonly unknown[] {
+  return Array.from({ length: Math.ceil(bytes / 8 / survivorLength) }, () => new Array(survivorLength).fill(0));
 }
