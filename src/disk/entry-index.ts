@@ -1,6 +1,8 @@
 import type { Entry, KeySelection, RepresentationId } from '../cache/types.ts';
+import { setImmediate as turn } from 'node:timers/promises';
 import { decodeEntry, type EntryRecord, encodeEntry, entryRecordBytesMax, entryTags } from './entry-record.ts';
 import type { IndexDatabase } from './index-database.ts';
+import { KeyFilter } from './key-filter.ts';
 import {
   entryKey,
   entryRange,
@@ -16,6 +18,8 @@ import {
 } from './index-records.ts';
 import { type LevelOperation, troubleOf } from './level.ts';
 
+const keysMin = 65_536;
+
 /** What saving or deleting entries came to. */
 export interface EntryChange {
   /** Representations that no entry has any more. */
@@ -27,13 +31,26 @@ export interface EntryChange {
 /** The entries in the index, and what is needed to find them by tag, by representation and by age. */
 export class EntryIndex {
   readonly #index: IndexDatabase;
+  /** The keys that have entries, and some that had. Most keys that are new are known to be so without a read. */
+  #keys = new KeyFilter(keysMin);
+  /** Whether all keys of the index are in it. */
+  #knowsKeys = false;
 
   constructor(index: IndexDatabase) {
     this.#index = index;
   }
 
+  /** Learns which keys there are, behind everything else. Stops where the index cannot be read: then it is asked each time. */
+  async learnKeys(): Promise<void> {
+    try {
+      do await this.#learnKeys();
+      while (!this.#knowsKeys);
+    } catch {}
+  }
+
   /** The record of that key; one that is not intact is as good as none. Rejects when the device fails. */
   async get(key: string): Promise<EntryRecord | undefined> {
+    if (this.#knowsKeys && !this.#keys.mayHave(key)) return undefined;
     const value = await this.#read(entryKey(key));
     return value === undefined ? undefined : decodeEntry(value, key);
   }
@@ -56,7 +73,16 @@ export class EntryIndex {
       operations.push(...gone.operations, ...put);
       if (kept === undefined) operations.push({ type: 'del', key: entryKey(key) });
     }
-    await this.#index.write(operations);
+    try {
+      await this.#index.write(operations);
+    } finally {
+      // Not before: where keys are being learnt, what is not written yet is not among them.
+      for (const [key, entry] of changes) if (entry !== null) this.#keys.add(key);
+    }
+    if (this.#knowsKeys && this.#keys.isFull) {
+      this.#knowsKeys = false;
+      void this.learnKeys();
+    }
     return { orphans, bytes };
   }
 
@@ -95,6 +121,17 @@ export class EntryIndex {
   /** Forgets all entries. Their pieces leave with their generations. */
   async clear(): Promise<void> {
     for (const range of entryRanges) await this.#index.clear(range);
+  }
+
+  /** What is written meanwhile is added as well. One that gets full is begun anew, larger. */
+  async #learnKeys(): Promise<void> {
+    this.#keys = new KeyFilter(this.#keys.isFull ? 2 * this.#keys.keysMax : this.#keys.keysMax);
+    for await (const records of this.#index.scanKeys(entryRange(''))) {
+      for (const record of records) this.#keys.add(keyOfEntryKey(record));
+      if (this.#keys.isFull) return;
+      await turn();
+    }
+    this.#knowsKeys = true;
   }
 
   async #read(key: Buffer): Promise<Buffer | undefined> {

@@ -36,6 +36,7 @@ export class DiskTier implements Tier, EntryStore {
     this.#pieces = new StoredPieces(parts, this.#writer, this.#health);
     this.#entries = new StoredEntries(parts, this.#writer, this.#health);
     this.#writer.wake();
+    void parts.entryIndex.learnKeys();
   }
 
   /**
