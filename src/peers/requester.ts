@@ -10,7 +10,7 @@ import type { Member } from './member.ts';
 import { encodeRequest } from './messages.ts';
 import { PeerBody } from './peer-body.ts';
 import { groupOf } from './placement.ts';
-import { type Ask, type AskOutcome, race, type Won } from './race.ts';
+import { type AskOutcome, race, type Won } from './race.ts';
 import { firstAsked } from './range.ts';
 import { isKeyTarget, mayAskPeers, mayGivePeers } from './shareable.ts';
 import { BodyCheck } from './verify.ts';
@@ -76,12 +76,9 @@ export class PeerSupplier implements Supplier {
     // Somebody was too slow already.
     const patient = givers.size > 0;
     const message = { map, key, target, fields: fields.raw };
-    const asks: Ask[] = [];
-    for (const { link, heldOnly } of candidates) {
-      const encoded = encodeRequest(heldOnly ? { ...message, heldOnly } : message);
-      if (encoded === undefined) return undefined;
-      asks.push({ link, request: encoded, patient });
-    }
+    const [asked, askedHeld] = [encodeRequest(message), encodeRequest({ ...message, heldOnly: true })];
+    if (asked === undefined || askedHeld === undefined) return undefined;
+    const asks = candidates.map(({ link, heldOnly }) => ({ link, request: heldOnly ? askedHeld : asked, patient }));
     if (signal.aborted) throw new PeerError('aborted', 'nobody waits for this any more', signal.reason);
     const requestTimeMs = this.#options.nowMs();
     const options = {
