@@ -19,6 +19,8 @@ import {
 import { type LevelOperation, troubleOf } from './level.ts';
 
 const keysMin = 65_536;
+/** Of an index that is read through to learn its keys: half a second of a disk. */
+const learntBytesMax = 128 * 1024 * 1024;
 
 /** What saving or deleting entries came to. */
 export interface EntryChange {
@@ -40,8 +42,9 @@ export class EntryIndex {
     this.#index = index;
   }
 
-  /** Learns which keys there are, behind everything else. Stops where the index cannot be read: then it is asked each time. */
+  /** Learns which keys there are. Where the index is too large for that, or cannot be read, it is asked each time. */
   async learnKeys(): Promise<void> {
+    if (this.#index.bytes > learntBytesMax) return;
     try {
       do await this.#learnKeys();
       while (!this.#knowsKeys);

@@ -22,8 +22,9 @@ describe('a filter of keys', () => {
 });
 
 /** An index in memory that counts reads. */
-class CountedIndex implements Pick<IndexDatabase, 'get' | 'write' | 'scanKeys'> {
+class CountedIndex implements Pick<IndexDatabase, 'get' | 'write' | 'scanKeys' | 'bytes'> {
   reads = 0;
+  bytes = 0;
   readonly #records = new Map<string, Buffer>();
 
   async get(key: Buffer): Promise<Buffer | undefined> {
@@ -76,6 +77,15 @@ describe('the index of entries', () => {
       expect(index.reads).toBe(0);
     });
     for (const key of all.filter((_, i) => i % 97 === 0)) expect((await entries.get(key))?.entry.key).toBe(key);
+  });
+
+  it('is not read through when it is large', async () => {
+    const index = new CountedIndex();
+    index.bytes = 1024 ** 3;
+    const entries = new EntryIndex(index as unknown as IndexDatabase);
+    await entries.learnKeys();
+    expect(await entries.get(name(3))).toBeUndefined();
+    expect(index.reads).toBe(1);
   });
 
   it('is read for everything until its keys are known', async () => {
