@@ -171,7 +171,7 @@ export class VideoCache implements Cache {
 
   /** Undefined: what was found is no longer there, look again. */
   async #find(key: string, request: CacheRequest): Promise<Answer | undefined> {
-    const variants = await this.#entries.find(key, originTarget(request.target));
+    const variants = await this.#entries.find(key, request.target);
     const representation = select(variants, request.fields);
     if (representation === undefined)
       return this.#miss(key, request, { fwd: variants.length > 0 ? 'vary-miss' : 'miss', other: variants[0] });

@@ -1,4 +1,5 @@
 import { tagsOf } from '../semantics/tags.ts';
+import { originTarget } from './key.ts';
 import { Representation } from './representation.ts';
 import type { EntryStore, KeySelection, StoredResponse, Tier } from './types.ts';
 
@@ -47,6 +48,7 @@ export class Entries {
     return [...this.#live.values()].flatMap(({ variants }) => variants);
   }
 
+  /** All that is stored under the key. `target`: of a request with that key. */
   async find(key: string, target: string): Promise<readonly Representation[]> {
     const live = this.peek(key);
     if (live !== undefined) return live;
@@ -101,15 +103,13 @@ export class Entries {
   }
 
   async #load(key: string, target: string): Promise<readonly Representation[]> {
-    const entry = await this.#options.store
-      ?.load(key, AbortSignal.timeout(loadTimeoutMs))
-      .catch(() => 'failed' as const);
+    const entry = await this.#options.store?.load(key, AbortSignal.timeout(loadTimeoutMs));
     // Stored meanwhile by a request that did not wait: that is newer.
     const live = this.#live.get(key);
     if (live !== undefined) return live.variants;
-    if (entry === 'failed') return [];
     if (entry === undefined) return this.#notStored(key);
-    const variants = entry.variants.map((stored) => new Representation(stored, { key, target }));
+    const where = { key, target: originTarget(target) };
+    const variants = entry.variants.map((stored) => new Representation(stored, where));
     this.#live.set(key, { variants, used: false });
     this.#trim();
     return variants;

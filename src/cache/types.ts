@@ -72,7 +72,10 @@ export interface Entry {
 
 /** Keeps entries across restarts. Implemented by the disk tier. Writes are queued; losing the last ones is allowed. */
 export interface EntryStore {
-  /** Loads the entry and the piece spans of its variants, so that `Tier.find` answers for them without waiting. */
+  /**
+   * Loads the entry and the piece spans of its variants, so that `Tier.find` answers for them without waiting. Undefined as
+   * well when it cannot be read: never rejects.
+   */
   load(key: string, signal: AbortSignal): Promise<Entry | undefined>;
   save(entry: Entry): void;
   delete(key: string): void;

@@ -113,3 +113,19 @@ test('a purge reaches what is only on disk, counted right', async () => {
   expect(await hits()).toBe(0);
   await rm(directory, { recursive: true, force: true });
 });
+
+test('what an unsafe request finds on disk is completed without what its player said of itself', async () => {
+  origin = await startOrigin({ '/a.mp4': { length: 1000 } });
+  const directory = await mkdtemp(join(tmpdir(), 'eddy-purge-'));
+  edge = await startEdge({ origins: [origin.url], diskBytes: 16 * mebibyte, directory });
+  await view(`${edge.url}/a.mp4`, { headers: { range: 'bytes=0-99' } });
+  await edge.close();
+  edge = await startEdge({ origins: [origin.url], diskBytes: 16 * mebibyte, directory });
+  await view(`${edge.url}/a.mp4?CMCD=bl%3D1`, { method: 'POST' });
+  const asked = origin.requests.length;
+  const { status } = await view(`${edge.url}/a.mp4`, { headers: { range: 'bytes=500-599' } });
+  expect(status).toBe(206);
+  expect(origin.requests.slice(asked).map(({ target }) => target)).toContain('/a.mp4');
+  expect(origin.requests.slice(asked).filter(({ target }) => target !== '/a.mp4')).toEqual([]);
+  await rm(directory, { recursive: true, force: true });
+});
