@@ -1,16 +1,14 @@
 import { pieceBytes } from '../cache/types.ts';
 import type { Generation } from './generation.ts';
 import { IdleFlush } from './idle-flush.ts';
-import { levelDeadlineMs, withDeadline } from './level.ts';
 import { generationRecordsMax } from './options.ts';
 import { pieceHeaderBytes } from './piece-record.ts';
 import type { PendingPiece } from './piece-queue.ts';
 import { reclaim } from './reclaim.ts';
 import { pendingPlace } from './spans.ts';
-import { heldBytes, type StoreParts } from './store-parts.ts';
+import type { StoreParts } from './store-parts.ts';
+import { trim } from './trim.ts';
 import { applyRemovals, writeEntries } from './write-entries.ts';
-
-const generationsMax = 256;
 
 /** The largest piece there is. */
 const recordBytesMax = pieceBytes + pieceHeaderBytes;
@@ -110,7 +108,7 @@ export class Writer {
       for (const number of [...this.#parts.generations.missing]) {
         await reclaim(this.#parts, number, { scratch: this.#scratch });
       }
-      await this.#trim();
+      await trim(this.#parts, this.#scratch);
       this.#trimmed = true;
     }
     if (this.#parts.removals.size > 0) await this.#applyRemovals();
@@ -198,28 +196,8 @@ export class Writer {
     if (!isFull) return active;
     const before = await generations.rollOver();
     await before.seal();
-    await this.#trim();
+    await trim(this.#parts, this.#scratch);
     return generations.active;
-  }
-
-  /** Lets the oldest generations go until the newest one can be filled within the budget and what the disk has left. */
-  async #trim(): Promise<void> {
-    const { generations, settings, index } = this.#parts;
-    await index.measure();
-    for (;;) {
-      const oldest = generations.oldestSealed;
-      if (oldest === undefined) return;
-      const toCome = Math.max(0, settings.generationBytes - generations.active.bytes);
-      // A compaction of the index holds some of it twice for a moment.
-      const fits = heldBytes(this.#parts) + index.bytes / 4 + toCome + settings.reserveBytes <= settings.bytesMax;
-      const free = await withDeadline(
-        generations.freeBytes(),
-        levelDeadlineMs,
-        'asking the file system for its free space',
-      );
-      if (fits && generations.count <= generationsMax && free >= toCome + 2 * settings.writeBufferBytes) return;
-      await reclaim(this.#parts, oldest.number, { scratch: this.#scratch });
-    }
   }
 
   /** The disk takes nothing now: what waits for it is forgotten, so that it holds no memory. */
