@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { LeanFront } from './lean-front.ts';
 
 const restingCheckMs = 100;
+const drainGraceMsDefault = 600;
 
 /** All connections of all listeners, and how they end. */
 export class Connections {
@@ -17,7 +18,7 @@ export class Connections {
   #draining = false;
   #accepting = true;
 
-  constructor(drainGraceMs: number) {
+  constructor(drainGraceMs = drainGraceMsDefault) {
     this.#drainGraceMs = drainGraceMs;
   }
 

@@ -1,4 +1,4 @@
-/** Bounds on what one viewer may cost. Every one has a default; times in milliseconds, sizes in bytes. */
+/** Bounds on what one viewer may cost; times in milliseconds, sizes in bytes. */
 export interface ViewerLimits {
   /** From the first byte of a request (or the connection's start) to the end of its header section: then 408. */
   readonly headTimeoutMs: number;
@@ -23,22 +23,6 @@ export interface ViewerLimits {
   readonly connectionsMax: number;
   /** Concurrent streams of one HTTP/2 connection. */
   readonly streamsMax: number;
-  /** While draining: how long connections that rest may still ask, and be told to close, before they are closed. */
-  readonly drainGraceMs: number;
+  /** While draining: how long connections that rest may still ask, and be told to close, before they are closed. Default 600. */
+  readonly drainGraceMs?: number;
 }
-
-export const viewerLimitsDefault: ViewerLimits = {
-  headTimeoutMs: 10_000,
-  requestTimeoutMs: 300_000,
-  keepAliveTimeoutMs: 65_000,
-  stallTimeoutMs: 30_000,
-  handshakeTimeoutMs: 10_000,
-  headBytesMax: 16 * 1024,
-  targetBytesMax: 8 * 1024,
-  fieldsMax: 128,
-  bodyBytesMax: 1024 * 1024 * 1024,
-  pipelineMax: 256,
-  connectionsMax: 65_536,
-  streamsMax: 100,
-  drainGraceMs: 600,
-};

@@ -12,7 +12,7 @@ import { type FileBacking, openSendfile } from './file-writes.ts';
 import { createHttp1Server } from './http1-server.ts';
 import { createHttp2Server } from './http2-server.ts';
 import { leanFrontOf } from './lean-front.ts';
-import { type ViewerLimits, viewerLimitsDefault } from './limits.ts';
+import type { ViewerLimits } from './limits.ts';
 import { longestFirst } from './policies.ts';
 import { ReplyPlanner } from './reply.ts';
 import { openSecureServers, shareByAlpn } from './secure-servers.ts';
@@ -33,7 +33,7 @@ export interface ViewersOptions {
   readonly cache: Cache;
   /** The longest prefix that covers a path wins; a path that none covers is answered with 404. */
   readonly policies: readonly MapPolicy[];
-  readonly limits?: Partial<ViewerLimits>;
+  readonly limits: ViewerLimits;
   /** Others may listen on the same addresses, each getting a share of the connections. */
   readonly reusePort?: boolean;
   /** Memory of content that is in a file as well, from which viewers without TLS are sent it. */
@@ -67,8 +67,8 @@ export interface Viewers {
 
 /** Starts serving `cache` to viewers over HTTP/1.1 and, with a certificate, HTTPS with HTTP/2. Rejects if it cannot listen. */
 export async function startViewers(options: ViewersOptions): Promise<Viewers> {
-  const limits: ViewerLimits = { ...viewerLimitsDefault, ...options.limits };
-  const front = frontOf(options, limits);
+  const { limits } = options;
+  const front = frontOf(options);
   const connections = new Connections(limits.drainGraceMs);
   const unsent = openUnsentBound(options, connections);
   const http1 = { front, limits, draining: () => connections.draining, unsent };
@@ -120,11 +120,11 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
   };
 }
 
-function frontOf(options: ViewersOptions, limits: ViewerLimits): Front {
+function frontOf(options: ViewersOptions): Front {
   return {
     cache: options.cache,
     policies: longestFirst(options.policies),
-    limits,
+    limits: options.limits,
     planner: new ReplyPlanner(),
     log: options.log,
     throughputOf: openThroughput(),

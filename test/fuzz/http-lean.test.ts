@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Fields } from '../../src/fields.ts';
 import { LeanReader } from '../../src/http/lean-request.ts';
 import { type Viewers, startViewers } from '../../src/http/listener.ts';
-import { viewerLimitsDefault } from '../../src/http/limits.ts';
+import { limitsSchema } from '../../src/config/limits.ts';
 import { chunksOf, FakeCache, FakeContent, passed, patternBytes, policyOf } from '../support/fake-cache.ts';
 import { leanInputs } from '../support/lean-inputs.ts';
 import { RawConnection, type RawResponse } from '../support/raw-http.ts';
@@ -24,7 +24,7 @@ const protocols = [
 /** Follows every input: where both fronts are still in step they answer it, and close. */
 const last = 'GET /small HTTP/1.1\r\nHost: last\r\nConnection: close\r\n\r\n';
 const limits = {
-  ...viewerLimitsDefault,
+  ...limitsSchema.parse({}),
   ...{
     headTimeoutMs: 500,
     requestTimeoutMs: 1000,

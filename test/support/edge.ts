@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
 import { VideoCache } from '../../src/cache/cache.ts';
+import { limitsSchema } from '../../src/config/limits.ts';
 import type { Cache, MapPolicy, Source } from '../../src/cache/types.ts';
 import { DiskTier } from '../../src/disk/tier.ts';
 import type { AccessRecord } from '../../src/http/access.ts';
@@ -179,7 +180,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
         listen: [{ host: '127.0.0.1', port: 0 }],
         ...each,
         policies: [policy],
-        limits: { connectionsMax: 4096 },
+        limits: { ...limitsSchema.parse({}), connectionsMax: 4096 },
         log: quiet,
         onFinished: options.onFinished ?? (() => {}),
       }),

@@ -1,14 +1,13 @@
-import type { ViewersOptions } from '../../src/http/listener.ts';
 import { chunksOf, FakeContent, passed } from './fake-cache.ts';
 import type { RawConnection } from './raw-http.ts';
-import { openViewers, type TestViewers } from './viewers.ts';
+import { openViewers, type TestViewers, type ViewersChanges } from './viewers.ts';
 
 /** A request that the lean front takes, and one that it leaves to node:http. */
 export const plain = 'GET /small HTTP/1.1\r\nHost: a\r\n\r\n';
 export const post = 'POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi';
 
 /** A listener with `/small` in RAM, and `/echo`. */
-export async function openPlain(limits = {}, listen: Partial<ViewersOptions> = {}): Promise<TestViewers> {
+export async function openPlain(limits = {}, listen: ViewersChanges = {}): Promise<TestViewers> {
   const test = await openViewers({ limits, ...listen });
   test.cache.store('/small', new FakeContent(Buffer.from('small')), { fields: { ETag: '"s"' } });
   test.cache.on('/echo', async (request) => {

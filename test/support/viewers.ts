@@ -1,6 +1,8 @@
 import { once } from 'node:events';
 import { EventEmitter } from 'node:events';
+import { limitsSchema } from '../../src/config/limits.ts';
 import type { AccessRecord } from '../../src/http/access.ts';
+import type { ViewerLimits } from '../../src/http/limits.ts';
 import { startViewers, type Viewers, type ViewersOptions } from '../../src/http/listener.ts';
 import { FakeCache, policyOf } from './fake-cache.ts';
 
@@ -15,7 +17,10 @@ export interface TestViewers {
   nextRecord(): Promise<AccessRecord>;
 }
 
-export async function openViewers(changes: Partial<ViewersOptions> = {}): Promise<TestViewers> {
+/** Limits are those of the configuration where they are not given. */
+export type ViewersChanges = Partial<Omit<ViewersOptions, 'limits'>> & { readonly limits?: Partial<ViewerLimits> };
+
+export async function openViewers({ limits, ...changes }: ViewersChanges = {}): Promise<TestViewers> {
   const cache = new FakeCache();
   const records: AccessRecord[] = [];
   const logged: string[] = [];
@@ -28,6 +33,7 @@ export async function openViewers(changes: Partial<ViewersOptions> = {}): Promis
     listen: [{ host: '127.0.0.1', port: 0 }],
     cache,
     policies: [policyOf()],
+    limits: { ...limitsSchema.parse({}), ...limits },
     log: { info: note, warn: note, error: note },
     onFinished: (record) => {
       records.push(record);

@@ -2,7 +2,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { configJsonSchema } from '../../src/config/json-schema.ts';
-import { viewerLimitsDefault } from '../../src/http/limits.ts';
 import { originDefaults } from '../../src/origin/origin-map.ts';
 import { mapWithDefaults } from '../../src/config/maps.ts';
 import { helpText } from '../../src/config/help.ts';
@@ -50,9 +49,7 @@ describe('the JSON Schema', () => {
 });
 
 describe('the defaults', () => {
-  it('are those of the parts they configure', () => {
-    const { drainMs: _drainMs, ...limits } = configOf({}).limits;
-    expect(viewerLimitsDefault).toMatchObject(limits);
+  it('of a map are those of the origins it configures', () => {
     const { timeouts, ...map } = mapWithDefaults({ name: 'a', origins: ['http://a.example'] });
     expect(originDefaults).toMatchObject({
       connectTimeoutMs: timeouts.connectMs,
