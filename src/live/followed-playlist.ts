@@ -115,7 +115,10 @@ export class FollowedPlaylist {
     if (this.#ended || this.#options.owns()) return;
     const nowMs = this.#options.clock.nowMs();
     this.#failing = false;
-    if (came !== 'other' && came.kind === 'same') this.#validatedMs = nowMs;
+    if (came !== 'other' && came.kind === 'same') {
+      this.#validatedMs = nowMs;
+      this.#version.freshen(came.received);
+    }
     const version = came !== 'other' && came.kind === 'version' ? this.#believed(came, nowMs) : undefined;
     if (version !== undefined) {
       this.#validatedMs = nowMs;

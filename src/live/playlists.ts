@@ -85,7 +85,7 @@ export class Playlists {
     const atMs = this.#options.clock.nowMs();
     const { received } = followed.version;
     if (version === followed.version.manifest.version)
-      return followed.told({ kind: 'same', received: { ...received, atMs } });
+      return followed.told({ kind: 'same', received: { ...received, fields: received.fields.without(['age']), atMs } });
     if (playlist === undefined) return followed.told('other');
     if (refusesSharing(playlist.fields)) return;
     const came = this.#loader.read({ ...playlist, atMs, learntMs }, { asked, before: followed.version });

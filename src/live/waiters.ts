@@ -22,6 +22,7 @@ export class Waiters<T> {
   readonly #clock: Clock;
   readonly #waiting = new Set<Waiter<T>>();
   #cancelSweep: (() => void) | undefined;
+  #sweepAtMs = Number.POSITIVE_INFINITY;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -39,7 +40,7 @@ export class Waiters<T> {
     if (this.#waiting.size >= waitersMax) return undefined;
     const waiter = { wanted, untilMs: this.#clock.nowMs() + forMs, release };
     this.#waiting.add(waiter);
-    this.#cancelSweep ??= this.#clock.after(forMs, this.#sweep);
+    this.#sweepBy(waiter.untilMs);
     return () => {
       this.#waiting.delete(waiter);
       this.#rest();
@@ -61,17 +62,25 @@ export class Waiters<T> {
   readonly #sweep = (): void => {
     const nowMs = this.#clock.nowMs();
     this.#cancelSweep = undefined;
+    this.#sweepAtMs = Number.POSITIVE_INFINITY;
     this.#releaseThose(undefined, ({ untilMs }) => untilMs <= nowMs);
-    const [oldest] = this.#waiting;
-    if (oldest === undefined) return;
-    const delayMs = Math.max(sweepMsMin, oldest.untilMs - this.#clock.nowMs());
-    this.#cancelSweep ??= this.#clock.after(delayMs, this.#sweep);
+    let nextMs = Number.POSITIVE_INFINITY;
+    for (const { untilMs } of this.#waiting) nextMs = Math.min(nextMs, untilMs);
+    this.#sweepBy(Math.max(nextMs, this.#clock.nowMs() + sweepMsMin));
   };
+
+  #sweepBy(atMs: number): void {
+    if (atMs >= this.#sweepAtMs || this.#waiting.size === 0) return;
+    this.#cancelSweep?.();
+    this.#sweepAtMs = atMs;
+    this.#cancelSweep = this.#clock.after(Math.max(0, atMs - this.#clock.nowMs()), this.#sweep);
+  }
 
   #rest(): void {
     if (this.#waiting.size > 0) return;
     this.#cancelSweep?.();
     this.#cancelSweep = undefined;
+    this.#sweepAtMs = Number.POSITIVE_INFINITY;
   }
 }
 

@@ -179,6 +179,19 @@ describe('a member of a cell', () => {
     expect([status, body.toString()]).toEqual([200, known]);
   });
 
+  it('says how old it is as the owner does, who found that it is current', async () => {
+    const { owner, member } = await cell();
+    await text(owner);
+    await text(member);
+    for (const { clock } of [member, owner]) clock.turn(1_000);
+    for (let polls = 1; polls < 3; polls++) {
+      member.clock.turn(1_500);
+      owner.clock.turnToNext(10_000);
+      await until(() => owner.edge.live.polls === polls, 'the owner asking');
+    }
+    expect((await view(member.edge.url + path)).headers['age']).toBe('0');
+  });
+
   it('believes nobody but the owner', async () => {
     const { channel, owner, member, state } = await cell();
     await text(owner);

@@ -47,6 +47,16 @@ describe('held requests', () => {
     expect(clock.turnToNext(60_000)).toBe(false);
   });
 
+  it('are let go in time where others are held for longer', () => {
+    const { clock, given, add, waiters } = held();
+    add(5);
+    waiters.add({ msn: 5, part: undefined }, { forMs: 500, release: (value) => given.push(`soon ${value}`) });
+    clock.turn(500);
+    expect([given, waiters.size]).toEqual([['soon undefined'], 1]);
+    clock.turn(5_500);
+    expect([given, waiters.size]).toEqual([['soon undefined', undefined], 0]);
+  });
+
   it('may leave, and then no timer is left', () => {
     const { clock, given, add, waiters } = held();
     const leave = add(5);
