@@ -8,8 +8,6 @@ export interface ServerData {
   readonly name: string;
   /** Throughput a player may expect (`etp`). */
   readonly throughputKbps?: number;
-  /** The highest bitrate it should play (`mb`). */
-  readonly bitrateKbpsMax?: number;
   /** The node is under duress (`du`). */
   readonly duress?: boolean;
   /** How long the answer was held back until there was something to say (`ht`). */
@@ -39,12 +37,10 @@ export function dataFor(request: Pick<CacheRequest, 'throughputKbps'>, data: Ser
   return throughputKbps === undefined ? data : { ...data, throughputKbps };
 }
 
-function dynamicMember({ name, throughputKbps, bitrateKbpsMax, duress }: ServerData): string {
+function dynamicMember({ name, throughputKbps, duress }: ServerData): string {
   const parameters = new Map<string, number | boolean>();
   const throughput = rounded(throughputKbps);
-  const bitrate = rounded(bitrateKbpsMax);
   if (throughput !== undefined) parameters.set('etp', throughput);
-  if (bitrate !== undefined) parameters.set('mb', bitrate);
   if (duress === true) parameters.set('du', true);
   return listMember(safe(name), parameters);
 }

@@ -57,11 +57,6 @@ export class PlaylistVersion {
     return this.#received;
   }
 
-  /** As given to viewers, in no coding. */
-  get bytes(): Buffer {
-    return this.#bytes;
-  }
-
   /** Whether the viewer that takes this coding would get the origin's bytes as they are. */
   isOriginal(coding: Coding): boolean {
     return !this.#rewritten && this.#encode(this.#bytes, { coding, delta: false }) === undefined;

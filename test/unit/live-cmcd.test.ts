@@ -103,9 +103,9 @@ describe('CMCD', () => {
 describe('CMSD', () => {
   test('our member comes after those of servers behind us', () => {
     const fields = Fields.of({ 'CMSD-Dynamic': '"CDN-1";etp=96;rtt=8', 'CMSD-Static': 'ot=v' });
-    const data = { name: 'eddy-abc', throughputKbps: 12_345, bitrateKbpsMax: 6_000, duress: true };
+    const data = { name: 'eddy-abc', throughputKbps: 12_345, duress: true };
     const answered = withServerData(fields, data);
-    expect(answered.get('CMSD-Dynamic')).toBe('"CDN-1";etp=96;rtt=8, "eddy-abc";etp=12300;mb=6000;du');
+    expect(answered.get('CMSD-Dynamic')).toBe('"CDN-1";etp=96;rtt=8, "eddy-abc";etp=12300;du');
     expect(answered.get('CMSD-Static')).toBe('ot=v');
   });
 
