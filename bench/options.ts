@@ -60,7 +60,8 @@ export const usage = `npm run bench -- [options]
   --servers LIST        eddy,nginx-sendfile,nginx-sendfile-nopush,nginx-copy,nginx-slice-sendfile,nginx-slice-copy,
                         varnish,varnish-no-log,trafficserver
   --access-log on|off   for all servers; default on
-  --viewers N           of the paced scenario; default 10000
+  --viewers N           of the paced scenario; one of a hundred compares its bytes with the origin's, the others discard
+                        them unread; default 10000
   --cores LIST          of the paced scenario; one, both (two workers, beside the clients); default one,both
   --megabits N          what each of them plays, per second; default 3
   --nodes LIST          sizes of cells; default 3,5,10,20, in the storm 10 (the last of the list), live 1,5

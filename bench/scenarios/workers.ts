@@ -2,7 +2,7 @@ import { figuresOf, type Sample, sample } from '../measure.ts';
 import { objectTarget, type Workload, workloadOf } from '../objects.ts';
 import { threadSecondsOf } from '../proc.ts';
 import { type EddyServer, startEddy } from '../servers/eddy.ts';
-import { rounded } from '../statistics.ts';
+import { median, rounded } from '../statistics.ts';
 import { verifyHits } from '../verify.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
@@ -48,7 +48,7 @@ export const workers: Scenario = {
 
 const notes = [
   'Both nodes may use both cores, of which the load generator needs one: requests/s say little, CPU seconds do.',
-  'ratio: requests per CPU second with two viewer threads, over those with one and no other thread.',
+  'ratio: requests per CPU second with two viewer threads, over those with one and no other thread; of each round, their median. ratios: all of them.',
   'leastBusy: CPU time of the less busy viewer thread over that of the other. The kernel spreads connections by a hash.',
 ];
 
@@ -78,12 +78,16 @@ async function measure({ rig, options }: Bench, side: Side, workload: Workload):
 function findingOf(workload: Workload, sides: readonly Side[]): Finding {
   const [one, two] = sides.map(({ samples }) => figuresOf(samples));
   const [busy = 0, less = 0] = sides[1]?.threadSeconds ?? [];
-  const [alone = 0, together = 0] = [one?.requestsPerCpuSecond, two?.requestsPerCpuSecond];
+  const [alone = [], together = []] = sides.map(({ samples }) =>
+    samples.map((each) => each.requests / each.cpuSeconds),
+  );
+  const ratios = together.map((each, i) => rounded(each / (alone[i] ?? 0), 3));
   return {
     size: workload.label,
-    oneRequestsPerCpuSecond: alone,
-    twoRequestsPerCpuSecond: together,
-    ratio: rounded(together / alone, 3),
+    oneRequestsPerCpuSecond: one?.requestsPerCpuSecond,
+    twoRequestsPerCpuSecond: two?.requestsPerCpuSecond,
+    ratio: median(ratios),
+    ratios: ratios.toSorted((a, b) => a - b).join(' '),
     oneBusy: one?.busy,
     twoBusy: two?.busy,
     leastBusy: rounded(less / busy, 2),
