@@ -5,7 +5,7 @@ import { machine } from './config/machine.ts';
 import type { Config } from './config.ts';
 import { type OpenLog, openLog } from './log.ts';
 import { isLatePeerError } from './node/late-errors.ts';
-import { boundResidentMemory, boundYoungGeneration, spaceMarks, tuneProcessMemory } from './node/process-memory.ts';
+import { boundResidentMemory, boundYoungGeneration, tuneProcessMemory } from './node/process-memory.ts';
 import type { RunningNode } from './node.ts';
 import { version } from './version.ts';
 
@@ -40,7 +40,6 @@ async function command(args: readonly string[]): Promise<void> {
 async function run(config: Config): Promise<void> {
   tuneProcessMemory();
   boundResidentMemory(config.ramBytesMax);
-  spaceMarks(config.ramBytesMax);
   if (config.workers === 1) boundYoungGeneration();
   const output = openLog({ level: config.logLevel, pretty: process.stdout.isTTY === true });
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {

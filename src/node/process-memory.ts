@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
 import { openLibc } from '../libc.ts';
 
 /** Share of all buffers that V8 lets wait for the collector, some of them longer while it is at work. */
@@ -28,10 +28,6 @@ const youngCheckMs = 100;
 /** An array of so many numbers takes about 8 KB of it. */
 const survivorLength = 1024;
 
-/** By how much the heap, and what it holds in buffers, may grow until the next mark. */
-const growth = { least: 1 / (1 - uncollectedShare), most: 2, heapLeast: 1.2 };
-const growthCheckMs = 200;
-
 /**
  * Fits the process to a program that holds most of its memory in buffers, before it has any. For the whole process, its
  * threads included; docs/decisions/memory.md has the measurements.
@@ -40,7 +36,9 @@ export function tuneProcessMemory(): void {
   // V8 marks its whole heap anew for each 64 MiB of buffers that come, however many it holds and however many have gone:
   // 16 times for each GB. With this the limit grows with what is held, as it does for everything else on the heap.
   setFlagsFromString('--external-memory-accounted-in-global-limit');
-  setGrowth(growth.least);
+  // What has been let go of may wait for the next mark up to these shares of what is held: buffers, and the heap itself.
+  setFlagsFromString(`--external-memory-max-growing-factor=${1 / (1 - uncollectedShare)}`);
+  setFlagsFromString('--heap-growing-percent=20');
   // Threads that help would do so on the core of the one that waits for them, whenever they get it.
   if (availableParallelism() === 1) setFlagsFromString('--no-parallel-scavenge');
   // glibc maps, faults in and unmaps each buffer over 128 KiB, until a larger one was freed: then it reuses its heap.
@@ -65,24 +63,6 @@ export function boundResidentMemory(ramBytesMax: number): void {
     dueBytes = Math.max(limitBytes, Math.min(isDue ? Number.POSITIVE_INFINITY : dueBytes, rss() + regrownBytes));
   };
   setInterval(check, checkMs).unref();
-}
-
-/**
- * Spaces V8's marks by what may wait for them. V8 itself marks when there is a share more than was held: a tier that
- * fills would be marked at each tenth, several times a second at first, and viewers wait some 30 ms for each mark where
- * there is one core.
- */
-export function spaceMarks(ramBytesMax: number): void {
-  const waitingBytesMax = ramBytesMax * uncollectedShare;
-  const check = (): void => setGrowth(Math.min(growth.most, 1 + waitingBytesMax / getHeapStatistics().external_memory));
-  setInterval(check, growthCheckMs).unref();
-}
-
-/** What has been let go of may wait for the next mark up to this share of what is held: buffers, and the heap itself. */
-function setGrowth(factor: number): void {
-  setFlagsFromString(`--external-memory-max-growing-factor=${Math.max(factor, growth.least)}`);
-  // Of the two the smaller one counts for buffers.
-  setFlagsFromString(`--heap-growing-percent=${Math.round(100 * (Math.max(factor, growth.heapLeast) - 1))}`);
 }
 
 /**

@@ -6,35 +6,10 @@ const timeoutMs = 30_000;
 
 /** The number that a process prints which runs these lines. */
 function run(lines: string): number {
-  const script = `import * as memory from '${program}';\nimport * as hooks from 'node:perf_hooks';\n${lines}`;
+  const script = `import * as memory from '${program}';\n${lines}`;
   const args = ['--input-type=module', '--eval', script];
   return Number(execFileSync(process.execPath, args, { encoding: 'utf8', timeout: timeoutMs }));
 }
-
-/** Holds more and more, up to 320 MiB, and tells how often V8 marked its heap meanwhile. */
-const fill = `
-  let marks = 0;
-  const count = (entries) => {
-    for (const { detail } of entries) if (detail.kind === hooks.constants.NODE_PERFORMANCE_GC_MAJOR) marks++;
-  };
-  const observer = new hooks.PerformanceObserver((list) => count(list.getEntries()));
-  observer.observe({ entryTypes: ['gc'] });
-  const held = [];
-  const timer = setInterval(() => {
-    for (let i = 0; i < 8; i++) held.push(Buffer.alloc(256 * 1024));
-    if (held.length < 4 * 320) return;
-    clearInterval(timer);
-    count(observer.takeRecords());
-    console.log(marks);
-  }, 5);
-`;
-
-it('marks a heap that fills by what may wait, and not at each tenth', { timeout: timeoutMs }, () => {
-  const marks = (setup: string) => run(`memory.tuneProcessMemory();\n${setup}\n${fill}`);
-  const [each, spaced] = [marks(''), marks('memory.spaceMarks(1024 ** 3);')];
-  expect(spaced).toBeGreaterThan(0);
-  expect(spaced).toBeLessThanOrEqual(each / 2);
-});
 
 it('lets the young generation grow at once though nothing in it survives, and no further', () => {
   const bytes = run(`
