@@ -3,6 +3,7 @@ import { helpText } from './config/help.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
 import { machine } from './config/machine.ts';
 import type { Config } from './config.ts';
+import { CannotListen } from './listening.ts';
 import { type OpenLog, openLog } from './log.ts';
 import { isLatePeerError } from './node/late-errors.ts';
 import { boundResidentMemory, boundYoungGeneration, tuneProcessMemory } from './node/process-memory.ts';
@@ -55,6 +56,8 @@ async function run(config: Config): Promise<void> {
     const { ready } = await starting;
     output.always(ready, 'ready');
   } catch (error) {
+    // For who started it; what else there is to know of a fault of ours is in the log.
+    process.stderr.write(`eddy: ${error instanceof Error ? error.message : error}\n`);
     await fail(output, { error, message: 'the node could not start' });
   }
 }
@@ -103,7 +106,8 @@ function load(): Loaded {
 }
 
 async function fail(output: OpenLog, { error, message }: { error: unknown; message: string }): Promise<void> {
-  output.fatal(error === undefined ? {} : { err: error }, message);
+  const about = error instanceof CannotListen ? { reason: error.message } : { err: error };
+  output.fatal(error === undefined ? {} : about, message);
   await exit(output, exitFailed);
 }
 

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Purge } from '../cache/types.ts';
+import { listening } from '../listening.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { loadConsole } from './admin-console.ts';
@@ -58,8 +59,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     (request, response) => void serve(request, response, { routes, guard, log: options.log }),
   );
   server.maxConnections = 256;
-  server.listen({ host: options.listen.host, port: options.listen.port });
-  await once(server, 'listening');
+  await listening(server, { option: '--admin', ...options.listen });
   return { url: urlOf(server, options.listen.host), close: () => close(server) };
 }
 

@@ -1,8 +1,8 @@
-import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Cache, MapPolicy } from '../cache/types.ts';
+import { listening } from '../listening.ts';
 import type { AccessRecord } from './access.ts';
 import { acceptTogether } from './accepts.ts';
 import type { CertificateFiles } from './certificate.ts';
@@ -79,6 +79,7 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     limits,
   });
   const plain = options.listen.map((address) => ({ address, server: createHttp1Server(http1) as HttpServer }));
+  const optionOf = (server: NetServer) => (plain.some((each) => each.server === server) ? '--listen' : '--https');
   const isLean = options.lean !== false;
   for (const { server } of plain) {
     if (isLean) connections.addLeanFront(leanFrontOf(server, { ...http1, sendfile, onAccepted: connections.track }));
@@ -90,6 +91,7 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     if (lean !== undefined) connections.addLeanFront(lean);
   }
   const bound = [...plain, ...secure.servers];
+  const { reusePort = false } = options;
   for (const { server } of bound) connections.addServer(server, limits.connectionsMax);
   const close = async (): Promise<void> => {
     secure.stopWatching();
@@ -97,7 +99,9 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     sendfile?.room?.close();
   };
   try {
-    await Promise.all(bound.map(({ server, address }) => listen(server, address, options)));
+    await Promise.all(
+      bound.map(({ server, address }) => listen(server, { ...address, reusePort, option: optionOf(server) })),
+    );
   } catch (error) {
     await close();
     throw error;
@@ -140,13 +144,8 @@ function openUnsentBound({ unsentBytesMax: bytesMax }: ViewersOptions, all: Conn
 /** Connections waiting to be accepted: a crowd that comes at once is not turned away. The system may allow fewer. */
 const backlogMax = 4096;
 
-async function listen(
-  server: NetServer,
-  { host, port }: ListenAddress,
-  { reusePort = false }: Pick<ViewersOptions, 'reusePort'>,
-): Promise<void> {
-  server.listen({ host, port, backlog: backlogMax, reusePort });
-  await once(server, 'listening');
+async function listen(server: NetServer, where: Parameters<typeof listening>[1]): Promise<void> {
+  await listening(server, { ...where, backlog: backlogMax });
   acceptTogether(server);
 }
 

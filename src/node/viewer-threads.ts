@@ -4,6 +4,7 @@ import type { MapPolicy } from '../cache/types.ts';
 import type { Config } from '../config.ts';
 import { unsentBudget } from '../http/unsent-bound.ts';
 import type { ArenaPlace } from '../workers/lent-memory.ts';
+import { listening } from '../listening.ts';
 import type { ThreadData } from './thread-messages.ts';
 import { type ThreadOptions, ViewerThread } from './viewer-thread-handle.ts';
 import type { NodeViewers } from './viewers.ts';
@@ -61,7 +62,8 @@ class ViewerThreads implements NodeViewers {
 
   async start(): Promise<void> {
     const { listen, https } = this.#data;
-    await Promise.all([...listen, ...https].map(assertFree));
+    await Promise.all(listen.map((address) => assertFree('--listen', address)));
+    await Promise.all(https.map((address) => assertFree('--https', address)));
     // The first one decides about ports that are left open, and whether listening is possible at all.
     this.urls = await this.#begin().listening();
     const ports = this.urls.map((url) => Number(/:(\d+)$/.exec(url)?.[1]));
@@ -136,10 +138,10 @@ class ViewerThreads implements NodeViewers {
 }
 
 /** Threads share an address with whoever else wants to share it: nobody else may be there yet. */
-async function assertFree({ host, port }: Config['listen'][number]): Promise<void> {
-  if (port === 0) return;
-  const server = createServer().listen({ host, port, exclusive: true });
-  await once(server, 'listening');
+async function assertFree(option: string, address: Config['listen'][number]): Promise<void> {
+  if (address.port === 0) return;
+  const server = createServer();
+  await listening(server, { ...address, option, exclusive: true });
   server.close();
   await once(server, 'close');
 }

@@ -4,6 +4,7 @@ import { mdns } from '@libp2p/mdns';
 import { tcp } from '@libp2p/tcp';
 import { tls } from '@libp2p/tls';
 import { createLibp2p } from 'libp2p';
+import { cannotListen } from '../listening.ts';
 import { type Circuits, relayServer } from './circuits.ts';
 import { TlsTransport } from './tls-transport.ts';
 import { streamsMax, yamuxSessions } from './yamux-session.ts';
@@ -52,8 +53,16 @@ export const muxer = yamux({
   },
 });
 
-/** Starts the libp2p node. Rejects when it cannot listen. */
+/** Starts the libp2p node. Rejects when it cannot listen, with what `cannotListen` says. */
 export async function startHost(options: HostOptions): Promise<Libp2p> {
+  try {
+    return await createHost(options);
+  } catch (cause) {
+    throw cannotListen(cause, { option: '--peer-listen', address: options.listen.join(',') });
+  }
+}
+
+async function createHost(options: HostOptions): Promise<Libp2p> {
   const { gate, circuits, relay } = options;
   const direct = options.transport === 'direct';
   return createLibp2p({

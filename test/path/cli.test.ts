@@ -87,7 +87,9 @@ describe('the program', () => {
       await directory(),
     ]);
     expect(exit.code).toBe(1);
-    expect(exit.stdout).toMatch(/"level":"fatal".*EADDRINUSE/);
+    const said = `--listen is "127.0.0.1:${port}": must be an address that nothing else listens on (EADDRINUSE)`;
+    expect(exit.stderr).toBe(`eddy: ${said}\n`);
+    expect(JSON.parse(exit.stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ level: 'fatal', reason: said });
   });
 
   it('says in one JSON line where it serves, from any directory and at any log level', async () => {
