@@ -3,6 +3,7 @@ import type { ServerHttp2Session } from 'node:http2';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LeanFront } from './lean-front.ts';
+import { Rest } from './rest.ts';
 
 const restingCheckMs = 100;
 const drainGraceMsDefault = 600;
@@ -15,6 +16,7 @@ export class Connections {
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #whenEmpty: (() => void)[] = [];
+  readonly #rest = { all: new Rest(), lean: new Rest() };
   #draining = false;
   #accepting = true;
 
@@ -63,8 +65,9 @@ export class Connections {
   }
 
   /**
-   * First whoever still asks is answered and told to go, so that no request on its way meets a closed connection; then
-   * resting connections end; then running responses are waited for until the deadline.
+   * Whoever still asks is answered and told to go, so that no request on its way meets a closed connection: one ends when
+   * it has rested for the grace, also behind a response that began before the drain and did not say `close`. Running
+   * responses are waited for until the deadline.
    */
   async drain(deadlineMs: number): Promise<void> {
     this.stopAccepting();
@@ -72,11 +75,10 @@ export class Connections {
     const cut = setTimeout(() => this.#cut(), deadlineMs);
     for (const session of this.#sessions) announce(session);
     const empty = this.#empty();
+    this.#closeResting();
+    const again = setInterval(() => this.#closeResting(), restingCheckMs);
     await Promise.race([empty, sleep(Math.min(this.#drainGraceMs, deadlineMs), undefined, { ref: false })]);
     for (const session of this.#sessions) session.close();
-    this.#closeResting();
-    // A response that began before the drain did not say `close`: its connection rests once it is out.
-    const again = setInterval(() => this.#closeResting(), restingCheckMs);
     await empty;
     clearInterval(again);
     clearTimeout(cut);
@@ -98,10 +100,15 @@ export class Connections {
   }
 
   #closeResting(): void {
-    for (const server of this.#servers) server.closeIdleConnections();
-    for (const front of this.#leanFronts) front.closeIdle();
+    const nowMs = performance.now();
+    const rests = (rest: Rest) => (socket: Socket, idle: boolean) =>
+      rest.ofMs(socket, { idle, nowMs }) >= this.#drainGraceMs;
+    for (const front of this.#leanFronts) front.closeIdle(rests(this.#rest.lean));
+    const quiet = [...this.#sockets].filter((socket) => rests(this.#rest.all)(socket, true));
     // Connections opened ahead of need have not begun a request either.
-    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+    for (const socket of quiet) if (socket.bytesRead === 0) socket.destroy();
+    // Which of its connections are idle only node:http knows.
+    if (quiet.length === this.#sockets.size) for (const server of this.#servers) server.closeIdleConnections();
   }
 
   #cut(): void {

@@ -62,6 +62,10 @@ export class LeanConnection {
     socket.on('error', this.#onError);
   }
 
+  get socket(): Socket {
+    return this.#socket;
+  }
+
   /** Whether it waits for a request. */
   get idle(): boolean {
     return this.#exchange === undefined;

@@ -62,9 +62,12 @@ export class LeanFront {
     this.#options = { front, limits, scheme, draining, coarseNow, tails, sendfile, unsent };
   }
 
-  /** Ends the connections that wait for a request. */
-  closeIdle(): void {
-    for (const connection of this.#connections) if (connection.idle) connection.close();
+  /** Ends the connections that wait for a request and rest, as they are asked each time. */
+  closeIdle(rests: (socket: Socket, idle: boolean) => boolean): void {
+    for (const connection of this.#connections) {
+      const { socket, idle } = connection;
+      if (rests(socket, idle) && idle) connection.close();
+    }
   }
 
   /** The server is gone: no connection is left to look after. */

@@ -67,6 +67,27 @@ it('cuts no request of connections that ask without pause', async () => {
   await clients;
 });
 
+it('who is answered when the others have gone has time to ask once more', async () => {
+  const { viewers, url, gate } = await openDrainable({ limits: { drainGraceMs: 1000 } });
+  const [running, resting] = await Promise.all([1, 2].map(() => RawConnection.open(url)));
+  if (running === undefined || resting === undefined) throw new Error('unreachable');
+  running.send('GET /slow HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(running.socket, 'data');
+  resting.send(request);
+  await resting.response();
+  const drained = viewers.drain(10_000);
+  await resting.closed();
+  gate.resolve();
+  const response = await running.response();
+  expect([response?.whole, response?.fields.get('connection')]).toEqual([true, 'keep-alive']);
+  // As long as looks for those that rest are apart, and more.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  running.send(request);
+  const last = await running.response();
+  expect([last?.status, last?.whole, last?.fields.get('connection')]).toEqual([200, true, 'close']);
+  await drained;
+});
+
 it('cuts what still runs at the deadline, and resolves', async () => {
   const { viewers, url } = await openDrainable();
   const running = await RawConnection.open(url);
