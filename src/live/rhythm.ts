@@ -1,6 +1,7 @@
 /** Two asks are never closer together, nor further apart while the origin answers. */
 const delayMsMin = 100;
 const delayMsMax = 60_000;
+const failingMsMax = 1_000;
 
 /** How exactly it is worth knowing when the next version comes: in milliseconds, and as a share of the time between two. */
 const widthMsMin = 120;
@@ -84,10 +85,13 @@ export class Rhythm {
     return bounded((this.#stepMs / 2) * Math.min(4, Math.max(1, this.#unchanged / 4)));
   }
 
-  /** The origin did not give one: often at first, since others may be asked next, then once for each segment's time. */
+  /**
+   * The origin did not give one: often at first, since others may be asked next, then every part, or second. A player
+   * that has nothing of what its playlist names when that comes at last may stand still: Shaka does.
+   */
   failed(): number {
     const least = Math.min(this.#stepMs === 0 ? 1_000 : this.#stepMs, 2_000) / 4;
-    return bounded(least * Math.min(4, 1.5 ** this.#failed++));
+    return bounded(Math.min(failingMsMax, least * Math.min(4, 1.5 ** this.#failed++)));
   }
 
   /** The version that came appeared after the last ask that did not find it, and before now. */
