@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os';
-import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
 import { openLibc } from '../libc.ts';
 
 /** Share of all buffers that V8 lets wait for the collector, some of them longer while it is at work. */
@@ -17,11 +17,19 @@ const glibc = {
 /** How much may be resident: this many times the RAM budget, and what a program takes that has nothing in it. */
 const residentOfBudget = 1.3;
 const programBytes = 150e6;
+/** Below this nothing is gained: a node that serves from disk alone, or hardly anything, takes as much. */
+const boundBytesMin = 250e6;
 /** What may come between two looks. */
 const marginBytes = 40e6;
 const checkMs = 200;
 /** Where giving back is not enough, it is tried again when so much has come on top. */
 const regrownBytes = 10e6;
+/** Of what is left to the bound so much may wait for the collector, within these bounds; V8 itself adds some 16 MB. */
+const waitingOfRoom = 0.5;
+const waitingBytesMin = 12e6;
+const waitingBytesMax = 64e6;
+/** The least change that V8 is told. */
+const shareChangeMin = 0.01;
 /** Up to here V8's young generation is made to grow, and no further, which would be to 64 MiB and more; it takes up to twice this. */
 const youngBytes = 8 * 1024 * 1024;
 const youngCheckMs = 100;
@@ -41,6 +49,9 @@ export function tuneProcessMemory(): void {
   setFlagsFromString('--heap-growing-percent=20');
   // Threads that help would do so on the core of the one that waits for them, whenever they get it.
   if (availableParallelism() === 1) setFlagsFromString('--no-parallel-scavenge');
+  // V8 would lower that limit while few objects are made. Then buffers that come and go with viewers reach it again and
+  // again, with nothing to collect.
+  setFlagsFromString('--no-scavenger-updates-allocation-limit');
   // glibc maps, faults in and unmaps each buffer over 128 KiB, until a larger one was freed: then it reuses its heap.
   new ArrayBuffer(mallocThresholdBytes).transfer(0);
   // A heap for each thread that allocates holds what that thread once needed for good.
@@ -48,21 +59,40 @@ export function tuneProcessMemory(): void {
 }
 
 /**
- * Keeps what is resident within bounds from now on, as far as memory can be given back that is not in use. It takes some
- * 10 ms each time, so it is left until there is more than there should be.
+ * Keeps what is resident within bounds from now on. What was let go of waits longer for the collector while there is room.
+ * What is not in use is given back, which takes some 10 ms each time, so it is left until there is more than there should be.
  */
 export function boundResidentMemory(ramBytesMax: number): void {
   const libc = openLibc(glibc);
-  if (libc === undefined) return;
   const { rss } = process.memoryUsage;
-  const limitBytes = ramBytesMax * residentOfBudget + programBytes - marginBytes;
-  let dueBytes = limitBytes;
+  const boundBytes = Math.max(boundBytesMin, ramBytesMax * residentOfBudget + programBytes);
+  const trimmedFromBytes = boundBytes - marginBytes;
+  const letWait = waitingSetter(Math.max(waitingBytesMax, ramBytesMax * uncollectedShare));
+  let dueBytes = trimmedFromBytes;
   const check = (): void => {
     const isDue = rss() > dueBytes;
-    if (isDue) libc.call.malloc_trim(0n);
-    dueBytes = Math.max(limitBytes, Math.min(isDue ? Number.POSITIVE_INFINITY : dueBytes, rss() + regrownBytes));
+    if (isDue) libc?.call.malloc_trim(0n);
+    const residentBytes = rss();
+    dueBytes = Math.max(
+      trimmedFromBytes,
+      Math.min(isDue ? Number.POSITIVE_INFINITY : dueBytes, residentBytes + regrownBytes),
+    );
+    letWait((boundBytes - residentBytes) * waitingOfRoom);
   };
   setInterval(check, checkMs).unref();
+}
+
+/** Tells V8 how much may come before it marks its heap again. It counts in shares of what is held. */
+function waitingSetter(bytesMax: number): (bytes: number) => void {
+  let known = 0;
+  return (bytes) => {
+    const { used_heap_size: heapBytes, external_memory: bufferBytes } = getHeapStatistics();
+    const share = Math.max(waitingBytesMin, Math.min(bytesMax, bytes)) / (heapBytes + bufferBytes);
+    if (Math.abs(share - known) < shareChangeMin) return;
+    known = share;
+    setFlagsFromString(`--external-memory-max-growing-factor=${(1 + share).toFixed(3)}`);
+    setFlagsFromString(`--heap-growing-percent=${Math.ceil(share * 100)}`);
+  };
 }
 
 /**
