@@ -1,9 +1,10 @@
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { unsentBudget } from '../../src/http/unsent-bound.ts';
+import { UnsentBound, unsentBudget } from '../../src/http/unsent-bound.ts';
 import { FakeContent, patternBytes } from '../support/fake-cache.ts';
 import { RawConnection } from '../support/raw-http.ts';
 import { openViewers, type TestViewers } from '../support/viewers.ts';
@@ -116,17 +117,15 @@ describe('viewers who do not read', () => {
   });
 
   it('are given more when there are fewer of them', async () => {
-    const { url, slow } = await start(4 * share, { viewers: 4, sendfile: true });
-    const [last] = slow;
-    last?.send(request);
-    await expect.poll(() => Math.max(...waiting(url))).toBeGreaterThan(0);
-    last?.socket.resume();
-    expect((await last?.response())?.whole).toBe(true);
-    for (const connection of slow.slice(1)) connection.destroy();
-    await expect.poll(() => open?.viewers.connections()).toBe(1);
-    last?.socket.pause();
-    last?.send(request);
-    expect((await settled(url, 1))[0]).toBeGreaterThan(2 * (share + overshoot));
+    const { slow } = await start(undefined, { viewers: 1 });
+    const socket = slow[0]?.socket as Socket;
+    let count = 4;
+    const bound = UnsentBound.open({ bytesMax: 4 * share, connections: () => count });
+    const before = bound?.apply(socket, 0) ?? 0;
+    count = 1;
+    expect([before, bound?.apply(socket, before)]).toEqual([share, 4 * share]);
+    count = 1_000;
+    expect(bound?.apply(socket, 4 * share)).toBe(64 * kibibyte);
   });
 });
 
