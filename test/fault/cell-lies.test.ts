@@ -50,14 +50,18 @@ it('a member that keeps to the rules is believed', async () => {
 });
 
 it('a member that claims what it has not is a miss, and the owner is asked', async () => {
-  const path = cell.pathOf(cell.nodes, (i) => coldPath(`claimed-${i}`));
-  const { asked } = await liar.tell({ lie: 'claims', claims: [path] });
+  const claims = Array.from({ length: 15 }, (_, n) => cell.pathOf(cell.nodes, (i) => coldPath(`claimed-${n}-${i}`)));
+  const { asked } = await liar.tell({ lie: 'claims', claims });
+  const wasAsked = async () => (await liar.tell({})).asked > asked;
   // Digests are told once a second, and nobody says when they have come.
-  await sleep(2_500);
-  await everywhere(path);
-  expect((await liar.tell({})).asked).toBeGreaterThan(asked);
-  // One, unless the machine is so busy that a responsible node is late.
-  expect(await fetches(path)).toBeLessThanOrEqual(cell.nodes.length);
+  for (const path of claims) {
+    await everywhere(path);
+    // One, unless the machine is so busy that a responsible node is late.
+    expect(await fetches(path)).toBeLessThanOrEqual(cell.nodes.length);
+    if (await wasAsked()) return;
+    await sleep(1_000);
+  }
+  expect.unreachable('nobody asked the member for what it claims');
 });
 
 it('a responsible member that has nothing after all costs one fetch for each node that asks', async () => {
