@@ -70,13 +70,13 @@ export function boundResidentMemory(ramBytesMax: number): void {
   const letWait = waitingSetter(Math.max(waitingBytesMax, ramBytesMax * uncollectedShare));
   let dueBytes = trimmedFromBytes;
   const check = (): void => {
-    const isDue = rss() > dueBytes;
-    if (isDue) libc?.call.malloc_trim(0n);
+    if (rss() > dueBytes) {
+      libc?.call.malloc_trim(0n);
+      // Anew from what could not be given back.
+      dueBytes = Number.POSITIVE_INFINITY;
+    }
     const residentBytes = rss();
-    dueBytes = Math.max(
-      trimmedFromBytes,
-      Math.min(isDue ? Number.POSITIVE_INFINITY : dueBytes, residentBytes + regrownBytes),
-    );
+    dueBytes = Math.max(trimmedFromBytes, Math.min(dueBytes, residentBytes + regrownBytes));
     letWait((boundBytes - residentBytes) * waitingOfRoom);
   };
   setInterval(check, checkMs).unref();
