@@ -56,6 +56,8 @@ export interface VideoCacheOptions {
   readonly onBackgroundError: (error: unknown) => void;
   /** The stored responses of this key are other ones now, or have other metadata. */
   readonly onChanged?: (key: string) => void;
+  /** An unsafe request changed what these targets lead to: other caches of this origin may want to know. */
+  readonly onInvalidated?: (targets: readonly string[]) => void;
 }
 
 type Forwarded = NonNullable<CacheStatus['fwd']>;
@@ -146,6 +148,12 @@ export class VideoCache implements Cache {
     for await (const key of purgeKeys(which, { entries: this.#entries, policies: this.#options.policies(), signal }))
       purged += await this.#entries.removeKey(key);
     return purged;
+  }
+
+  /** What is stored for these targets is validated before its next use: an unsafe request went through another cache. */
+  async invalidate(targets: readonly string[]): Promise<void> {
+    for (const policy of this.#options.policies())
+      for (const target of targets) await this.#invalidate(cacheKey({ target, policy }), target);
   }
 
   /** What another thread needs to give this content by itself from now on; undefined where it is not stored. */
@@ -336,7 +344,9 @@ export class VideoCache implements Cache {
       { signal, ...(onInformational && { onInformational }) },
     );
     if (method === 'HEAD' && supply.status === 200) await this.#headFreshens(request, supply);
-    for (const target of invalidates(request, supply)) await this.#invalidate(cacheKey({ target, policy }), target);
+    const changed = invalidates(request, supply);
+    if (changed.length > 0) this.#options.onInvalidated?.(changed);
+    for (const target of changed) await this.#invalidate(cacheKey({ target, policy }), target);
     return passedAnswer(supply, { hit: false, fwd, fwdStatus: supply.status }, this.#countFor(request));
   }
 
@@ -352,7 +362,7 @@ export class VideoCache implements Cache {
   }
 
   async #invalidate(key: string, target: string): Promise<void> {
-    this.#purges.addKey(key);
+    this.#purges.invalidated(key);
     for (const each of await this.#entries.find(key, target))
       this.#entries.update(each, { ...each.stored, invalidated: true });
   }

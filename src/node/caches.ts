@@ -10,6 +10,7 @@ import type { Metrics } from '../metrics.ts';
 import { Arena } from '../ram/arena.ts';
 import { type RamArena, RamTier } from '../ram/tier.ts';
 import type { Lender } from '../workers/lender.ts';
+import { CellInvalidations, invalidateAsTold, invalidatedTopic } from './cell-invalidations.ts';
 import { purgeAsTold, purgeTopic } from './cell-purges.ts';
 import { type Disk, openDisk } from './disk.ts';
 import type { NodeMaps } from './maps.ts';
@@ -68,10 +69,14 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
     store: disk.tier,
     purgeGivenBy: (peerId) => later.cache?.purgeGivenBy(peerId) ?? 0,
     onAnnounced: (peerId, topic, message) => {
-      if (topic === liveTopic) later.live?.announced(peerId, message);
-      else if (topic === purgeTopic && later.live) void purgeAsTold(message, { cache: later.live, peer: peerId, log });
+      const { cache, live } = later;
+      if (cache === undefined || live === undefined) return;
+      if (topic === liveTopic) live.announced(peerId, message);
+      else if (topic === purgeTopic) void purgeAsTold(message, { cache: live, peer: peerId, log });
+      else if (topic === invalidatedTopic) void invalidateAsTold(message, { cache, peer: peerId, log });
     },
   });
+  const invalidations = peers.plane && new CellInvalidations(peers.plane, log);
   const cache = new VideoCache({
     ...{ ram, policies, entriesMax, onServed },
     disk: disk.tier && { tier: disk.tier, entries: disk.tier },
@@ -80,6 +85,7 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
     onKept: (piece) => peers.held?.kept(piece),
     onBackgroundError: (error) => log.warn({ reason: String(error) }, 'a validation in the background failed'),
     ...(lender && { onChanged: lender.changed }),
+    onInvalidated: (targets) => invalidations?.tell(targets),
   });
   const live = new LiveCache({
     ...{ inner: cache, keyOf: cacheKey, onServed, log },

@@ -11,7 +11,7 @@ export const purgeTopic = 'purge';
 const againMs = 50;
 const toldTimeoutMs = 60_000;
 
-interface Voice {
+export interface Voice {
   /** False: too much was said lately, this was not. */
   announce(topic: string, message: Uint8Array): boolean;
 }

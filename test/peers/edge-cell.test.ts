@@ -170,6 +170,16 @@ describe('a cell of processes', () => {
     assertPattern((await view(node(1).http + path)).body, resourceSeed(path, 2), 0);
   });
 
+  it('has what an unsafe request changed validated at all nodes', async () => {
+    const path = resource(node(0), 'changed');
+    await everywhere(path, 1);
+    routes[path] = { length: segmentLength, fields: cacheable, version: 2 };
+    await view(node(1).http + path, { method: 'POST' });
+    for (const { http } of cell.nodes)
+      await expect.poll(async () => (await view(http + path)).headers['etag']).toBe('"v2"');
+    for (const { http } of cell.nodes) assertPattern((await view(http + path)).body, resourceSeed(path, 2), 0);
+  });
+
   it('drains in the middle of it all', async () => {
     const leaving = await cell.add();
     await cell.met();

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { invalidates } from '../../../src/cache/invalidate.ts';
+import { RecentPurges } from '../../../src/cache/recent-purges.ts';
+import { Fields } from '../../../src/fields.ts';
 import { fieldsOf, type Lines } from '../../support/stored-response.ts';
 
 function invalidated(method: string, status = 200, lines: Lines = {}, authority = 'edge.example'): string[] {
@@ -42,5 +44,25 @@ describe('section 4.4: invalidating stored responses', () => {
 
   it('an authority that is none still invalidates the target', () => {
     expect(invalidated('POST', 200, { Location: '/x' }, 'a b')).toEqual(['/a/b?c']);
+  });
+});
+
+describe('what came from before an invalidation', () => {
+  const given = (responseTimeMs: number, age: number) => ({ fields: Fields.of({ Age: String(age) }), responseTimeMs });
+
+  it('is known by its Age, and in doubt it is', () => {
+    const purges = new RecentPurges(() => 10_000);
+    purges.invalidated('m /a');
+    expect(purges.outdates('m /a', given(12_000, 2))).toBe(true);
+    expect(purges.outdates('m /a', given(12_000, 1))).toBe(false);
+    expect(purges.outdates('m /b', given(12_000, 5))).toBe(false);
+    expect(purges.names('m /a', { fields: Fields.empty, requestTimeMs: 9_999 })).toBe(true);
+    expect(purges.names('m /a', { fields: Fields.empty, requestTimeMs: 10_000 })).toBe(false);
+  });
+
+  it('is nothing else, however many there were', () => {
+    const purges = new RecentPurges(() => 1_000_000);
+    for (let i = 0; i < 10_000; i++) purges.invalidated(`m /beacon?${i}`);
+    expect(purges.outdates('m /a', given(1_002_000, 60))).toBe(false);
   });
 });
