@@ -1,34 +1,24 @@
 import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
-import { type Asked, type AskedOptions, AskedReader } from './asked.ts';
-import type { OnServed } from './buffer-content.ts';
-import type { CellVoice } from './cell-voice.ts';
+import { type Asked, AskedReader } from './asked.ts';
+import { type Held, heldFor, mustWait, refusalOf } from './blocking.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { acceptedCoding } from './coding.ts';
 import { dataFor, type ServerData, withServerData } from './cmsd.ts';
-import { badRequest, notInTime } from './local-answers.ts';
+import { acceptedCoding } from './coding.ts';
 import { readDirectives } from './delivery-directives.ts';
 import type { FollowedPlaylist } from './followed-playlist.ts';
 import { LiveEdge, mayComeYet } from './live-edge.ts';
+import { badRequest, notInTime } from './local-answers.ts';
+import type { Manifest } from './manifest.ts';
 import { unstoredRequest } from './mirrored-request.ts';
-import type { StreamReport } from './stream-report.ts';
 import { Pins } from './pins.ts';
+import type { PlaylistsOptions } from './playlist-loader.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
 import { Playlists } from './playlists.ts';
-import { type Held, heldFor, mustWait, refusalOf } from './blocking.ts';
-import type { Manifest } from './manifest.ts';
+import type { StreamReport } from './stream-report.ts';
 import { Viewing, type ViewingOptions } from './viewing.ts';
 
-export interface LiveCacheOptions extends AskedOptions {
-  readonly inner: Cache;
-  readonly onServed: OnServed;
-  /** A viewer was answered from a followed playlist, or one was asked for upstream. */
-  readonly onPlaylistRequest?: (side: 'viewer' | 'upstream') => void;
-  /** The owner of a playlist told of a version, so many milliseconds after it learnt of it by its own clock. */
-  readonly onTold?: (lagMs: number) => void;
-  readonly log: { info(about: object, message: string): void; warn(about: object, message: string): void };
+export interface LiveCacheOptions extends Omit<PlaylistsOptions, 'clock' | 'onManifest'> {
   readonly clock?: Clock;
-  /** Undefined: this node is alone. */
-  readonly voice?: CellVoice;
   /** Fetching ahead of viewers, and hearing what they say of themselves; undefined: neither. */
   readonly viewing?: Pick<ViewingOptions, 'limits' | 'counts'> & {
     /** What is said to players that speak of themselves (CMSD). */

@@ -1,14 +1,15 @@
 import { hash } from 'node:crypto';
-import type { Answer } from '../cache/types.ts';
+import type { Answer, Cache } from '../cache/types.ts';
+import type { Asked, AskedOptions } from './asked.ts';
+import type { OnServed } from './buffer-content.ts';
+import type { CellVoice } from './cell-voice.ts';
 import type { Clock } from './clock.ts';
+import { continued, offsetIn, restarted } from './continuation.ts';
 import { blockingTarget } from './delivery-directives.ts';
 import type { Loaded } from './follow-options.ts';
-import { continued, offsetIn, restarted } from './continuation.ts';
 import { isHls, parseHls } from './hls.ts';
 import { offeringBlockingReload } from './hls-delta.ts';
 import { decoded } from './hls-uris.ts';
-import type { Asked } from './asked.ts';
-import type { LiveCacheOptions } from './live-cache.ts';
 import type { Manifest } from './manifest.ts';
 import { edgeTarget, type LiveMap, originUrl } from './mapped-urls.ts';
 import { mirroredRequest, ownRequest } from './mirrored-request.ts';
@@ -18,8 +19,17 @@ import { type Received, receive } from './receive.ts';
 import { refusesSharing } from './sharing.ts';
 import type { Wanted } from './waiters.ts';
 
-export interface PlaylistsOptions extends LiveCacheOptions {
+export interface PlaylistsOptions extends AskedOptions {
+  readonly inner: Cache;
+  readonly onServed: OnServed;
+  /** A viewer was answered from a followed playlist, or one was asked for upstream. */
+  readonly onPlaylistRequest?: (side: 'viewer' | 'upstream') => void;
+  /** The owner of a playlist told of a version, so many milliseconds after it learnt of it by its own clock. */
+  readonly onTold?: (lagMs: number) => void;
+  readonly log: { info(about: object, message: string): void; warn(about: object, message: string): void };
   readonly clock: Clock;
+  /** Undefined: this node is alone. */
+  readonly voice?: CellVoice;
   /** A manifest came, or says more than before. */
   readonly onManifest?: ((asked: Asked, manifest: Manifest) => void) | undefined;
 }

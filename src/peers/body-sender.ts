@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
-import { creditBytes } from './exchange.ts';
 import { PeerError } from './failure.ts';
 import type { FramedStream } from './framed-stream.ts';
-import { dataFrameHead } from './frames.ts';
+import { creditBytes, dataFrameHead } from './frames.ts';
 import type { KeptDigests } from './kept-digests.ts';
 import { signedBytesMax } from './manifest.ts';
 import type { UploadBudget } from './upload-budget.ts';

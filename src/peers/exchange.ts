@@ -2,13 +2,11 @@ import { hash } from 'node:crypto';
 import { Fields } from '../fields.ts';
 import { PeerError } from './failure.ts';
 import type { FrameMemory } from './frame-memory.ts';
-import { encodeFrame } from './frames.ts';
+import { creditBytes, encodeFrame } from './frames.ts';
 import type { Member } from './member.ts';
 import type { HeadMessage, StatusMessage, StatusName } from './messages.ts';
 import { ProgressFloor } from './progress.ts';
 
-/** Bytes of one body that may be under way or unread; more is allowed as they are read. */
-export const creditBytes = 2 * 1024 * 1024;
 /** Credit is given back in steps of this size. */
 const creditStepBytes = 512 * 1024;
 const checkEveryMs = 100;

@@ -36,6 +36,8 @@ export const headerBytes = 8;
 const dataPrefixBytes = 4 + 8 + 32;
 /** Body bytes of one data frame. */
 export const dataBytesMax = 64 * 1024;
+/** Bytes of one body that may be under way or unread; more is allowed as they are read. */
+export const creditBytes = 2 * 1024 * 1024;
 const payloadBytesMax = 64 * 1024 + dataPrefixBytes;
 
 const names: ReadonlyMap<number, FrameName> = new Map(
