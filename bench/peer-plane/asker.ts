@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fields } from '../../src/fields.ts';
 import { tuneProcessMemory } from '../../src/node/process-memory.ts';
-import { groupOf, Placement } from '../../src/peers/placement.ts';
+import { groupOf, Placement } from '../../src/peers/members/placement.ts';
 import type { PeerPlane } from '../../src/peers/plane.ts';
 import { clientOptions } from '../clients/client.ts';
 import { usageOf } from '../proc.ts';

@@ -4,8 +4,8 @@ import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { Libp2p, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
-import { muxer } from '../../src/peers/host.ts';
-import { TlsTransport } from '../../src/peers/tls-transport.ts';
+import { muxer } from '../../src/peers/transport/host.ts';
+import { TlsTransport } from '../../src/peers/transport/tls-transport.ts';
 
 /** The stream that everything else is held against: request and length, then the bytes, and nothing else. */
 const protocol = '/eddy-bench/1';

@@ -1,21 +1,21 @@
 import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
-import { type Asked, AskedReader } from './asked.ts';
-import { type Held, heldFor, mustWait, refusalOf } from './blocking.ts';
+import { type Asked, AskedReader } from './message/asked.ts';
+import { type Held, heldFor, mustWait, refusalOf } from './follow/blocking.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { dataFor, type ServerData, withServerData } from './cmsd.ts';
-import { acceptedCoding } from './coding.ts';
-import { readDirectives } from './delivery-directives.ts';
-import type { FollowedPlaylist } from './followed-playlist.ts';
-import { LiveEdge, mayComeYet } from './live-edge.ts';
-import { badRequest, notInTime } from './local-answers.ts';
+import { dataFor, type ServerData, withServerData } from './message/cmsd.ts';
+import { acceptedCoding } from './message/coding.ts';
+import { readDirectives } from './hls/delivery-directives.ts';
+import type { FollowedPlaylist } from './follow/followed-playlist.ts';
+import { LiveEdge, mayComeYet } from './channels/live-edge.ts';
+import { badRequest, notInTime } from './message/local-answers.ts';
 import type { Manifest } from './manifest.ts';
-import { unstoredRequest } from './mirrored-request.ts';
-import { Pins } from './pins.ts';
-import type { PlaylistsOptions } from './playlist-loader.ts';
-import type { PlaylistVersion } from './playlist-version.ts';
-import { Playlists } from './playlists.ts';
-import type { StreamReport } from './stream-report.ts';
-import { Viewing, type ViewingOptions } from './viewing.ts';
+import { unstoredRequest } from './message/mirrored-request.ts';
+import { Pins } from './channels/pins.ts';
+import type { PlaylistsOptions } from './channels/playlist-loader.ts';
+import type { PlaylistVersion } from './follow/playlist-version.ts';
+import { Playlists } from './channels/playlists.ts';
+import type { StreamReport } from './channels/stream-report.ts';
+import { Viewing, type ViewingOptions } from './prefetch/viewing.ts';
 
 export interface LiveCacheOptions extends Omit<PlaylistsOptions, 'clock' | 'onManifest'> {
   readonly clock?: Clock;

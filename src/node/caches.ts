@@ -3,7 +3,7 @@ import { cacheKey } from '../cache/key.ts';
 import { namedBy } from '../cache/purge.ts';
 import type { Source } from '../cache/types.ts';
 import type { Config } from '../config.ts';
-import type { CellVoice } from '../live/cell-voice.ts';
+import type { CellVoice } from '../live/channels/cell-voice.ts';
 import { LiveCache } from '../live/live-cache.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Cache, Purge } from '../cache/types.ts';
 import { parsePurge } from '../http/admin-purge.ts';
 import type { Log } from '../log.ts';
-import { announcementBytesMax } from '../peers/announcement.ts';
+import { announcementBytesMax } from '../peers/wire/announcement.ts';
 
 /** What members tell each other to forget is under this topic, in the words of `POST /api/purge`. */
 export const purgeTopic = 'purge';

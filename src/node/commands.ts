@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { credentialText } from '../config/cell-credential.ts';
-import { openCell } from '../peers/cell-key.ts';
-import { issueCredential, lifetimeMsMax } from '../peers/credential.ts';
+import { openCell } from '../peers/cell/cell-key.ts';
+import { issueCredential, lifetimeMsMax } from '../peers/cell/credential.ts';
 import { reasonOf } from '../peers/failure.ts';
-import { openIdentity } from '../peers/identity.ts';
+import { openIdentity } from '../peers/cell/identity.ts';
 
 /** What a command prints, or what is wrong with how it was called. */
 export type CommandResult = { readonly output: string } | { readonly error: string };

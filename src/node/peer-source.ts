@@ -5,7 +5,7 @@ import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../http/precondition.ts';
 import { parseRange, type Span, satisfy } from '../http/range.ts';
-import type { PeerAnswer, PeerRequest, PeerSource } from '../peers/source.ts';
+import type { PeerAnswer, PeerRequest, PeerSource } from '../peers/answer/source.ts';
 
 type Stored = Extract<Answer, { kind: 'representation' }>;
 

@@ -1,19 +1,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Supplier, SupplyRequest } from '../cache/types.ts';
 import type { Log } from '../log.ts';
-import { Audit } from './audit.ts';
-import type { Identity } from './identity.ts';
-import { KeptDigests } from './kept-digests.ts';
-import type { PeerReport } from './member.ts';
-import { Manifests } from './manifests.ts';
-import { type CellProof, type GivenCredential, Membership } from './membership.ts';
-import { Mesh } from './mesh.ts';
-import { groupOf } from './placement.ts';
-import type { AskOutcome } from './race.ts';
-import { PeerSupplier } from './requester.ts';
-import type { ResponseOutcome } from './responder.ts';
-import type { PeerSource } from './source.ts';
-import { UploadBudget } from './upload-budget.ts';
+import { Audit } from './integrity/audit.ts';
+import type { Identity } from './cell/identity.ts';
+import { KeptDigests } from './integrity/kept-digests.ts';
+import type { PeerReport } from './members/member.ts';
+import { Manifests } from './integrity/manifests.ts';
+import { type CellProof, type GivenCredential, Membership } from './cell/membership.ts';
+import { Mesh } from './mesh/mesh.ts';
+import { groupOf } from './members/placement.ts';
+import type { AskOutcome } from './ask/race.ts';
+import { PeerSupplier } from './ask/requester.ts';
+import type { ResponseOutcome } from './answer/responder.ts';
+import type { PeerSource } from './answer/source.ts';
+import { UploadBudget } from './answer/upload-budget.ts';
 
 export interface PeerPlaneOptions {
   readonly identity: Identity;

@@ -3,8 +3,13 @@ import type { TLSSocket } from 'node:tls';
 import type { Libp2p } from '@libp2p/interface';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { decodeYamuxHeader, encodeYamuxHeader, yamuxFlags, yamuxTypes } from '../../src/peers/yamux-header.ts';
-import { initialWindowBytes } from '../../src/peers/yamux-stream.ts';
+import {
+  decodeYamuxHeader,
+  encodeYamuxHeader,
+  yamuxFlags,
+  yamuxTypes,
+} from '../../src/peers/transport/yamux-header.ts';
+import { initialWindowBytes } from '../../src/peers/transport/yamux-stream.ts';
 import { openHost, speakByHand } from '../support/yamux-by-hand.ts';
 
 /** 10,000 take some minutes: a host takes 64 connections a second, and most cases end theirs. */

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { decodeAnnouncement, encodeAnnouncement } from '../../src/live/cell-voice.ts';
+import { decodeAnnouncement, encodeAnnouncement } from '../../src/live/channels/cell-voice.ts';
 import { Fields } from '../../src/fields.ts';
 import { type Edge, startEdge, testPolicy } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';

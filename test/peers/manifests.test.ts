@@ -3,7 +3,7 @@ import { VideoCache } from '../../src/cache/cache.ts';
 import type { Supplier, SupplyRequest } from '../../src/cache/types.ts';
 import { Fields } from '../../src/fields.ts';
 import { CachePeerSource } from '../../src/node/peer-source.ts';
-import { sliceBytes } from '../../src/peers/manifest.ts';
+import { sliceBytes } from '../../src/peers/integrity/manifest.ts';
 import { RamTier } from '../../src/ram/tier.ts';
 import { testPolicy } from '../support/edge.ts';
 import { patternBytes } from '../support/pattern.ts';

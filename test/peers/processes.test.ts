@@ -7,7 +7,7 @@ import { createInterface } from 'node:readline';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { groupOf, Placement } from '../../src/peers/placement.ts';
+import { groupOf, Placement } from '../../src/peers/members/placement.ts';
 import { Fields } from '../../src/fields.ts';
 import type { PeerPlaneOptions } from '../../src/peers/plane.ts';
 import { assertPattern, patternBytes } from '../support/pattern.ts';

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { multiaddr } from '@multiformats/multiaddr';
-import { startHost } from '../../src/peers/host.ts';
-import { passingIdentity } from '../../src/peers/identity.ts';
+import { startHost } from '../../src/peers/transport/host.ts';
+import { passingIdentity } from '../../src/peers/cell/identity.ts';
 import { plainHost } from '../support/peer-options.ts';
 import { patternBytes } from '../support/pattern.ts';
 import { answerOf, bytesOf, TestCell, type TestNode } from '../support/peers.ts';

@@ -3,8 +3,13 @@ import type { TLSSocket } from 'node:tls';
 import type { Libp2p, Stream } from '@libp2p/interface';
 import { afterEach, describe, expect, it } from 'vitest';
 import { bareHost } from '../../bench/peer-plane/bare.ts';
-import { decodeYamuxHeader, encodeYamuxHeader, yamuxFlags, yamuxTypes } from '../../src/peers/yamux-header.ts';
-import { initialWindowBytes, YamuxStream } from '../../src/peers/yamux-stream.ts';
+import {
+  decodeYamuxHeader,
+  encodeYamuxHeader,
+  yamuxFlags,
+  yamuxTypes,
+} from '../../src/peers/transport/yamux-header.ts';
+import { initialWindowBytes, YamuxStream } from '../../src/peers/transport/yamux-stream.ts';
 import { patternBytes } from '../support/origin.ts';
 import { openHost, speakByHand } from '../support/yamux-by-hand.ts';
 

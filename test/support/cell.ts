@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { groupOf, Placement } from '../../src/peers/placement.ts';
+import { groupOf, Placement } from '../../src/peers/members/placement.ts';
 import { type Eddy, type EddyOptions, startEddy } from './eddy.ts';
 
 /** A member of a cell in a process of its own. */

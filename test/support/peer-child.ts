@@ -4,7 +4,7 @@
  * the target begins with `/held`.
  */
 import { join } from 'node:path';
-import { openIdentity } from '../../src/peers/identity.ts';
+import { openIdentity } from '../../src/peers/cell/identity.ts';
 import { PeerPlane } from '../../src/peers/plane.ts';
 import { patternBytes } from './pattern.ts';
 import { cellKeyHex, keyOf, quietLog } from './peer-options.ts';

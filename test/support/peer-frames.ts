@@ -1,6 +1,6 @@
 import fc from 'fast-check';
-import { dataFrameHead, encodeFrame, frameTypes, type FrameName, withId } from '../../src/peers/frames.ts';
-import { encodeJson } from '../../src/peers/messages.ts';
+import { dataFrameHead, encodeFrame, frameTypes, type FrameName, withId } from '../../src/peers/wire/frames.ts';
+import { encodeJson } from '../../src/peers/wire/messages.ts';
 
 const request = {
   map: 'default',

@@ -1,5 +1,5 @@
-import { Circuits } from '../../src/peers/circuits.ts';
-import type { HostGate } from '../../src/peers/host.ts';
+import { Circuits } from '../../src/peers/transport/circuits.ts';
+import type { HostGate } from '../../src/peers/transport/host.ts';
 import type { Log } from '../../src/log.ts';
 
 export const cellKeyHex = '5eed'.repeat(16);

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { vi } from 'vitest';
 import type { Supply, SupplyRequest } from '../../src/cache/types.ts';
 import { Fields } from '../../src/fields.ts';
-import { openIdentity } from '../../src/peers/identity.ts';
-import { Placement, groupOf } from '../../src/peers/placement.ts';
+import { openIdentity } from '../../src/peers/cell/identity.ts';
+import { Placement, groupOf } from '../../src/peers/members/placement.ts';
 import { PeerPlane, type PeerPlaneOptions } from '../../src/peers/plane.ts';
-import type { PeerAnswer, PeerRequest, PeerSource } from '../../src/peers/source.ts';
+import type { PeerAnswer, PeerRequest, PeerSource } from '../../src/peers/answer/source.ts';
 import { cellKeyHex, keyOf, quietLog } from './peer-options.ts';
 
 /** A source whose answer a test sets, and that keeps what it was asked. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { stepBetween } from '../../src/live/adoption.ts';
-import { parseHls } from '../../src/live/hls.ts';
+import { stepBetween } from '../../src/live/follow/adoption.ts';
+import { parseHls } from '../../src/live/hls/hls.ts';
 import type { Manifest } from '../../src/live/manifest.ts';
 
 /** Segments first .. last of 2 s; the channel began at that epoch second. */

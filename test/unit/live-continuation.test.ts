@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { continued, restarted } from '../../src/live/continuation.ts';
-import { parseHls } from '../../src/live/hls.ts';
+import { continued, restarted } from '../../src/live/hls/continuation.ts';
+import { parseHls } from '../../src/live/hls/hls.ts';
 
 const options = { isOurs: () => true, offsetOf: () => 0 };
 const url = 'https://origin.example/live/main.m3u8';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { dateRangeIds, RemovedDateRanges } from '../../src/live/date-ranges.ts';
-import { deltaUpdate } from '../../src/live/hls-delta.ts';
+import { dateRangeIds, RemovedDateRanges } from '../../src/live/hls/date-ranges.ts';
+import { deltaUpdate } from '../../src/live/hls/hls-delta.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
 it('date ranges are told by their ID, whatever stands beside it', () => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { parseHls } from '../../src/live/hls.ts';
+import { parseHls } from '../../src/live/hls/hls.ts';
 import { edgeTarget, mapOf, originUrl } from '../../src/live/mapped-urls.ts';
-import { namesPlaylist } from '../../src/live/playlist-target.ts';
-import { readDirectives } from '../../src/live/delivery-directives.ts';
+import { namesPlaylist } from '../../src/live/message/playlist-target.ts';
+import { readDirectives } from '../../src/live/hls/delivery-directives.ts';
 import { liveDefaults } from '../support/live-defaults.ts';
 
 const url = 'https://origin.example/base/ch/main.m3u8?t=1';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Rhythm } from '../../src/live/rhythm.ts';
+import { Rhythm } from '../../src/live/follow/rhythm.ts';
 
 /** An encoder and who asks it by the rhythm. All in milliseconds. */
 function play(encoder: { segmentMs: (i: number) => number; lateMs: (i: number) => number; versions: number }) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { released, Waiters } from '../../src/live/waiters.ts';
+import { released, Waiters } from '../../src/live/follow/waiters.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
 const forMs = 6_000;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Supplier, SupplyRequest } from '../../src/cache/types.ts';
 import { Fields } from '../../src/fields.ts';
-import { ContinuedBody } from '../../src/peers/continued-body.ts';
+import { ContinuedBody } from '../../src/peers/ask/continued-body.ts';
 import { PeerError, type PeerFailure } from '../../src/peers/failure.ts';
 import { patternBytes } from '../support/pattern.ts';
 import { get } from '../support/peers.ts';

@@ -13,19 +13,19 @@ import {
   readOffset,
   withId,
   writeOffset,
-} from '../../src/peers/frames.ts';
-import { encodeJson, isDialable, parseHello, parseMembers } from '../../src/peers/messages.ts';
-import { decodeCredential } from '../../src/peers/credential.ts';
-import { passingIdentity } from '../../src/peers/identity.ts';
-import { decodeManifest, encodeManifest, manifestFault, signManifest } from '../../src/peers/manifest.ts';
-import { digestBytes, PeerDigest } from '../../src/peers/digest.ts';
-import { KeptDigests } from '../../src/peers/kept-digests.ts';
-import { FrameMemory } from '../../src/peers/frame-memory.ts';
-import { Manifests } from '../../src/peers/manifests.ts';
-import { Member } from '../../src/peers/member.ts';
-import { Responder } from '../../src/peers/responder.ts';
-import { UploadBudget } from '../../src/peers/upload-budget.ts';
-import { Asker } from '../../src/peers/asker.ts';
+} from '../../src/peers/wire/frames.ts';
+import { encodeJson, isDialable, parseHello, parseMembers } from '../../src/peers/wire/messages.ts';
+import { decodeCredential } from '../../src/peers/cell/credential.ts';
+import { passingIdentity } from '../../src/peers/cell/identity.ts';
+import { decodeManifest, encodeManifest, manifestFault, signManifest } from '../../src/peers/integrity/manifest.ts';
+import { digestBytes, PeerDigest } from '../../src/peers/members/digest.ts';
+import { KeptDigests } from '../../src/peers/integrity/kept-digests.ts';
+import { FrameMemory } from '../../src/peers/wire/frame-memory.ts';
+import { Manifests } from '../../src/peers/integrity/manifests.ts';
+import { Member } from '../../src/peers/members/member.ts';
+import { Responder } from '../../src/peers/answer/responder.ts';
+import { UploadBudget } from '../../src/peers/answer/upload-budget.ts';
+import { Asker } from '../../src/peers/link/asker.ts';
 
 const names = Object.keys(frameTypes).filter((name) => name !== 'data') as FrameName[];
 

@@ -2,9 +2,14 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { joinedCell, openCell } from '../../src/peers/cell-key.ts';
-import { credentialFault, decodeCredential, encodeCredential, issueCredential } from '../../src/peers/credential.ts';
-import { openIdentity, passingIdentity } from '../../src/peers/identity.ts';
+import { joinedCell, openCell } from '../../src/peers/cell/cell-key.ts';
+import {
+  credentialFault,
+  decodeCredential,
+  encodeCredential,
+  issueCredential,
+} from '../../src/peers/cell/credential.ts';
+import { openIdentity, passingIdentity } from '../../src/peers/cell/identity.ts';
 
 const keyHex = 'c0'.repeat(32);
 const nowMs = 1_800_000_000_000;

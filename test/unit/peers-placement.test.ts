@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { digestBytes, HeldDigest, PeerDigest } from '../../src/peers/digest.ts';
-import { groupOf, Placement, windowBytes } from '../../src/peers/placement.ts';
+import { digestBytes, HeldDigest, PeerDigest } from '../../src/peers/members/digest.ts';
+import { groupOf, Placement, windowBytes } from '../../src/peers/members/placement.ts';
 
 const groups = Array.from({ length: 10_000 }, (_, i) => groupOf(`m /video-${i % 100}/segment.m4s`, i * 100_000));
 const members = (count: number) => Array.from({ length: count }, (_, i) => ({ peerId: `peer-${i}`, weight: 1 }));

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { Exchange } from '../../src/peers/exchange.ts';
-import type { Link } from '../../src/peers/link.ts';
-import { Member } from '../../src/peers/member.ts';
-import type { HeadMessage, StatusName } from '../../src/peers/messages.ts';
-import { type Ask, race } from '../../src/peers/race.ts';
+import type { Exchange } from '../../src/peers/link/exchange.ts';
+import type { Link } from '../../src/peers/link/link.ts';
+import { Member } from '../../src/peers/members/member.ts';
+import type { HeadMessage, StatusName } from '../../src/peers/wire/messages.ts';
+import { type Ask, race } from '../../src/peers/ask/race.ts';
 
 const head: HeadMessage = { status: 200, fields: [], completeLength: null };
 

@@ -1,10 +1,10 @@
 import type { Stream } from '@libp2p/interface';
 import { describe, expect, it, vi } from 'vitest';
-import { relayIn, withoutPeerId } from '../../src/peers/circuit.ts';
-import { decodeProbed, encodePorts } from '../../src/peers/dial-back.ts';
+import { relayIn, withoutPeerId } from '../../src/peers/transport/circuit.ts';
+import { decodeProbed, encodePorts } from '../../src/peers/mesh/dial-back.ts';
 import { PeerError } from '../../src/peers/failure.ts';
-import { isDialable } from '../../src/peers/messages.ts';
-import { RelayedFlows } from '../../src/peers/relayed-flow.ts';
+import { isDialable } from '../../src/peers/wire/messages.ts';
+import { RelayedFlows } from '../../src/peers/transport/relayed-flow.ts';
 
 const relay = `12D3KooW${'a'.repeat(44)}`;
 const peer = `12D3KooW${'b'.repeat(44)}`;

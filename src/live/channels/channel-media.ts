@@ -1,0 +1,82 @@
+import type { Cache } from '../../cache/types.ts';
+import { stepBetween } from '../follow/adoption.ts';
+import { AnnouncedFetch, newlyAnnounced } from './announced-fetch.ts';
+import type { Clock } from '../clock.ts';
+import { KeyTargets } from './key-targets.ts';
+import type { Asked } from '../message/asked.ts';
+import { type Expected, expectedOf } from './live-edge.ts';
+import type { Manifest } from '../manifest.ts';
+
+export interface ChannelMediaOptions {
+  readonly inner: Cache;
+  readonly clock: Clock;
+  /** The target at the edge for a URL at the origin. */
+  readonly toTarget: (url: string) => string | undefined;
+}
+
+const purgeTimeoutMs = 30_000;
+
+/** What playlists name: fetched when it is announced, waited for when it is late, forgotten when its names mean other media. */
+export class ChannelMedia {
+  readonly #options: ChannelMediaOptions;
+  readonly #ahead: AnnouncedFetch;
+  readonly #keys = new KeyTargets();
+  readonly #expected = new WeakMap<Manifest, ReadonlyMap<string, Expected>>();
+
+  constructor(options: ChannelMediaOptions) {
+    this.#options = options;
+    this.#ahead = new AnnouncedFetch(options.inner, options.clock);
+  }
+
+  /** A manifest came. Of one that is followed here, `before` is the version before. */
+  named(version: Manifest): void {
+    this.#keys.add(version, this.#options.toTarget);
+  }
+
+  /** A followed playlist has a version. `fetches`: whether this node is to fetch what is new. */
+  advanced(
+    { request }: Asked,
+    { version, before, fetches }: { version: Manifest; before: Manifest | undefined; fetches: boolean },
+  ): void {
+    const { toTarget } = this.#options;
+    this.named(version);
+    const step = before === undefined ? 'newer' : stepBetween(before, version);
+    if (step === 'restart' || step === 'behind') return this.#forget(version);
+    if (!fetches) return;
+    const list = newlyAnnounced(version, before).flatMap(({ url, range }) => {
+      const target = toTarget(url);
+      return target === undefined ? [] : [{ target, range: range && `bytes=${range.first}-${range.last ?? ''}` }];
+    });
+    this.#ahead.fetch(list, request);
+  }
+
+  /** Whether a playlist names that target as a key. */
+  isKey(target: string): boolean {
+    return this.#keys.has(target);
+  }
+
+  /** What one of these manifests names by that target. */
+  expects(target: string, manifests: Iterable<Manifest>): Expected | undefined {
+    for (const manifest of manifests) {
+      const found = this.#expectedOf(manifest).get(target);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  #expectedOf(manifest: Manifest): ReadonlyMap<string, Expected> {
+    const known = this.#expected.get(manifest);
+    if (known !== undefined) return known;
+    const expected = expectedOf(manifest, this.#options.toTarget);
+    // An MPD that stays as it is names more as time goes on.
+    if (manifest.kind !== 'dash') this.#expected.set(manifest, expected);
+    return expected;
+  }
+
+  /** Names of before a restart stand for other media now. */
+  #forget(version: Manifest): void {
+    const signal = AbortSignal.timeout(purgeTimeoutMs);
+    for (const target of this.#expectedOf(version).keys())
+      this.#options.inner.purge({ url: target }, signal).catch(() => {});
+  }
+}

@@ -1,0 +1,35 @@
+import type { Cache, CacheRequest } from '../../cache/types.ts';
+import { discard } from '../../discard.ts';
+
+/**
+ * Brings into the cache what a request wants of it, and gives it to nobody. `onBytes` hears of each chunk that had to come
+ * from elsewhere, and says whether to go on. Never rejects.
+ */
+export async function fetchAhead(
+  inner: Cache,
+  request: CacheRequest,
+  onBytes: (count: number) => boolean,
+): Promise<'fetched' | 'present' | 'failed'> {
+  try {
+    if (inner.peek(request) !== undefined) return 'present';
+    const answer = await inner.answer(request);
+    if (answer.kind === 'passed') discard(answer);
+    if (answer.kind === 'passed' || answer.status !== 200) return 'failed';
+    if (answer.cacheStatus.hit) return 'present';
+    const { first, last } = rangeOf(request, answer.content.completeLength);
+    for await (const chunk of answer.content.read(first, last, request.signal)) if (!onBytes(chunk.length)) break;
+    return 'fetched';
+  } catch {
+    return 'failed';
+  }
+}
+
+function rangeOf(
+  { fields }: CacheRequest,
+  completeLength: number | undefined,
+): { first: number; last: number | undefined } {
+  const [, from, to] = /^bytes=(\d+)-(\d*)$/.exec(fields.get('range') ?? '') ?? [];
+  const end = completeLength === undefined ? undefined : completeLength - 1;
+  const last = to === undefined || to === '' ? end : Math.min(Number(to), end ?? Number.POSITIVE_INFINITY);
+  return { first: Number(from ?? 0), last };
+}

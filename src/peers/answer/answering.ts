@@ -1,0 +1,178 @@
+import { once } from 'node:events';
+import { setImmediate as turn } from 'node:timers/promises';
+import { parseContentRange } from '../../semantics/content-range.ts';
+import { endToEnd } from '../../semantics/hop-by-hop.ts';
+import { BodySender } from './body-sender.ts';
+import { PeerError, reasonOf } from '../failure.ts';
+import type { FramedStream } from '../wire/framed-stream.ts';
+import { dataBytesMax, encodeFrame, withId, writeOffset } from '../wire/frames.ts';
+import type { KeptDigests } from '../integrity/kept-digests.ts';
+import type { Described, Manifests } from '../integrity/manifests.ts';
+import type { StatusMessage } from '../wire/messages.ts';
+import type { ResponseOutcome } from './responder.ts';
+import { keyBytes, mayGivePeers } from '../shareable.ts';
+import type { PeerAnswer, PeerRequest, PeerSource } from './source.ts';
+import type { UploadBudget } from './upload-budget.ts';
+
+export interface AnsweringOptions {
+  readonly id: number;
+  readonly source: PeerSource;
+  readonly budget: UploadBudget;
+  readonly digests: KeptDigests;
+  readonly manifests: Manifests;
+  readonly bulk: () => Promise<FramedStream>;
+  readonly send: (frame: Buffer) => void;
+  /** False when it cannot be sent: fields that the other side would not take. */
+  readonly sendStatus: (status: StatusMessage) => boolean;
+  readonly onBytes: (bytes: number) => void;
+  /** What is waited for first. Never rejects. */
+  readonly after: Promise<unknown> | undefined;
+}
+
+/** An answer that is not there by then is announced. */
+const pendingAfterMs = 10;
+/** How often the peer is told that we wait too. */
+const waitingEveryMs = 150;
+const reasonLengthMax = 200;
+/** Why nobody works for an answer any more that has ended. Made once: an error of its own costs a stack trace each time. */
+const over = new PeerError('aborted', 'the answer has ended');
+
+/** One answer to a peer: its status at once, its head when it is there, its body as it comes. */
+export class Answering {
+  readonly #request: PeerRequest;
+  readonly #options: AnsweringOptions;
+  readonly #controller = new AbortController();
+  readonly #sender: BodySender;
+  #announced = false;
+
+  constructor(request: PeerRequest, options: AnsweringOptions) {
+    this.#request = request;
+    this.#options = options;
+    this.#sender = new BodySender({ ...options, signal: this.#controller.signal });
+  }
+
+  addCredit(bytes: number): void {
+    this.#sender.addCredit(bytes);
+  }
+
+  stop(error: PeerError): void {
+    this.#controller.abort(error);
+    this.#sender.stopped();
+  }
+
+  /** Resolves to how it ended. Never rejects. */
+  async run(): Promise<ResponseOutcome> {
+    const pending = setTimeout(() => this.#announce(), pendingAfterMs);
+    const waiting = setInterval(() => this.#tellWaiting(), waitingEveryMs);
+    try {
+      return await this.#answer();
+    } catch (error) {
+      const { aborted } = this.#controller.signal;
+      if (!aborted) this.#fail(reasonOf(error));
+      if (error instanceof PeerError) return error.failure;
+      return aborted ? 'aborted' : 'broken';
+    } finally {
+      clearTimeout(pending);
+      clearInterval(waiting);
+      this.#controller.abort(over);
+    }
+  }
+
+  async #answer(): Promise<ResponseOutcome> {
+    const { sendStatus, source, after } = this.#options;
+    const { signal } = this.#controller;
+    if (after !== undefined) await Promise.race([after, once(signal, 'abort')]);
+    signal.throwIfAborted();
+    let answer: PeerAnswer | 'denied' | undefined;
+    try {
+      answer = await source.open(this.#request, signal);
+    } catch (error) {
+      // What we could not get either is a miss: the peer has its own way to the origin.
+      if (signal.aborted) throw error;
+    }
+    if (answer === undefined || answer === 'denied') {
+      sendStatus({ answer: answer ?? 'miss' });
+      return answer ?? 'miss';
+    }
+    const iterator = answer.body[Symbol.asyncIterator]();
+    try {
+      signal.throwIfAborted();
+      if (!mayGivePeers(answer.fields) || answer.completeLength === keyBytes) {
+        sendStatus({ answer: 'denied' });
+        return 'denied';
+      }
+      const { status, completeLength = null } = answer;
+      const outcome = this.#announced ? 'pending' : 'have';
+      this.#announced = true;
+      const described = this.#described(answer);
+      // Of what this node fetched itself, be it that it is still arriving.
+      const isSigned = answer.fetchedHere === true && answer.buffersAreKept === true && described !== undefined;
+      const manifest = await this.#signedByOthers(answer, described);
+      if (manifest !== undefined && manifest.length <= dataBytesMax)
+        this.#options.send(encodeFrame('manifest', withId(this.#options.id, manifest)));
+      const fields = endToEnd(answer.fields).raw;
+      if (!sendStatus({ answer: 'have', head: { status, fields, completeLength } })) {
+        sendStatus({ answer: 'miss' });
+        return 'miss';
+      }
+      await this.#sender.send(iterator, {
+        bulk: await this.#options.bulk(),
+        kept: answer.buffersAreKept === true,
+        signed: isSigned,
+      });
+      // The last frames leave before anything is hashed: viewers wait for those, and for no manifest.
+      await turn();
+      await this.#sendEnd(isSigned ? await this.#options.manifests.sign(described, this.#sender.sent) : undefined);
+      return outcome;
+    } finally {
+      void iterator.return?.()?.catch(() => {});
+    }
+  }
+
+  /** Undefined where nothing could be said of the bytes by slices. */
+  #described({ status, fields, completeLength }: PeerAnswer): Described | undefined {
+    if (completeLength === undefined || (status !== 200 && status !== 206)) return undefined;
+    const first = status === 206 ? parseContentRange(fields.get('content-range'))?.first : 0;
+    return first === undefined ? undefined : { key: this.#request.key, fields, first, completeLength };
+  }
+
+  async #signedByOthers(answer: PeerAnswer, described: Described | undefined): Promise<Buffer | undefined> {
+    const { fetchedHere, buffersAreKept, peek } = answer;
+    if (fetchedHere !== false || buffersAreKept !== true || described === undefined || peek === undefined)
+      return undefined;
+    return this.#options.manifests.of(described, peek);
+  }
+
+  async #sendEnd(manifest: Buffer | undefined): Promise<void> {
+    const { id } = this.#options;
+    const bulk = await this.#options.bulk();
+    const end = encodeFrame('end', withId(id, offset(this.#sender.position)));
+    if (manifest === undefined || manifest.length > dataBytesMax) return bulk.write(() => [end]);
+    return bulk.write(() => [encodeFrame('manifest', withId(id, manifest)), end]);
+  }
+
+  #announce(): void {
+    if (this.#announced) return;
+    this.#announced = true;
+    this.#options.sendStatus({ answer: 'pending' });
+  }
+
+  #tellWaiting(): void {
+    if (!this.#sender.idle) return;
+    this.#options.send(encodeFrame('waiting', withId(this.#options.id, offset(this.#sender.position))));
+  }
+
+  #fail(reason: string): void {
+    const payload = withId(this.#options.id, Buffer.from(reason.slice(0, reasonLengthMax)));
+    void this.#options.bulk().then(
+      (bulk) => bulk.send(encodeFrame('fail', payload)),
+      () => {},
+    );
+  }
+}
+
+function offset(value: number): Buffer {
+  const encoded = Buffer.alloc(8);
+  writeOffset(encoded, value, 0);
+  return encoded;
+}

@@ -1,0 +1,105 @@
+import { hash } from 'node:crypto';
+import { PeerError } from '../failure.ts';
+import type { FramedStream } from '../wire/framed-stream.ts';
+import { creditBytes, dataFrameHead } from '../wire/frames.ts';
+import type { KeptDigests } from '../integrity/kept-digests.ts';
+import { signedBytesMax } from '../integrity/manifest.ts';
+import type { UploadBudget } from './upload-budget.ts';
+
+export interface BodySenderOptions {
+  readonly id: number;
+  readonly budget: UploadBudget;
+  readonly digests: KeptDigests;
+  readonly signal: AbortSignal;
+  readonly onBytes: (bytes: number) => void;
+}
+
+/** Headers of the frame, its fixed part, and the muxer's: what is left of TLS records of 16 KiB is for the body. */
+const overheadBytes = 64;
+/**
+ * Two TLS records. Of longer frames each is one segment of the loopback device, and one that does not fit the receiver's
+ * window, 64 KiB at first, waits whole until an acknowledgement is due: 40 ms.
+ */
+const frameBytesMax = 32 * 1024 - overheadBytes;
+/** The first frame of a body is one record: a viewer waits for it. */
+const firstBytesMax = 16 * 1024 - overheadBytes;
+
+/** Sends one body as data frames: each with its digest, within the credit and the upload budget. */
+export class BodySender {
+  /** Whether the source is what everybody waits for. */
+  idle = true;
+  position = 0;
+  /** What was sent of a body that is to be signed: what lies side by side in memory as one buffer. */
+  readonly sent: Buffer[] = [];
+  readonly #options: BodySenderOptions;
+  #credit = creditBytes;
+  #wake: (() => void) | undefined;
+
+  constructor(options: BodySenderOptions) {
+    this.#options = options;
+  }
+
+  addCredit(bytes: number): void {
+    if (bytes > creditBytes) throw new PeerError('broken', `credit for ${bytes} bytes at once`);
+    this.#credit += bytes;
+    this.#wake?.();
+  }
+
+  /** Its signal was aborted: nobody waits for the source or for credit any more. */
+  stopped(): void {
+    this.#wake?.();
+  }
+
+  /** `kept`: whether the memory of the body's buffers is never written to again. `signed`: and whether it is to be signed. */
+  async send(
+    iterator: AsyncIterator<Buffer>,
+    { bulk, kept, signed }: { bulk: FramedStream; kept: boolean; signed: boolean },
+  ): Promise<void> {
+    for (;;) {
+      this.#options.signal.throwIfAborted();
+      this.idle = true;
+      const { done, value } = await this.#next(iterator);
+      this.idle = false;
+      if (done) return;
+      if (signed && this.position <= signedBytesMax) addTo(this.sent, value);
+      for (let at = 0; at < value.length; ) {
+        const part = value.subarray(at, at + (this.position === 0 ? firstBytesMax : frameBytesMax));
+        await this.#sendData(bulk, part, kept);
+        at += part.length;
+      }
+    }
+  }
+
+  async #sendData(bulk: FramedStream, bytes: Buffer, kept: boolean): Promise<void> {
+    const { signal, budget, digests, id } = this.#options;
+    while (this.#credit < bytes.length) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+      signal.throwIfAborted();
+    }
+    this.#credit -= bytes.length;
+    if (budget.isLimited) await budget.take(bytes.length, signal);
+    const digest = kept ? digests.of(bytes) : hash('sha256', bytes, 'buffer');
+    const head = dataFrameHead(id, this.position, { digest, length: bytes.length });
+    await bulk.write(() => (signal.aborted ? [] : [head, bytes]));
+    signal.throwIfAborted();
+    this.position += bytes.length;
+    this.#options.onBytes(bytes.length);
+  }
+
+  /** The source may not heed the signal; nobody waits for it then. */
+  #next(iterator: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
+    const { signal } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#wake = () => signal.aborted && reject(signal.reason);
+      iterator.next().then(resolve, reject);
+    });
+  }
+}
+
+function addTo(sent: Buffer[], bytes: Buffer): void {
+  const before = sent.at(-1);
+  if (before?.buffer !== bytes.buffer || before.byteOffset + before.length !== bytes.byteOffset) sent.push(bytes);
+  else sent[sent.length - 1] = Buffer.from(before.buffer, before.byteOffset, before.length + bytes.length);
+}
