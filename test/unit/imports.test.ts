@@ -51,6 +51,38 @@ const mayImport: Readonly<Record<string, readonly string[] | 'all'>> = {
   version: [],
 };
 
+/**
+ * The folders of live/ and peers/, and what of the same one each may import besides itself and the leaves there. Files
+ * directly in live/ or peers/ that are no leaves hold the parts together, and may import all.
+ */
+const within: Readonly<Record<string, Inside>> = {
+  live: {
+    leaves: ['clock', 'manifest', 'mapped-urls'],
+    folders: {
+      hls: [],
+      dash: [],
+      message: ['hls'],
+      follow: ['message', 'hls'],
+      prefetch: [],
+      channels: ['follow', 'prefetch', 'message', 'hls', 'dash'],
+    },
+  },
+  peers: {
+    leaves: ['failure', 'range', 'shareable'],
+    folders: {
+      transport: [],
+      wire: ['transport'],
+      cell: ['wire'],
+      members: ['wire', 'transport'],
+      integrity: ['members'],
+      answer: ['integrity', 'members', 'wire'],
+      link: ['answer', 'members', 'cell', 'wire', 'transport'],
+      mesh: ['link', 'answer', 'members', 'cell', 'wire', 'transport'],
+      ask: ['link', 'integrity', 'members', 'wire'],
+    },
+  },
+};
+
 /** The one folder or file that each package is used by. Packages of a scope are named by the scope. */
 const owners: Readonly<Record<string, string>> = {
   'classic-level': 'disk',
@@ -73,6 +105,12 @@ const owners: Readonly<Record<string, string>> = {
   dashjs: 'console',
 };
 
+/** What the folders inside a folder of src/ may import of each other. */
+interface Inside {
+  readonly leaves: readonly string[];
+  readonly folders: Readonly<Record<string, readonly string[]>>;
+}
+
 const linesMax = 250;
 /** Longer files, and why they are one thing: the path of a request is to be read top-down in one place. */
 const longFiles: readonly string[] = ['cache/cache.ts'];
@@ -86,6 +124,10 @@ describe('the sources', () => {
 
   it('import only what their place allows', () => {
     expect(forbiddenImports(sources)).toEqual([]);
+  });
+
+  it('import only what their place inside a folder allows', () => {
+    expect(forbiddenInside(sources)).toEqual([]);
   });
 
   it('use each package in one place', () => {
@@ -152,6 +194,15 @@ describe('these checks', () => {
     expect(forbiddenImports([file('elsewhere/a.ts', "import { a } from './b.ts';")])).toHaveLength(1);
   });
 
+  it('refuse an arrow between the folders inside a folder that is not drawn', () => {
+    const bad = "import { a } from '../channels/a.ts';\nimport { b } from '../live-cache.ts';";
+    expect(forbiddenInside([file('live/hls/x.ts', bad)])).toHaveLength(2);
+    expect(forbiddenInside([file('live/hls/x.ts', "import { Manifest } from '../manifest.ts';")])).toEqual([]);
+    expect(forbiddenInside([file('live/manifest.ts', "import { a } from './hls/a.ts';")])).toHaveLength(1);
+    expect(forbiddenInside([file('live/live-cache.ts', bad.replaceAll('../', './'))])).toEqual([]);
+    expect(forbiddenInside([file('live/elsewhere/x.ts', "import { a } from '../hls/a.ts';")])).toHaveLength(1);
+  });
+
   it('refuse a package outside its place, and one that has none', () => {
     const text = "import { Level } from 'classic-level';\nimport { x } from 'left-pad';\nimport 'node:net';";
     expect(strayPackages([file('disk/a.ts', text)])).toHaveLength(1);
@@ -194,6 +245,22 @@ function isAllowed({ from, to }: Import): boolean {
   if (to.startsWith('..')) return to === '../package.json' && (importer === 'main' || importer === 'node');
   if (imported === importer || leaves.includes(imported)) return true;
   return allowed === 'all' || allowed.includes(imported) || (allowed.includes('types') && to === 'cache/types.ts');
+}
+
+function forbiddenInside(files: readonly SourceFile[]): readonly string[] {
+  const imports = files
+    .flatMap(importsOf)
+    .filter(({ kind, from, to }) => kind === 'file' && unitOf(from) === unitOf(to));
+  return imports.filter((each) => !isAllowedInside(each)).map(({ from, to }) => `${from} imports ${to}`);
+}
+
+function isAllowedInside({ from, to }: Import): boolean {
+  const inside = within[unitOf(from)];
+  if (inside === undefined) return true;
+  const [importer, imported] = [from, to].map((path) => unitOf(path.slice(path.indexOf('/') + 1))) as [string, string];
+  if (imported === importer || inside.leaves.includes(imported)) return true;
+  const isInFolder = from.split('/').length > 2;
+  return isInFolder ? inside.folders[importer]?.includes(imported) === true : !inside.leaves.includes(importer);
 }
 
 function strayPackages(files: readonly SourceFile[]): readonly string[] {
