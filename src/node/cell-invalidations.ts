@@ -1,6 +1,6 @@
 import type { VideoCache } from '../cache/cache.ts';
 import type { Log } from '../log.ts';
-import { announcementBytesMax } from '../peers/announcement.ts';
+import { announcementBytesMax } from '../peers/wire/announcement.ts';
 import type { Voice } from './cell-purges.ts';
 
 /** What unsafe requests changed is under this topic: `{"targets":[…]}`. */
