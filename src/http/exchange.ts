@@ -5,7 +5,7 @@ import type { Fields } from '../fields.ts';
 import { type AccessRecord, MeteredResponder, type Outcome } from './access.ts';
 import { preflightReply } from './cors.ts';
 import { errorCode, errorReply, statusOfFailed } from './error-status.ts';
-import { Glance } from './glance.ts';
+import { LookupRequest } from './lookup-request.ts';
 import { viewerGone } from './gone.ts';
 import { textReply } from './local-reply.ts';
 import type { RequestHead, Responder } from './message.ts';
@@ -105,15 +105,15 @@ export class Exchange implements SendOptions {
     this.#outcome.map = policy.name;
     const preflight = policy.cors ? preflightReply(read.method, read.fields) : undefined;
     if (preflight !== undefined) return this.#send(preflight);
-    const glance = new Glance(read, mapped, this);
-    const known = this.#front.cache.peek(glance);
-    if (known !== undefined) return this.#reply(known, glance);
-    this.#leave = this.#front.cache.hold?.(glance, (answer) => this.#released(read, { request: glance, answer }));
+    const lookup = new LookupRequest(read, mapped, this);
+    const known = this.#front.cache.peek(lookup);
+    if (known !== undefined) return this.#reply(known, lookup);
+    this.#leave = this.#front.cache.hold?.(lookup, (answer) => this.#released(read, { request: lookup, answer }));
     return this.#leave === undefined ? this.#askCache(read, policy) : undefined;
   }
 
   /** What the request was held for is there, or the cache does not hold it any longer. */
-  #released(read: ReadRequest, { request, answer }: { request: Glance; answer: Answer | undefined }): void {
+  #released(read: ReadRequest, { request, answer }: { request: LookupRequest; answer: Answer | undefined }): void {
     this.#leave = undefined;
     // Refused meanwhile.
     if (this.#responder.started) return;

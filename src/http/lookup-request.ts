@@ -12,7 +12,7 @@ export interface Viewer {
 }
 
 /** A request for a look at what is in memory. Unlike one that is answered for real it has its signal made when asked for. */
-export class Glance implements CacheRequest {
+export class LookupRequest implements CacheRequest {
   readonly method: string;
   readonly target: string;
   readonly scheme: 'http' | 'https';
