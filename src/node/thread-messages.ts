@@ -6,7 +6,7 @@ import type { ArenaPlace } from '../workers/lent-memory.ts';
 
 /** What a viewer thread is started with. */
 export interface ThreadData {
-  /** To the desk in the main thread. */
+  /** To the `AskServer` in the main thread. */
   readonly port: MessagePort;
   /** From which it is lent pieces; undefined: there is none. */
   readonly arena: ArenaPlace | undefined;

@@ -2,7 +2,7 @@ import { MessageChannel, Worker } from 'node:worker_threads';
 import type { ProcessLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { BatchedPort, receiveAll } from '../workers/batched-port.ts';
-import type { Desk } from '../workers/desk.ts';
+import type { AskServer } from '../workers/ask-server.ts';
 import type { ToMain, ToThread } from '../workers/messages.ts';
 import type { Port } from '../workers/port.ts';
 import type { Notice, Order, ThreadData, ThreadReport } from './thread-messages.ts';
@@ -11,7 +11,7 @@ export interface ThreadOptions {
   readonly program: URL;
   readonly log: ProcessLog;
   readonly metrics: Metrics;
-  readonly openDesk: (port: Port<ToThread>) => Desk;
+  readonly openAskServer: (port: Port<ToThread>) => AskServer;
   /** It ended without having been told to. */
   readonly onCrashed: (error: unknown) => void;
 }
@@ -23,7 +23,7 @@ const reportTimeoutMs = 1_000;
 export class ViewerThread {
   readonly #options: ThreadOptions;
   readonly #worker: Worker;
-  readonly #desk: Desk;
+  readonly #askServer: AskServer;
   readonly #started = Promise.withResolvers<readonly string[]>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #drained = Promise.withResolvers<void>();
@@ -41,8 +41,8 @@ export class ViewerThread {
       transferList: [port1],
       name: 'viewers',
     });
-    this.#desk = options.openDesk(new BatchedPort(port2));
-    receiveAll<ToMain>(port2, (message) => this.#desk.receive(message));
+    this.#askServer = options.openAskServer(new BatchedPort(port2));
+    receiveAll<ToMain>(port2, (message) => this.#askServer.receive(message));
     this.#worker.on('message', (notice: Notice) => this.#heed(notice));
     this.#worker.on('error', (error) => {
       this.#error = error;
@@ -121,7 +121,7 @@ export class ViewerThread {
   }
 
   #onExit(): void {
-    this.#desk.close();
+    this.#askServer.close();
     this.#options.metrics.requests.forget(this.#inFlight);
     this.connections = 0;
     const error = this.#error ?? new Error('a viewer thread ended by itself');

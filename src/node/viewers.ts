@@ -9,7 +9,7 @@ import type { ProcessLog } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { RamTier } from '../ram/tier.ts';
 import { Counterweight } from '../workers/counterweight.ts';
-import { Desk } from '../workers/desk.ts';
+import { AskServer } from '../workers/ask-server.ts';
 import { Lender } from '../workers/lender.ts';
 import type { ArenaPlace } from '../workers/lent-memory.ts';
 import { startViewerThreads } from './viewer-threads.ts';
@@ -72,7 +72,7 @@ export function openViewers(options: NodeViewersOptions): Promise<NodeViewers> {
     arena: arena && { fd: arena.fd, address: arena.address },
     log,
     metrics,
-    openDesk: (port) => new Desk(port, { cache, lending, ram, lender, policies }),
+    openAskServer: (port) => new AskServer(port, { cache, lending, ram, lender, policies }),
   });
 }
 

@@ -11,7 +11,7 @@ import { limitsSchema } from '../../src/config/limits.ts';
 import { Fields } from '../../src/fields.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { startViewerThreads } from '../../src/node/viewer-threads.ts';
-import { Desk } from '../../src/workers/desk.ts';
+import { AskServer } from '../../src/workers/ask-server.ts';
 import { Lender } from '../../src/workers/lender.ts';
 import { RamTier } from '../../src/ram/tier.ts';
 import { configOf } from '../support/config-load.ts';
@@ -213,7 +213,8 @@ describe('a viewer thread that crashes', () => {
       policies: [testPolicy],
       log: { ...log, pretty: false, setLevel: () => {} },
       metrics,
-      openDesk: (port) => new Desk(port, { cache, lending: cache, ram, lender, policies: () => [testPolicy] }),
+      openAskServer: (port) =>
+        new AskServer(port, { cache, lending: cache, ram, lender, policies: () => [testPolicy] }),
       program: new URL('../support/crashing-thread.ts', import.meta.url),
     });
     closing.push(() => threads.close());

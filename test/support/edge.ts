@@ -23,7 +23,7 @@ import type { LiveSettings } from '../../src/live/mapped-urls.ts';
 import { Arena } from '../../src/ram/arena.ts';
 import { type RamArena, RamTier } from '../../src/ram/tier.ts';
 import { BatchedPort, receiveAll } from '../../src/workers/batched-port.ts';
-import { Desk } from '../../src/workers/desk.ts';
+import { AskServer } from '../../src/workers/ask-server.ts';
 import { Lender } from '../../src/workers/lender.ts';
 import { LentMemory } from '../../src/workers/lent-memory.ts';
 import type { ToMain, ToThread } from '../../src/workers/messages.ts';
@@ -149,7 +149,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     const port = new BatchedPort<ToMain>(port1);
     const memory = arena && new LentMemory(arena, (loan) => port.postMessage({ kind: 'returned', loan }));
     const relay = new RelayedCache(port, { now, onServed, onShared: () => {}, memory });
-    const desk = new Desk(new BatchedPort(port2), {
+    const askServer = new AskServer(new BatchedPort(port2), {
       cache: live,
       lending: {
         loan: (content) => cache.loan(content),
@@ -163,9 +163,9 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       policies: () => [policy],
     });
     receiveAll<ToThread>(port1, (message) => relay.receive(message));
-    receiveAll<ToMain>(port2, (message) => desk.receive(message));
+    receiveAll<ToMain>(port2, (message) => askServer.receive(message));
     const close = () => {
-      desk.close();
+      askServer.close();
       port1.close();
     };
     return { relay, memory, close };

@@ -13,7 +13,7 @@ import { toWire } from './wire-error.ts';
 type Message<Kind extends ToMain['kind']> = Extract<ToMain, { kind: Kind }>;
 type Representation = Extract<Answer, { kind: 'representation' }>;
 
-export interface ServingOptions {
+export interface ServedAskOptions {
   readonly cache: Cache;
   readonly lending: LendingCache;
   readonly ram: LendingTier;
@@ -36,16 +36,16 @@ interface Reading {
 }
 
 /** One ask of a thread, from its request to the last byte of the answer. */
-export class Serving {
+export class ServedAsk {
   readonly #message: AskMessage;
-  readonly #options: ServingOptions;
+  readonly #options: ServedAskOptions;
   readonly #controller = new AbortController();
   readonly #content: RequestContent | undefined;
   #answer: Answer | undefined;
   #loan: Loan | undefined;
   #reading: Reading | undefined;
 
-  constructor(message: AskMessage, options: ServingOptions) {
+  constructor(message: AskMessage, options: ServedAskOptions) {
     const { ask, hasBody } = message;
     this.#message = message;
     this.#options = options;

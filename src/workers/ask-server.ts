@@ -4,10 +4,10 @@ import type { Lender, LendingCache, LendingTier } from './lender.ts';
 import type { LoanBook } from './loan-book.ts';
 import type { AskMessage, AskNumber, ToMain, ToThread } from './messages.ts';
 import type { Port } from './port.ts';
-import { Serving } from './serving.ts';
+import { ServedAsk } from './served-ask.ts';
 import { toWire } from './wire-error.ts';
 
-export interface DeskOptions {
+export interface AskServerOptions {
   readonly cache: Cache;
   readonly lending: LendingCache;
   readonly ram: LendingTier;
@@ -16,12 +16,12 @@ export interface DeskOptions {
 }
 
 /** Where the main thread serves what one of the other threads cannot answer by itself. */
-export class Desk {
-  readonly #options: DeskOptions;
+export class AskServer {
+  readonly #options: AskServerOptions;
   readonly #book: LoanBook;
-  readonly #open = new Map<AskNumber, Serving>();
+  readonly #open = new Map<AskNumber, ServedAsk>();
 
-  constructor(port: Port<ToThread>, options: DeskOptions) {
+  constructor(port: Port<ToThread>, options: AskServerOptions) {
     this.#options = options;
     this.#book = options.lender.open(port);
   }
@@ -68,9 +68,9 @@ export class Desk {
       const error = new EddyError('internal', `map ${message.map} is no longer configured`, { side: 'internal' });
       return this.#book.post({ kind: 'failed', ask: message.ask, error: toWire(error) });
     }
-    const serving = new Serving(message, { ...this.#options, policy, book: this.#book });
-    this.#open.set(message.ask, serving);
-    void serving.run().then((open) => {
+    const served = new ServedAsk(message, { ...this.#options, policy, book: this.#book });
+    this.#open.set(message.ask, served);
+    void served.run().then((open) => {
       if (!open) this.#open.delete(message.ask);
     });
   }
