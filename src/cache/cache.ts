@@ -160,9 +160,9 @@ export class VideoCache implements Cache {
   loan(content: Content): Loan | undefined {
     if (!(content instanceof RepresentationContent)) return undefined;
     const { representation } = content;
-    const { id, key, ungiven } = representation;
+    const { id, key, unserved } = representation;
     const variants = this.#entries.peek(key);
-    return variants?.includes(representation) === true ? { id, key, variants, ungiven } : undefined;
+    return variants?.includes(representation) === true ? { id, key, variants, unserved } : undefined;
   }
 
   /** Stored responses of this key were used elsewhere. */

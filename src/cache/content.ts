@@ -89,8 +89,8 @@ export class RepresentationContent implements Content {
   }
 
   sourceOf(first: number): Source | undefined {
-    const ungiven = this.#representation.ungiven.sourceOf(first);
-    if (ungiven !== undefined) return ungiven;
+    const unserved = this.#representation.unserved.sourceOf(first);
+    if (unserved !== undefined) return unserved;
     if (this.#gathered?.first === first) return 'ram';
     const place = this.#options.filler.locate(this.#representation, first);
     if (place.kind === 'tier') return place.tier.name;
@@ -200,8 +200,8 @@ export class RepresentationContent implements Content {
     // What a peer is given stays to be given to a viewer.
     if (this.#request.peersForbidden === true || this.#request.ahead === true) return;
     const { onServed } = this.#options;
-    const { ungiven } = this.#representation;
-    const rest = ungiven.empty ? last - first + 1 : ungiven.give(first, last, onServed);
+    const { unserved } = this.#representation;
+    const rest = unserved.empty ? last - first + 1 : unserved.give(first, last, onServed);
     if (rest > 0) onServed(tier, rest);
   }
 

@@ -207,7 +207,7 @@ export class Filler {
         const from = flight.position;
         flight.append(chunk);
         onTaken?.(chunk);
-        if (flight.position > from) representation.ungiven.add(from, flight.position - 1, flight.source);
+        if (flight.position > from) representation.unserved.add(from, flight.position - 1, flight.source);
         // Only a flight that gave its rest away stops early; a full one reads on, to the end of the message.
         if (flight.ended || (flight.full && flight.last !== planned)) break;
         await representation.pace(flight);

@@ -8,5 +8,5 @@ export interface Loan {
   /** Most recent first, as the cache chooses among them. */
   readonly variants: readonly Pick<Representation, 'stored' | 'target'>[];
   /** Bytes that no viewer got yet: they count for the supplier that brought them, so the cache gives them itself. */
-  readonly ungiven: { touches(first: number, last: number): boolean };
+  readonly unserved: { touches(first: number, last: number): boolean };
 }

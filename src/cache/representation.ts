@@ -7,7 +7,7 @@ import type { Need } from './held-pieces.ts';
 import { Reader } from './reader.ts';
 import { ownString, sharingStrings } from './shared-strings.ts';
 import { type MapPolicy, pieceBytes, type StoredResponse } from './types.ts';
-import { Ungiven } from './ungiven.ts';
+import { UnservedRanges } from './unserved-ranges.ts';
 import { Selecting } from './vary.ts';
 
 /** What is left of a flight when its last reader leaves and it is finished all the same; a larger rest is given up. */
@@ -24,7 +24,7 @@ export class Representation {
   readonly key: string;
   /** Target URI of the request that stored it, as the origin knows it. */
   readonly target: string;
-  readonly ungiven = new Ungiven();
+  readonly unserved = new UnservedRanges();
   /** Set when it was stored from what a supplier brought, and not loaded from before a restart. */
   fetched = false;
   /** Set once an origin answered a range with the whole: gaps then cost a fetch of everything. */

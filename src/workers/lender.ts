@@ -64,13 +64,13 @@ export class Lender {
 
 /** The piece that holds all of offset .. offset + length - 1, if it may be lent. */
 export function lendable(
-  { id, ungiven }: Loan,
+  { id, unserved }: Loan,
   { offset, length }: { offset: number; length: number },
   ram: LendingTier,
 ): { first: number; bytes: Buffer } | undefined {
   const span = ram.find(id, offset);
   if (span === undefined || span.first > offset || span.first + span.length < offset + length) return undefined;
-  if (ungiven.touches(span.first, span.first + span.length - 1)) return undefined;
+  if (unserved.touches(span.first, span.first + span.length - 1)) return undefined;
   const bytes = ram.share(id, span.first);
   return bytes === undefined ? undefined : { first: span.first, bytes };
 }

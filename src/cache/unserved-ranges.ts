@@ -11,7 +11,7 @@ const rangesMax = 64;
 const none: readonly Range[] = [];
 
 /** Bytes that a supplier brought and no viewer got yet: what is given first counts for the supplier, again for a tier. */
-export class Ungiven {
+export class UnservedRanges {
   #ranges: readonly Range[] = none;
 
   get empty(): boolean {
