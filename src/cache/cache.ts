@@ -36,7 +36,7 @@ import type {
   Tier,
 } from './types.ts';
 import { varyOf } from './vary.ts';
-import { Wishes, wantedOf, within } from './wanted.ts';
+import { RangeFieldReader, requestedRangeOf, within } from './requested-range.ts';
 
 export interface VideoCacheOptions {
   readonly ram: Tier;
@@ -88,7 +88,7 @@ export class VideoCache implements Cache {
   readonly #purges: RecentPurges;
   readonly #aged = new AgedFields();
   readonly #contentOptions: ContentOptions;
-  readonly #wishes = new Wishes();
+  readonly #ranges = new RangeFieldReader();
 
   constructor(options: VideoCacheOptions) {
     const tiers = options.disk === undefined ? [options.ram] : [options.ram, options.disk.tier];
@@ -205,7 +205,9 @@ export class VideoCache implements Cache {
   ): Promise<Answer | undefined> {
     const { completeLength, strongValidator } = representation;
     const range =
-      completeLength === undefined ? undefined : within(wantedOf(request.method, request.fields), completeLength);
+      completeLength === undefined
+        ? undefined
+        : within(requestedRangeOf(request.method, request.fields), completeLength);
     const content = this.#content(representation, request);
     if (this.#holdsWanted(content) || (await this.#reopens(content))) {
       const secured =
@@ -409,7 +411,7 @@ export class VideoCache implements Cache {
     if (request.method === 'HEAD') return true;
     if (completeLength === undefined) return representation.flights.size > 0 && request.originForbidden !== true;
     const range = !request.fields.isPlain
-      ? within(this.#wishes.of(request.method, request.fields), completeLength)
+      ? within(this.#ranges.of(request.method, request.fields), completeLength)
       : { first: 0, last: completeLength - 1 };
     if (range === undefined || range.last < range.first) return true;
     if (content.gather(range.first, range.last)) return true;

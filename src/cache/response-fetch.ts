@@ -15,7 +15,7 @@ import { Representation } from './representation.ts';
 import { fieldsStored, storable } from './storable.ts';
 import type { CacheRequest, StoredResponse, Supply } from './types.ts';
 import { matches, varyOf } from './vary.ts';
-import { type Wanted, wantedOf } from './wanted.ts';
+import { type RequestedRange, requestedRangeOf } from './requested-range.ts';
 
 /** What became of asking the suppliers for a response. */
 export type Outcome =
@@ -61,7 +61,7 @@ export class ResponseFetch {
 
   async fetch(asking: Asking, signal: AbortSignal): Promise<Outcome> {
     const { request, missingFrom } = asking;
-    const wanted = wantedOf(request.method, request.fields);
+    const wanted = requestedRangeOf(request.method, request.fields);
     const rest = missingFrom !== undefined && wanted.kind === 'whole';
     const range = rest ? `bytes=${missingFrom}-` : rangeAsked(wanted, request.fields);
     const supply = await this.#ask(asking, range, signal);
@@ -164,7 +164,7 @@ export class ResponseFetch {
   }
 }
 
-function rangeAsked(wanted: Wanted, fields: Fields): string | undefined {
+function rangeAsked(wanted: RequestedRange, fields: Fields): string | undefined {
   switch (wanted.kind) {
     case 'whole':
       return undefined;
@@ -182,7 +182,7 @@ function rangeAsked(wanted: Wanted, fields: Fields): string | undefined {
 /** Whether what the origin gave for this range, and nobody may store, is for the viewer as it is. */
 function answersAlone(
   { fields }: CacheRequest,
-  { range, wanted }: { range: string | undefined; wanted: Wanted },
+  { range, wanted }: { range: string | undefined; wanted: RequestedRange },
   supply: Supply,
 ): boolean {
   if (supply.status !== 206 && supply.status !== 416) return true;
@@ -195,7 +195,7 @@ function answersAlone(
 
 /** Whether a 206 holds what the Range field asked of a representation of this length. */
 function answersRange(range: string | undefined, part: ContentRange): boolean {
-  const wanted = wantedOf('GET', range === undefined ? Fields.empty : Fields.of({ range }));
+  const wanted = requestedRangeOf('GET', range === undefined ? Fields.empty : Fields.of({ range }));
   const end = (part.completeLength ?? part.last + 1) - 1;
   if (wanted.kind === 'closed') return part.first === wanted.first && part.last === Math.min(wanted.last, end);
   if (wanted.kind === 'open') return part.first === wanted.first && part.last === end;

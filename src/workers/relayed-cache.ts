@@ -3,7 +3,7 @@ import { cacheKey } from '../cache/key.ts';
 import { freshSeconds } from '../cache/reuse.ts';
 import { select } from '../cache/select.ts';
 import type { Answer, Cache, CacheRequest, Source } from '../cache/types.ts';
-import { Wishes, within } from '../cache/wanted.ts';
+import { RangeFieldReader, within } from '../cache/requested-range.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import { Asks } from './asks.ts';
@@ -35,7 +35,7 @@ export class RelayedCache implements Cache {
   readonly #borrowed: Borrowed;
   readonly #asks: Asks;
   readonly #aged = new AgedFields();
-  readonly #wishes = new Wishes();
+  readonly #ranges = new RangeFieldReader();
 
   constructor(port: Port<ToMain>, options: RelayedCacheOptions) {
     this.#port = port;
@@ -133,7 +133,7 @@ export class RelayedCache implements Cache {
     const { completeLength } = content;
     if (method === 'HEAD') return true;
     if (completeLength === undefined) return false;
-    const range = within(this.#wishes.of(method, fields), completeLength);
+    const range = within(this.#ranges.of(method, fields), completeLength);
     return range === undefined || range.last < range.first || content.gather(range.first, range.last);
   }
 }

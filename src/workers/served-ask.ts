@@ -1,6 +1,6 @@
 import type { Loan } from '../cache/loan.ts';
 import { type Answer, type Cache, type CacheRequest, type MapPolicy, pieceBytes, type Source } from '../cache/types.ts';
-import { wantedOf, within } from '../cache/wanted.ts';
+import { requestedRangeOf, within } from '../cache/requested-range.ts';
 import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
@@ -181,7 +181,7 @@ function headOf(answer: Answer, request: CacheRequest, loan: Loan | undefined): 
 /** Where the first byte that the request wants comes from. */
 function sourceOf({ content }: Representation, { method, fields }: CacheRequest): Source | undefined {
   const { completeLength } = content;
-  const range = completeLength === undefined ? undefined : within(wantedOf(method, fields), completeLength);
+  const range = completeLength === undefined ? undefined : within(requestedRangeOf(method, fields), completeLength);
   return content.sourceOf(range?.first ?? 0);
 }
 

@@ -1,7 +1,7 @@
 import type { Fields } from '../fields.ts';
 
 /** The first range a request names, for choosing what to fetch: the HTTP side answers ranges, this only looks ahead. */
-export type Wanted =
+export type RequestedRange =
   | { readonly kind: 'whole' }
   | { readonly kind: 'closed'; readonly first: number; readonly last: number; readonly more: boolean }
   | { readonly kind: 'open'; readonly first: number; readonly more: boolean }
@@ -9,29 +9,29 @@ export type Wanted =
 
 const spec = /^\s*bytes\s*=[\s,]*(?:(\d{1,15})-(\d{1,15})?|-(\d{1,15}))\s*(,.*)?$/i;
 
-const whole: Wanted = { kind: 'whole' };
+const whole: RequestedRange = { kind: 'whole' };
 
-/** What requests want; that of the last range is kept, since many viewers of one thing ask for the same part of it. */
-export class Wishes {
+/** Reads Range fields; what the last one said is kept, since many viewers of one thing ask for the same part of it. */
+export class RangeFieldReader {
   #range = '';
   #wanted = whole;
 
-  of(method: string, fields: Fields): Wanted {
+  of(method: string, fields: Fields): RequestedRange {
     const range = method === 'GET' ? fields.get('range') : undefined;
     if (range === undefined) return whole;
     if (range !== this.#range) {
-      this.#wanted = wantedIn(range);
+      this.#wanted = parseRange(range);
       this.#range = range;
     }
     return this.#wanted;
   }
 }
 
-export function wantedOf(method: string, fields: Fields): Wanted {
-  return method === 'GET' ? wantedIn(fields.get('range') ?? '') : whole;
+export function requestedRangeOf(method: string, fields: Fields): RequestedRange {
+  return method === 'GET' ? parseRange(fields.get('range') ?? '') : whole;
 }
 
-function wantedIn(range: string): Wanted {
+function parseRange(range: string): RequestedRange {
   const match = spec.exec(range);
   if (match === null) return whole;
   const more = /\d/.test(match[4] ?? '');
@@ -43,7 +43,7 @@ function wantedIn(range: string): Wanted {
 }
 
 /** What is wanted of a representation of this length, inclusive; undefined when the range is not satisfiable. */
-export function within(wanted: Wanted, completeLength: number): { first: number; last: number } | undefined {
+export function within(wanted: RequestedRange, completeLength: number): { first: number; last: number } | undefined {
   const end = completeLength - 1;
   switch (wanted.kind) {
     case 'whole':
