@@ -1,6 +1,6 @@
 import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
-import { Lately } from '../lately.ts';
+import { ExpiringSet } from '../expiring-set.ts';
 import { passedAnswer, sharedAnswer, verbatimAnswer } from './answers.ts';
 import { Collapse, unlessAborted } from './collapse.ts';
 import { type ContentOptions, RepresentationContent } from './content.ts';
@@ -84,7 +84,7 @@ export class VideoCache implements Cache {
     if (outcome.kind === 'passed') discard(outcome.supply);
   });
   /** Names of fetches whose last response could not be stored: such requests do not wait for each other. */
-  readonly #unshareable: Lately;
+  readonly #unshareable: ExpiringSet;
   readonly #purges: RecentPurges;
   readonly #aged = new AgedFields();
   readonly #contentOptions: ContentOptions;
@@ -109,7 +109,7 @@ export class VideoCache implements Cache {
       onServed: options.onServed,
       views: new RecentView(),
     };
-    this.#unshareable = new Lately({ ...unshareable, nowMs: options.now });
+    this.#unshareable = new ExpiringSet({ ...unshareable, nowMs: options.now });
     this.#purges = new RecentPurges(options.now);
     this.#fetch = new ResponseFetch(this.#filler, this.#entries, { purges: this.#purges });
   }

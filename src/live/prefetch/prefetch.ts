@@ -1,4 +1,4 @@
-import { Lately } from '../../lately.ts';
+import { ExpiringSet } from '../../expiring-set.ts';
 import { AheadRunner } from './ahead-runner.ts';
 import type { Clock } from '../clock.ts';
 import type { Wanted } from './sequences.ts';
@@ -55,14 +55,14 @@ export class Prefetcher<Context> {
   readonly #jobs = new Map<string, Job<Context>>();
   readonly #byViewing = new Map<string, Set<Job<Context>>>();
   /** What was found to be there, or not to be had: no need to look again for each viewer. */
-  readonly #settled: Lately;
+  readonly #settled: ExpiringSet;
   #bytes = 0;
   #cancelSweep: (() => void) | undefined;
 
   constructor(options: PrefetcherOptions<Context>) {
     this.#options = options;
     this.#runner = new AheadRunner({ ...options, timeoutMs });
-    this.#settled = new Lately({ forMs: settledMs, namesMax: 4_096, nowMs: () => options.clock.nowMs() });
+    this.#settled = new ExpiringSet({ forMs: settledMs, namesMax: 4_096, nowMs: () => options.clock.nowMs() });
   }
 
   /** Bytes that were fetched and not asked for yet. */

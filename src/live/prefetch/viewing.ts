@@ -1,7 +1,7 @@
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Cache, CacheRequest, MapPolicy } from '../../cache/types.ts';
 import type { Fields } from '../../fields.ts';
-import { Lately } from '../../lately.ts';
+import { ExpiringSet } from '../../expiring-set.ts';
 import { type AheadContext, contextOf, requestAhead } from './ahead-context.ts';
 import type { Clock } from '../clock.ts';
 import { type ClientData, clientDataOf } from './cmcd.ts';
@@ -52,13 +52,13 @@ export class Viewing {
   /** By manifest, as `Sequences` names it: the request that it was asked for with. */
   readonly #askedWith = new BoundedMap<string, AheadContext>(manifestsMax);
   /** What viewers who say nothing asked for: the next one to ask for it wants nothing else. */
-  readonly #seen: Lately;
+  readonly #seen: ExpiringSet;
 
   constructor(options: ViewingOptions) {
     this.#options = options;
     const { clock, limits, counts, inner } = options;
     this.#edge = new EdgeWatch(clock, (watched) => this.#again(watched));
-    this.#seen = new Lately({ forMs: seenMs, namesMax: 4_096, nowMs: () => clock.nowMs() });
+    this.#seen = new ExpiringSet({ forMs: seenMs, namesMax: 4_096, nowMs: () => clock.nowMs() });
     this.#prefetcher = new Prefetcher({
       ...{ clock, ...limits, counts: counts.prefetch },
       fetch: (wanted, { context, signal, onBytes }) =>

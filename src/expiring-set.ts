@@ -1,7 +1,7 @@
 import { BoundedMap } from './bounded-map.ts';
 
 /** Names that something was done about a while ago: bounded in number and time. */
-export class Lately {
+export class ExpiringSet {
   readonly #untilMs: BoundedMap<string, number>;
   readonly #forMs: number;
   readonly #nowMs: () => number;
