@@ -10,7 +10,7 @@ import { Filler } from './filler.ts';
 import { AgedFields, passedRequestFields } from './forwarded-fields.ts';
 import { headFreshens } from './freshen.ts';
 import { invalidates } from './invalidate.ts';
-import type { KeptPiece } from './keeping.ts';
+import type { KeptPiece } from './tier-writer.ts';
 import { cacheKey, originTarget } from './key.ts';
 import type { Loan } from './loan.ts';
 import { secure } from './place.ts';

@@ -4,7 +4,7 @@ import { sameRepresentation } from '../semantics/validators.ts';
 import { asEddyError, Flight } from './flight.ts';
 import { type Gap, gapEnd, gapRequest, isRestOf, partOf } from './gap.ts';
 import { Holding } from './held-pieces.ts';
-import { Keeping, type KeptPiece } from './keeping.ts';
+import { TierWriter, type KeptPiece } from './tier-writer.ts';
 import { afterPlace, type Place } from './place.ts';
 import type { Representation } from './representation.ts';
 import type { CacheRequest, Supplier, Supply, SupplyOptions, SupplyRequest, Tier } from './types.ts';
@@ -39,11 +39,11 @@ export interface FillOptions extends SupplyOptions {
 export class Filler {
   readonly #options: FillerOptions;
   readonly #holding = new Holding(heldBytesMax);
-  readonly #keeping: Keeping;
+  readonly #tierWriter: TierWriter;
 
   constructor(options: FillerOptions) {
     this.#options = options;
-    this.#keeping = new Keeping(options.tiers, options.onKept);
+    this.#tierWriter = new TierWriter(options.tiers, options.onKept);
   }
 
   locate(representation: Representation, offset: number): Place {
@@ -138,7 +138,7 @@ export class Filler {
   }
 
   #flight(representation: Representation, range: { first: number; last: number | undefined }): Flight {
-    const keeper = this.#keeping.of(representation);
+    const keeper = this.#tierWriter.of(representation);
     const flight = new Flight(range, { keeper, holding: this.#holding, nowMs: this.#options.now() });
     representation.begin(flight);
     return flight;

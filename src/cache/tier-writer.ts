@@ -13,8 +13,8 @@ export interface KeptPiece {
 /** Pieces from peers that are remembered, at most twice as many. */
 const rememberedMax = 16_384;
 
-/** Where finished pieces are kept. */
-export class Keeping {
+/** Puts finished pieces into the tiers. */
+export class TierWriter {
   readonly #tiers: readonly Tier[];
   readonly #onKept: ((piece: KeptPiece) => void) | undefined;
   readonly #fromPeers = new Recent<string, true>(rememberedMax);
