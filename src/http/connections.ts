@@ -3,7 +3,7 @@ import type { ServerHttp2Session } from 'node:http2';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { LeanFront } from './lean-front.ts';
-import { Rest } from './rest.ts';
+import { IdleTimes } from './idle-times.ts';
 
 const restingCheckMs = 100;
 const drainGraceMsDefault = 600;
@@ -16,7 +16,7 @@ export class Connections {
   readonly #sockets = new Set<Socket>();
   readonly #sessions = new Set<ServerHttp2Session>();
   readonly #whenEmpty: (() => void)[] = [];
-  readonly #rest = { all: new Rest(), lean: new Rest() };
+  readonly #idleTimes = { all: new IdleTimes(), lean: new IdleTimes() };
   #draining = false;
   #accepting = true;
 
@@ -101,10 +101,10 @@ export class Connections {
 
   #closeResting(): void {
     const nowMs = performance.now();
-    const rests = (rest: Rest) => (socket: Socket, idle: boolean) =>
-      rest.ofMs(socket, { idle, nowMs }) >= this.#drainGraceMs;
-    for (const front of this.#leanFronts) front.closeIdle(rests(this.#rest.lean));
-    const quiet = [...this.#sockets].filter((socket) => rests(this.#rest.all)(socket, true));
+    const rests = (times: IdleTimes) => (socket: Socket, idle: boolean) =>
+      times.ofMs(socket, { idle, nowMs }) >= this.#drainGraceMs;
+    for (const front of this.#leanFronts) front.closeIdle(rests(this.#idleTimes.lean));
+    const quiet = [...this.#sockets].filter((socket) => rests(this.#idleTimes.all)(socket, true));
     // Connections opened ahead of need have not begun a request either.
     for (const socket of quiet) if (socket.bytesRead === 0) socket.destroy();
     // Which of its connections are idle only node:http knows.

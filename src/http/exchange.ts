@@ -6,7 +6,7 @@ import { type AccessRecord, MeteredResponder, type Outcome } from './access.ts';
 import { preflightReply } from './cors.ts';
 import { errorCode, errorReply, statusOfFailed } from './error-status.ts';
 import { LookupRequest } from './lookup-request.ts';
-import { viewerGone } from './gone.ts';
+import { viewerGone } from './viewer-gone.ts';
 import { textReply } from './local-reply.ts';
 import type { RequestHead, Responder } from './message.ts';
 import { forwardedFields, localReply } from './options-method.ts';

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { openLibc, pageBytes } from '../libc.ts';
 import { DirectWrites } from './direct-writes.ts';
-import { viewerGone } from './gone.ts';
+import { viewerGone } from './viewer-gone.ts';
 import { fdOf } from './socket-fd.ts';
 import { SocketRoom } from './socket-room.ts';
 

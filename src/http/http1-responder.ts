@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { viewerGone } from './gone.ts';
+import { viewerGone } from './viewer-gone.ts';
 import type { Responder } from './message.ts';
 import type { ReplyFields } from './reply-fields.ts';
 

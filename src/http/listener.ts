@@ -4,7 +4,7 @@ import type { AddressInfo, Server as NetServer } from 'node:net';
 import type { Cache, MapPolicy } from '../cache/types.ts';
 import { listening } from '../listening.ts';
 import type { AccessRecord } from './access.ts';
-import { acceptTogether } from './accepts.ts';
+import { acceptTogether } from './accept-together.ts';
 import type { CertificateFiles } from './certificate.ts';
 import { Connections } from './connections.ts';
 import type { Front, ViewerLog } from './exchange.ts';

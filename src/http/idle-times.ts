@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 /** For how long connections have rested, as far as somebody looked. */
-export class Rest {
+export class IdleTimes {
   readonly #seen = new WeakMap<Socket, { readonly bytes: number; readonly sinceMs: number }>();
 
   /** Milliseconds for which each look found it idle, with nothing read or written since the look before. */
