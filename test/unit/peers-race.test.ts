@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Exchange } from '../../src/peers/link/exchange.ts';
+import type { PeerExchange } from '../../src/peers/link/peer-exchange.ts';
 import type { Link } from '../../src/peers/link/link.ts';
 import { Member } from '../../src/peers/members/member.ts';
 import type { HeadMessage, StatusName } from '../../src/peers/wire/messages.ts';
@@ -15,7 +15,7 @@ function peer(peerId: string, says: Promise<StatusName>, onAsked = () => {}): { 
   const answered = status.then((name) => (name === 'have' ? head : undefined));
   answered.catch(() => {});
   const cancel = () => cancelled.reject(new Error('cancelled'));
-  const exchange = { status, head: answered, answer: undefined, cancel } as unknown as Exchange;
+  const exchange = { status, head: answered, answer: undefined, cancel } as unknown as PeerExchange;
   const ask = () => {
     onAsked();
     return exchange;

@@ -1,4 +1,4 @@
-import type { Exchange } from '../link/exchange.ts';
+import type { PeerExchange } from '../link/peer-exchange.ts';
 import { PeerError } from '../failure.ts';
 import type { BodyCheck } from '../integrity/verify.ts';
 
@@ -12,13 +12,13 @@ export interface PeerBodyOptions {
 
 /** A body from a peer as the cache reads it: checked before it is given. Throws PeerError when it breaks. */
 export class PeerBody implements AsyncIterable<Buffer>, AsyncIterator<Buffer> {
-  readonly #exchange: Exchange;
+  readonly #exchange: PeerExchange;
   readonly #body: AsyncIterator<Buffer>;
   readonly #options: PeerBodyOptions;
   #given = 0;
   #ended = false;
 
-  constructor(exchange: Exchange, options: PeerBodyOptions) {
+  constructor(exchange: PeerExchange, options: PeerBodyOptions) {
     this.#exchange = exchange;
     this.#body = exchange[Symbol.asyncIterator]();
     this.#options = options;

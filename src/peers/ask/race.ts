@@ -1,4 +1,4 @@
-import type { Exchange } from '../link/exchange.ts';
+import type { PeerExchange } from '../link/peer-exchange.ts';
 import { PeerError } from '../failure.ts';
 import type { Link } from '../link/link.ts';
 import type { Member } from '../members/member.ts';
@@ -23,7 +23,7 @@ export interface Ask {
 
 /** The peer that answered first, and its answer. */
 export interface Won {
-  readonly exchange: Exchange;
+  readonly exchange: PeerExchange;
   readonly head: HeadMessage;
   readonly member: Member;
   /** What it said first. */
@@ -32,7 +32,7 @@ export interface Won {
 
 /** One peer being asked. */
 class Attempt {
-  readonly exchange: Exchange;
+  readonly exchange: PeerExchange;
   readonly member: Member;
   /** What the peer said first; undefined until then, and when it failed. */
   status: StatusName | undefined;

@@ -1,4 +1,4 @@
-import { Exchange } from './exchange.ts';
+import { PeerExchange } from './peer-exchange.ts';
 import { PeerError } from '../failure.ts';
 import type { FrameMemory } from '../wire/frame-memory.ts';
 import { encodeFrame, type Frame, readDataPrefix, readOffset, withId } from '../wire/frames.ts';
@@ -17,7 +17,7 @@ const exchangesMax = 32;
 /** Our requests to one peer. */
 export class Asker {
   readonly #options: AskerOptions;
-  readonly #exchanges = new Map<number, Exchange>();
+  readonly #exchanges = new Map<number, PeerExchange>();
   #lastId = 0;
 
   constructor(options: AskerOptions) {
@@ -33,11 +33,11 @@ export class Asker {
     return this.#exchanges.size >= exchangesMax;
   }
 
-  /** `request`: an encoded request. `patient`: see Exchange. */
-  ask(request: Buffer, patient: boolean): Exchange {
+  /** `request`: an encoded request. `patient`: see PeerExchange. */
+  ask(request: Buffer, patient: boolean): PeerExchange {
     this.#lastId = (this.#lastId + 1) >>> 0;
     const id = this.#lastId;
-    const exchange = new Exchange(id, { ...this.#options, patient, onEnded: () => this.#exchanges.delete(id) });
+    const exchange = new PeerExchange(id, { ...this.#options, patient, onEnded: () => this.#exchanges.delete(id) });
     this.#exchanges.set(id, exchange);
     this.#options.member.asked();
     this.#options.send(encodeFrame('request', withId(id, request)));

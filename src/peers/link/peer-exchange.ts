@@ -18,7 +18,7 @@ const silenceMsMax = 700;
 const headMsMax = 20_000;
 const byteMsMax = 10_000;
 
-export interface ExchangeOptions {
+export interface PeerExchangeOptions {
   readonly member: Member;
   readonly send: (frame: Buffer) => void;
   readonly onEnded: () => void;
@@ -29,7 +29,7 @@ export interface ExchangeOptions {
 }
 
 /** One request to a peer, from our side: its status, its head and its body. */
-export class Exchange implements AsyncIterable<Buffer> {
+export class PeerExchange implements AsyncIterable<Buffer> {
   /** What the peer said first. Rejects with PeerError. */
   readonly status: Promise<StatusName>;
   /** Undefined when the peer has nothing for us. Rejects with PeerError. */
@@ -39,7 +39,7 @@ export class Exchange implements AsyncIterable<Buffer> {
   /** A signed manifest, if one came. */
   manifest: Buffer | undefined;
   readonly #id: number;
-  readonly #options: ExchangeOptions;
+  readonly #options: PeerExchangeOptions;
   readonly #statusGate = Promise.withResolvers<StatusName>();
   readonly #headGate = Promise.withResolvers<HeadMessage | undefined>();
   readonly #queue: Buffer[] = [];
@@ -58,7 +58,7 @@ export class Exchange implements AsyncIterable<Buffer> {
   #over = false;
   #moved: PromiseWithResolvers<void> | undefined;
 
-  constructor(id: number, options: ExchangeOptions) {
+  constructor(id: number, options: PeerExchangeOptions) {
     this.#id = id;
     this.#options = options;
     this.status = this.#statusGate.promise;
