@@ -1,7 +1,7 @@
 import type { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { type Again, AttemptPlan, type Clock, type Step, wait } from './attempt-plan.ts';
-import { Exchange } from './exchange.ts';
+import { UpstreamExchange } from './upstream-exchange.ts';
 import type { OriginSettings } from './origin-map.ts';
 import { requestBody } from './request-body.ts';
 import type { ReadTurn } from './read-turn.ts';
@@ -38,7 +38,7 @@ export interface AttemptOptions {
 
 export interface OriginAnswer {
   readonly head: ResponseHead;
-  readonly body: Exchange;
+  readonly body: UpstreamExchange;
   readonly upstream: Upstream;
 }
 
@@ -78,15 +78,15 @@ const unavailableStatuses = new Set([502, 503, 504]);
 
 const idempotentMethods = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
-function openExchange(upstream: Upstream, options: AttemptOptions): Exchange {
+function openExchange(upstream: Upstream, options: AttemptOptions): UpstreamExchange {
   const { settings, signal, onInformational, onBytes, turn } = options;
   const { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs } = settings;
   const timeouts = { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs };
-  return new Exchange({ ...timeouts, origin: upstream.origin, signal, onInformational, onBytes, turn });
+  return new UpstreamExchange({ ...timeouts, origin: upstream.origin, signal, onInformational, onBytes, turn });
 }
 
 function send(
-  exchange: Exchange,
+  exchange: UpstreamExchange,
   about: { route: Route; request: OriginRequest; upstream: Upstream },
 ): Promise<ResponseHead> {
   const { request, upstream } = about;
@@ -123,7 +123,7 @@ function afterAnswer(head: ResponseHead, clock: Clock): [again: Again, askedMs: 
   return [asked ? 'anywhere' : 'elsewhere', retryAfterMs(head, clock)];
 }
 
-function afterFailure(error: EddyError, about: { exchange: Exchange; request: OriginRequest }): Again {
+function afterFailure(error: EddyError, about: { exchange: UpstreamExchange; request: OriginRequest }): Again {
   const { exchange, request } = about;
   if (error.side !== 'upstream') return 'nowhere';
   // Nothing of it has left this node, so it cannot have had any effect.
@@ -134,7 +134,7 @@ function afterFailure(error: EddyError, about: { exchange: Exchange; request: Or
 }
 
 /** A body that breaks off speaks against its upstream too. */
-function watched(exchange: Exchange, upstream: Upstream): Exchange {
+function watched(exchange: UpstreamExchange, upstream: Upstream): UpstreamExchange {
   void exchange.settled.then((error) => {
     if (error?.side === 'upstream') upstream.health.failed(error);
   });

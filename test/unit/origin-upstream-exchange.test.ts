@@ -1,6 +1,6 @@
 import { Dispatcher } from 'undici';
 import { expect, test } from 'vitest';
-import { Exchange } from '../../src/origin/exchange.ts';
+import { UpstreamExchange } from '../../src/origin/upstream-exchange.ts';
 import { errorOf } from '../support/origin-supplier.ts';
 
 class Waiting extends Dispatcher {
@@ -18,7 +18,7 @@ const request = { method: 'GET', path: '/', fields: [], body: null };
 function waitingExchange(signal: AbortSignal) {
   const timeouts = { connectTimeoutMs: 20, firstByteTimeoutMs: 20, idleTimeoutMs: 20 };
   const dispatcher = new Waiting();
-  const exchange = new Exchange({ ...timeouts, origin: 'http://h', signal });
+  const exchange = new UpstreamExchange({ ...timeouts, origin: 'http://h', signal });
   return { exchange, dispatcher, head: errorOf(exchange.start(dispatcher, request)) };
 }
 

@@ -18,7 +18,7 @@ export interface ExchangeRequest {
   readonly body: Readable | null;
 }
 
-export interface ExchangeOptions {
+export interface UpstreamExchangeOptions {
   /** Scheme, host and port, for messages. */
   readonly origin: string;
   readonly connectTimeoutMs: number;
@@ -35,14 +35,14 @@ export interface ExchangeOptions {
  * One request to one upstream and its response; iterating gives the body. At most `unreadBytesMax` are kept for a
  * reader that lags, then the connection is paused. `return` and an abort close the connection.
  */
-export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterator<Buffer, undefined> {
+export class UpstreamExchange implements Dispatcher.DispatchHandler, AsyncIterableIterator<Buffer, undefined> {
   /** Whether the request was given to a connection, and whether a response had begun: what a retry hangs on. */
   sent = false;
   responding = false;
   /** Resolves when nothing more comes: to what went wrong, undefined after a whole body or `return`. */
   readonly settled: Promise<EddyError | undefined>;
 
-  readonly #options: ExchangeOptions;
+  readonly #options: UpstreamExchangeOptions;
   readonly #head = Promise.withResolvers<ResponseHead>();
   readonly #settle: (error: EddyError | undefined) => void;
   readonly #deadline = new Deadline();
@@ -58,7 +58,7 @@ export class Exchange implements Dispatcher.DispatchHandler, AsyncIterableIterat
   #discarded: number | undefined;
   #requestTimeMs = 0;
 
-  constructor(options: ExchangeOptions) {
+  constructor(options: UpstreamExchangeOptions) {
     this.#options = options;
     const { promise, resolve } = Promise.withResolvers<EddyError | undefined>();
     this.settled = promise;
