@@ -7,7 +7,7 @@ import { sliceBytes } from '../../src/peers/integrity/manifest.ts';
 import { Member } from '../../src/peers/members/member.ts';
 import { Members } from '../../src/peers/members/members.ts';
 import { ProgressFloor } from '../../src/peers/link/progress.ts';
-import { Patience } from '../../src/peers/members/patience.ts';
+import { AnswerTimeout } from '../../src/peers/members/answer-timeout.ts';
 import { Refusals } from '../../src/peers/mesh/refusals.ts';
 import { mayAskPeers, mayGivePeers } from '../../src/peers/shareable.ts';
 import { UploadBudget } from '../../src/peers/answer/upload-budget.ts';
@@ -53,10 +53,10 @@ describe('a circuit breaker', () => {
   });
 });
 
-describe('patience', () => {
+describe('the time allowed for an answer', () => {
   it('is short with who answers at once, and grows with what it and all others take', () => {
-    const all = new Patience();
-    const [quick, slow] = [new Patience(all), new Patience(all)];
+    const all = new AnswerTimeout();
+    const [quick, slow] = [new AnswerTimeout(all), new AnswerTimeout(all)];
     expect(quick.allowedMs(0)).toBe(1000);
     for (let i = 0; i < 50; i++) quick.heard(5);
     expect(quick.allowedMs(0)).toBe(300);

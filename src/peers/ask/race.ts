@@ -3,7 +3,7 @@ import { PeerError } from '../failure.ts';
 import type { Link } from '../link/link.ts';
 import type { Member } from '../members/member.ts';
 import type { HeadMessage, StatusName } from '../wire/messages.ts';
-import { afterOwnStalls } from '../members/patience.ts';
+import { afterOwnStalls } from '../members/answer-timeout.ts';
 
 /** How a request to a peer ended, for counting. */
 export type AskOutcome = StatusName | PeerError['failure'];
@@ -52,7 +52,7 @@ class Attempt {
   async #settle(onOutcome: RaceOptions['onOutcome']): Promise<Attempt> {
     try {
       const status = await this.exchange.status;
-      this.member.patience.heard(performance.now() - this.#askedMs);
+      this.member.answerTimeout.heard(performance.now() - this.#askedMs);
       this.status = status;
       this.head = await this.exchange.head;
       if (this.head !== undefined) return this;
@@ -113,7 +113,7 @@ export async function race(asks: readonly Ask[], options: RaceOptions): Promise<
       // One that was asked a moment ago has failed at nothing.
       if (status === undefined && isLate && !signal.aborted) {
         member.breaker.failed();
-        member.patience.missed(member.allowedMs);
+        member.answerTimeout.missed(member.allowedMs);
         onOutcome('timeout', member);
       }
       exchange.cancel();

@@ -2,7 +2,7 @@ import { AnnouncementRate } from '../wire/announcement.ts';
 import { Average } from './average.ts';
 import { CircuitBreaker } from './breaker.ts';
 import { PeerDigest } from './digest.ts';
-import { Patience } from './patience.ts';
+import { AnswerTimeout } from './answer-timeout.ts';
 
 /** `up`: may be asked. `suspect`: silent or just gone. `down`: gone. `quarantined`: gave wrong bytes. */
 export type MemberState = 'up' | 'suspect' | 'down' | 'quarantined';
@@ -11,7 +11,7 @@ export interface MemberOptions {
   readonly nowMs: () => number;
   readonly onState: (member: Member, before: MemberState) => void;
   /** That with the peers altogether. */
-  readonly patience?: Patience;
+  readonly answerTimeout?: AnswerTimeout;
 }
 
 /** What `/api/peers` shows of a member. */
@@ -46,7 +46,7 @@ export class Member {
   readonly peerId: string;
   readonly breaker: CircuitBreaker;
   readonly digest = new PeerDigest();
-  readonly patience: Patience;
+  readonly answerTimeout: AnswerTimeout;
   readonly announcements: AnnouncementRate;
   addresses: readonly string[] = [];
   weight = 1;
@@ -69,7 +69,7 @@ export class Member {
   constructor(peerId: string, options: MemberOptions) {
     this.peerId = peerId;
     this.#options = options;
-    this.patience = new Patience(options.patience);
+    this.answerTimeout = new AnswerTimeout(options.answerTimeout);
     this.breaker = new CircuitBreaker(options.nowMs);
     this.stateSinceMs = options.nowMs();
     this.announcements = new AnnouncementRate(options.nowMs());
@@ -81,12 +81,12 @@ export class Member {
 
   /** How long to wait for its first word. */
   get allowedMs(): number {
-    return this.patience.allowedMs(this.rttMs ?? 0);
+    return this.answerTimeout.allowedMs(this.rttMs ?? 0);
   }
 
   /** How many times longer than usual it may take for everything else. */
   get slack(): number {
-    return this.patience.slack(this.rttMs ?? 0);
+    return this.answerTimeout.slack(this.rttMs ?? 0);
   }
 
   get bytesPerSecond(): number | undefined {

@@ -1,7 +1,7 @@
 import { withoutPeerId } from '../transport/circuit.ts';
 import { Member, type MemberOptions, type PeerReport } from './member.ts';
 import { isDialable, type MemberNews } from '../wire/messages.ts';
-import { Patience } from './patience.ts';
+import { AnswerTimeout } from './answer-timeout.ts';
 import { Placement } from './placement.ts';
 
 export interface MembersOptions extends MemberOptions {
@@ -27,7 +27,7 @@ export class Members {
   constructor(options: MembersOptions) {
     this.#options = {
       ...options,
-      patience: new Patience(),
+      answerTimeout: new AnswerTimeout(),
       onState: (member, before) => {
         this.#placement = undefined;
         options.onState(member, before);

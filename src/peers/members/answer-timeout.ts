@@ -13,13 +13,13 @@ const deviations = 4;
  * and no less than what peers take altogether. For when all of them are slow, it is the network, the machine they share,
  * or this node; asking more of them, or the origin, would only add to it.
  */
-export class Patience {
+export class AnswerTimeout {
   readonly #mean = new Average(share);
   readonly #deviation = new Average(share);
-  readonly #all: Patience | undefined;
+  readonly #all: AnswerTimeout | undefined;
 
   /** `all`: that of the peers altogether. */
-  constructor(all?: Patience) {
+  constructor(all?: AnswerTimeout) {
     this.#all = all;
   }
 
