@@ -2,7 +2,7 @@ import type { Libp2p } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { peerIdIn, relayIn } from '../transport/circuit.ts';
 import { Dials } from './dials.ts';
-import { Doors } from './doors.ts';
+import { KnownAddresses } from './known-addresses.ts';
 import { PeerError, reasonOf } from '../failure.ts';
 import { FramedStream } from '../wire/framed-stream.ts';
 import { type Greeting, greet, StrangerError } from '../cell/handshake.ts';
@@ -34,13 +34,13 @@ const straightenMsMax = 60_000;
 export class Dialler {
   readonly #options: DiallerOptions;
   readonly #dials = new Dials(Date.now, Math.random);
-  readonly #doors: Doors;
+  readonly #knownAddresses: KnownAddresses;
   /** What `leadsTo` says of it. libp2p makes one connection of two dials at once, which each would take for its own, and close. */
   readonly #dialling = new Set<string>();
 
   constructor(options: DiallerOptions) {
     this.#options = options;
-    this.#doors = new Doors(options.selfId, options.bootstrap);
+    this.#knownAddresses = new KnownAddresses(options.selfId, options.bootstrap);
   }
 
   /** Begins what is due. */
@@ -63,13 +63,13 @@ export class Dialler {
       }
     }
     const isLinked = (peerId: string): boolean => linkOf(peerId) !== undefined;
-    for (const address of this.#doors.closed(isLinked))
+    for (const address of this.#knownAddresses.toDial(isLinked))
       if (!this.#dialling.has(leadsTo(address))) this.#dials.attempt(address, () => this.#knock(host, address));
   }
 
   /** Seen on the LAN. */
   seen(peerId: string, addresses: readonly string[]): void {
-    this.#doors.seen(peerId, addresses);
+    this.#knownAddresses.seen(peerId, addresses);
   }
 
   /** It is linked: should that end, it is dialled at once. */
@@ -99,9 +99,9 @@ export class Dialler {
 
   async #knock(host: Libp2p, address: string): Promise<void> {
     try {
-      this.#doors.opened(address, await this.#dial(host, [address]));
+      this.#knownAddresses.reached(address, await this.#dial(host, [address]));
     } catch (error) {
-      if (reasonOf(error).includes('dial self')) this.#doors.opened(address, this.#options.selfId);
+      if (reasonOf(error).includes('dial self')) this.#knownAddresses.reached(address, this.#options.selfId);
       throw error;
     }
   }

@@ -1,7 +1,7 @@
-const doorsMax = 128;
+const addressesMax = 128;
 
 /** Addresses where members may be found, and who was last found there. */
-export class Doors {
+export class KnownAddresses {
   readonly #selfId: string;
   readonly #found = new Map<string, string | undefined>();
 
@@ -10,23 +10,24 @@ export class Doors {
     for (const address of addresses) this.#found.set(address, undefined);
   }
 
-  /** Those worth knocking at: behind which is not this node, nor anybody it is linked to. */
-  closed(isLinked: (peerId: string) => boolean): readonly string[] {
-    const isClosed = ([, peerId]: readonly [string, string | undefined]): boolean =>
+  /** Those worth dialling: behind which is not this node, nor anybody it is linked to. */
+  toDial(isLinked: (peerId: string) => boolean): readonly string[] {
+    const isUnlinked = ([, peerId]: readonly [string, string | undefined]): boolean =>
       peerId === undefined || (peerId !== this.#selfId && !isLinked(peerId));
-    return [...this.#found].filter(isClosed).map(([address]) => address);
+    return [...this.#found].filter(isUnlinked).map(([address]) => address);
   }
 
   /** Seen on the LAN: to be tried, a member only once it has proven to be one. */
   seen(peerId: string, addresses: readonly string[]): void {
     if (peerId === this.#selfId) return;
     for (const address of addresses.slice(0, 3)) {
-      if (this.#found.size >= doorsMax) return;
+      if (this.#found.size >= addressesMax) return;
       this.#found.set(`${address.replace(/\/p2p\/.*$/, '')}/p2p/${peerId}`, peerId);
     }
   }
 
-  opened(address: string, peerId: string): void {
+  /** Who answered there. */
+  reached(address: string, peerId: string): void {
     this.#found.set(address, peerId);
   }
 }
