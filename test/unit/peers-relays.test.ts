@@ -1,6 +1,6 @@
 import type { Stream } from '@libp2p/interface';
 import { describe, expect, it, vi } from 'vitest';
-import { relayIn, withoutPeerId } from '../../src/peers/transport/circuit.ts';
+import { relayIn, withoutPeerId } from '../../src/peers/transport/address-parts.ts';
 import { decodeProbed, encodePorts } from '../../src/peers/mesh/dial-back.ts';
 import { PeerError } from '../../src/peers/failure.ts';
 import { isDialable } from '../../src/peers/wire/messages.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection, Stream } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { Asker } from './asker.ts';
-import { relayIn } from '../transport/circuit.ts';
+import { relayIn } from '../transport/address-parts.ts';
 import { expiryFault } from '../cell/credential.ts';
 import { PeerError } from '../failure.ts';
 import { FrameMemory } from '../wire/frame-memory.ts';

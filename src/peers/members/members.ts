@@ -1,4 +1,4 @@
-import { withoutPeerId } from '../transport/circuit.ts';
+import { withoutPeerId } from '../transport/address-parts.ts';
 import { Member, type MemberOptions, type PeerReport } from './member.ts';
 import { isDialable, type MemberNews } from '../wire/messages.ts';
 import { AnswerTimeout } from './answer-timeout.ts';

@@ -1,6 +1,6 @@
 import type { Libp2p } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { relayIn } from '../transport/circuit.ts';
+import { relayIn } from '../transport/address-parts.ts';
 import { PeerError } from '../failure.ts';
 import { encodeFrame } from '../wire/frames.ts';
 import type { Link } from '../link/link.ts';

@@ -1,6 +1,6 @@
 import type { Libp2p } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { peerIdIn, relayIn } from '../transport/circuit.ts';
+import { peerIdIn, relayIn } from '../transport/address-parts.ts';
 import { Dials } from './dials.ts';
 import { KnownAddresses } from './known-addresses.ts';
 import { PeerError, reasonOf } from '../failure.ts';

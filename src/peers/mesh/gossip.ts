@@ -6,7 +6,7 @@ import type { Link } from '../link/link.ts';
 import type { Member } from '../members/member.ts';
 import type { Members } from '../members/members.ts';
 import { parseMembers } from '../wire/messages.ts';
-import { newsFrames } from '../wire/news.ts';
+import { newsFrames } from '../wire/member-news.ts';
 
 export interface GossipOptions {
   readonly peerId: string;

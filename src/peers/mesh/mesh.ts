@@ -1,7 +1,7 @@
 import type { Libp2p } from '@libp2p/interface';
 import type { Log } from '../../log.ts';
 import type { Announcement } from '../wire/announcement.ts';
-import { relayIn } from '../transport/circuit.ts';
+import { relayIn } from '../transport/address-parts.ts';
 import { Circuits } from '../transport/circuits.ts';
 import { DialBack } from './dial-back.ts';
 import { Dialler } from './dialler.ts';

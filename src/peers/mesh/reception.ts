@@ -1,6 +1,6 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import type { Log } from '../../log.ts';
-import { relayIn } from '../transport/circuit.ts';
+import { relayIn } from '../transport/address-parts.ts';
 import { PeerError, reasonOf } from '../failure.ts';
 import { FramedStream } from '../wire/framed-stream.ts';
 import { type Greeting, helloTimeoutMs, StrangerError, welcome } from '../cell/handshake.ts';

@@ -1,5 +1,5 @@
 import type { Log } from '../../log.ts';
-import { relayIn } from '../transport/circuit.ts';
+import { relayIn } from '../transport/address-parts.ts';
 import type { Circuits } from '../transport/circuits.ts';
 import { decodeProbed, encodePorts } from './dial-back.ts';
 import { Dials } from './dials.ts';

@@ -1,9 +1,9 @@
 import type { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { type PeerId, type Startable, type Transport, transportSymbol } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
-import { relayIn } from './circuit.ts';
+import { relayIn } from './address-parts.ts';
 import { PeerError } from '../failure.ts';
-import { byBulk, over } from './over.ts';
+import { byBulk, overridden } from './bulk-connections.ts';
 import { RelayedFlows } from './relayed-flow.ts';
 
 type TransportComponents = Parameters<ReturnType<typeof circuitRelayTransport>>[0];
@@ -72,7 +72,7 @@ export class Circuits {
     const library = await import('@libp2p/circuit-relay-v2');
     const limits = { maxInboundStopStreams: streamsMax, maxOutboundStopStreams: streamsMax };
     const connectionManager = byBulk(components.connectionManager);
-    const transport = library.circuitRelayTransport(limits)(over(components, { connectionManager }));
+    const transport = library.circuitRelayTransport(limits)(overridden(components, { connectionManager }));
     await (transport as CircuitTransport).start();
     this.#transport = transport as CircuitTransport;
     return this.#transport;
@@ -91,7 +91,7 @@ export async function relayServer(bytesPerSecond: number): Promise<ServerFactory
   });
   return (components) =>
     serve(
-      over(components, {
+      overridden(components, {
         registrar: flows.noting(components.registrar),
         connectionManager: byBulk(components.connectionManager, (connection) => flows.joining(connection)),
       }),

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { circuitRelayServer } from '@libp2p/circuit-relay-v2';
 import type { Connection, Stream } from '@libp2p/interface';
-import { over } from './over.ts';
+import { overridden } from './bulk-connections.ts';
 
 type Registrar = Parameters<ReturnType<typeof circuitRelayServer>>[0]['registrar'];
 
@@ -29,7 +29,7 @@ export class RelayedFlows {
   noting(registrar: Registrar): Registrar {
     const handle: Registrar['handle'] = (protocol, handler, options) =>
       registrar.handle(protocol, (stream, from) => this.#asking.run(stream, () => handler(stream, from)), options);
-    return over(registrar, { handle });
+    return overridden(registrar, { handle });
   }
 
   /** A connection whose streams are the other half of the one that asks. */
@@ -40,7 +40,7 @@ export class RelayedFlows {
       if (from !== undefined) this.join(from, to);
       return to;
     };
-    return over(connection, { newStream });
+    return overridden(connection, { newStream });
   }
 
   /** Both directions between them are held to the bounds from now on. */

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { relayIn } from '../transport/circuit.ts';
+import { relayIn } from '../transport/address-parts.ts';
 import { PeerError } from '../failure.ts';
 
 /** First message in both directions: who speaks for which cell. */

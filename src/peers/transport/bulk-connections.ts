@@ -1,6 +1,6 @@
 import type { circuitRelayServer } from '@libp2p/circuit-relay-v2';
 import type { Connection, PeerId } from '@libp2p/interface';
-import { relayIn } from './circuit.ts';
+import { relayIn } from './address-parts.ts';
 
 type ConnectionManager = Parameters<ReturnType<typeof circuitRelayServer>>[0]['connectionManager'];
 
@@ -8,7 +8,7 @@ type ConnectionManager = Parameters<ReturnType<typeof circuitRelayServer>>[0]['c
 export function byBulk(manager: ConnectionManager, fitted = (connection: Connection) => connection): ConnectionManager {
   const open = (peerId: PeerId): Connection | undefined =>
     manager.getConnections(peerId).findLast(({ remoteAddr }) => relayIn(remoteAddr.toString()) === undefined);
-  return over(manager, {
+  return overridden(manager, {
     getConnections: (peerId) => [peerId && open(peerId)].flatMap((found) => (found ? [fitted(found)] : [])),
     openConnection: async (peer, options) =>
       ('toMultihash' in peer ? open(peer) : undefined) ?? manager.openConnection(peer, options),
@@ -16,7 +16,7 @@ export function byBulk(manager: ConnectionManager, fitted = (connection: Connect
 }
 
 /** An object with some of its parts replaced. */
-export function over<T extends object>(object: T, replaced: Partial<T>): T {
+export function overridden<T extends object>(object: T, replaced: Partial<T>): T {
   return new Proxy(object, {
     get(target, name) {
       if (Object.hasOwn(replaced, name)) return replaced[name as keyof T];
