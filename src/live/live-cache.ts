@@ -1,5 +1,5 @@
 import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
-import { type Asked, AskedReader } from './message/asked.ts';
+import { type PlaylistRequest, PlaylistRequestReader } from './message/playlist-request.ts';
 import { type Held, heldFor, mustWait, refusalOf } from './follow/blocking.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { dataFor, type ServerData, withServerData } from './message/cmsd.ts';
@@ -35,7 +35,7 @@ type Representation = Extract<Answer, { kind: 'representation' }>;
 export class LiveCache implements Cache {
   readonly #options: LiveCacheOptions;
   readonly #clock: Clock;
-  readonly #asked: AskedReader;
+  readonly #asked: PlaylistRequestReader;
   readonly #playlists: Playlists;
   readonly #viewing: Viewing | undefined;
   readonly #edge: LiveEdge;
@@ -45,12 +45,12 @@ export class LiveCache implements Cache {
   constructor(options: LiveCacheOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#asked = new AskedReader(options);
+    this.#asked = new PlaylistRequestReader(options);
     this.#edge = new LiveEdge(options.inner, this.#clock);
     const clock = this.#clock;
     const viewing = options.viewing && new Viewing({ ...options, ...options.viewing, clock });
     this.#viewing = viewing;
-    const onManifest = viewing && ((asked: Asked, manifest: Manifest) => viewing.manifest(asked, manifest));
+    const onManifest = viewing && ((asked: PlaylistRequest, manifest: Manifest) => viewing.manifest(asked, manifest));
     this.#playlists = new Playlists({ ...options, clock, onManifest });
   }
 
@@ -191,7 +191,7 @@ export class LiveCache implements Cache {
   }
 
   /** What is no playlist. */
-  #media({ request, key }: Asked): Promise<Answer> {
+  #media({ request, key }: PlaylistRequest): Promise<Answer> {
     const { media, following } = this.#playlists;
     const { inner } = this.#options;
     if (media.isKey(request.target)) return inner.answer(unstoredRequest(request));
@@ -200,7 +200,7 @@ export class LiveCache implements Cache {
   }
 
   /** Undefined: it has become too old, or is not followed any more. */
-  #answerFrom(followed: FollowedPlaylist, { request, directives }: Asked): Answer | undefined {
+  #answerFrom(followed: FollowedPlaylist, { request, directives }: PlaylistRequest): Answer | undefined {
     const nowMs = this.#clock.nowMs();
     if (request.peersForbidden === true) return followed.ask()?.original(nowMs);
     const coding = acceptedCoding(request.fields.get('accept-encoding'));
@@ -211,7 +211,7 @@ export class LiveCache implements Cache {
   }
 
   /** A request that wants a version which is not there yet is held (RFC 8216bis section 6.2.5.2). */
-  async #held(followed: FollowedPlaylist, asked: Asked): Promise<Answer | undefined> {
+  async #held(followed: FollowedPlaylist, asked: PlaylistRequest): Promise<Answer | undefined> {
     const { directives, request } = asked;
     const manifest = followed.ask()?.manifest;
     if (manifest === undefined) return undefined;
@@ -226,7 +226,7 @@ export class LiveCache implements Cache {
   /** `version`: what the request was held for; undefined: it did not come in time. */
   #released(
     followed: FollowedPlaylist,
-    { asked, held, version }: { asked: Asked; held: Held; version: PlaylistVersion | undefined },
+    { asked, held, version }: { asked: PlaylistRequest; held: Held; version: PlaylistVersion | undefined },
   ): Answer | undefined {
     if (version === undefined && followed.ended && !this.#closed) return undefined;
     if (version === undefined && held.forMs === undefined && !followed.answersLate) return notInTime();

@@ -3,7 +3,7 @@ import { stepBetween } from '../follow/adoption.ts';
 import { AnnouncedFetch, newlyAnnounced } from './announced-fetch.ts';
 import type { Clock } from '../clock.ts';
 import { KeyTargets } from './key-targets.ts';
-import type { Asked } from '../message/asked.ts';
+import type { PlaylistRequest } from '../message/playlist-request.ts';
 import { type Expected, expectedOf } from './live-edge.ts';
 import type { Manifest } from '../manifest.ts';
 
@@ -35,7 +35,7 @@ export class ChannelMedia {
 
   /** A followed playlist has a version. `fetches`: whether this node is to fetch what is new. */
   advanced(
-    { request }: Asked,
+    { request }: PlaylistRequest,
     { version, before, fetches }: { version: Manifest; before: Manifest | undefined; fetches: boolean },
   ): void {
     const { toTarget } = this.#options;

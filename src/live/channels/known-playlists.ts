@@ -1,13 +1,13 @@
 import type { CacheRequest } from '../../cache/types.ts';
 import type { Clock } from '../clock.ts';
 import type { FollowedPlaylist } from '../follow/followed-playlist.ts';
-import type { Asked, Named } from '../message/asked.ts';
+import type { PlaylistRequest, Named } from '../message/playlist-request.ts';
 import type { SettledPlaylist } from './settled-playlist.ts';
 
 export interface Followed {
   readonly kind: 'followed';
   readonly followed: FollowedPlaylist;
-  readonly asked: Asked;
+  readonly asked: PlaylistRequest;
   /** The Origin field it was asked for with, where that counts. */
   readonly origin: string | undefined;
 }

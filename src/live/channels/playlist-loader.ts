@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Answer, Cache } from '../../cache/types.ts';
-import type { Asked, AskedOptions } from '../message/asked.ts';
+import type { PlaylistRequest, PlaylistRequestOptions } from '../message/playlist-request.ts';
 import type { OnServed } from '../message/buffer-content.ts';
 import type { CellVoice } from './cell-voice.ts';
 import type { Clock } from '../clock.ts';
@@ -19,7 +19,7 @@ import { type Received, receive } from '../message/receive.ts';
 import { refusesSharing } from '../message/sharing.ts';
 import type { Wanted } from '../follow/waiters.ts';
 
-export interface PlaylistsOptions extends AskedOptions {
+export interface PlaylistsOptions extends PlaylistRequestOptions {
   readonly inner: Cache;
   readonly onServed: OnServed;
   /** A viewer was answered from a followed playlist, or one was asked for upstream. */
@@ -31,12 +31,12 @@ export interface PlaylistsOptions extends AskedOptions {
   /** Undefined: this node is alone. */
   readonly voice?: CellVoice;
   /** A manifest came, or says more than before. */
-  readonly onManifest?: ((asked: Asked, manifest: Manifest) => void) | undefined;
+  readonly onManifest?: ((asked: PlaylistRequest, manifest: Manifest) => void) | undefined;
 }
 
 export interface LoaderOptions extends PlaylistsOptions {
   /** By how much the numbers of another playlist of the same map are moved for viewers. */
-  readonly offsetOf: (target: string, asked: Asked) => number;
+  readonly offsetOf: (target: string, asked: PlaylistRequest) => number;
 }
 
 const loadTimeoutMs = 30_000;
@@ -55,7 +55,7 @@ export class PlaylistLoader {
    * What was stored may be of long ago: the origin is asked, for all who wait, so it outlives the viewer that was first.
    * Where it fails, what is stored will do, unless that is a live playlist older than its own window.
    */
-  async first({ request, target, map }: Asked, signal: AbortSignal): Promise<Answer> {
+  async first({ request, target, map }: PlaylistRequest, signal: AbortSignal): Promise<Answer> {
     const { inner, clock } = this.#options;
     const ask = (cacheControl: string) => inner.answer(mirroredRequest(request, { target, signal, cacheControl }));
     const asked = await ask('no-cache').catch((error: unknown) => error);
@@ -70,7 +70,7 @@ export class PlaylistLoader {
   }
 
   async next(
-    asked: Asked,
+    asked: PlaylistRequest,
     { before, wanted }: { before: PlaylistVersion; wanted: Wanted | undefined },
   ): Promise<Loaded> {
     const { inner, clock } = this.#options;
@@ -105,7 +105,7 @@ export class PlaylistLoader {
   }
 
   /** What a playlist that came says to viewers who have `before`. */
-  read(received: Received, { asked, before }: { asked: Asked; before: PlaylistVersion }): Loaded {
+  read(received: Received, { asked, before }: { asked: PlaylistRequest; before: PlaylistVersion }): Loaded {
     const old = before.received.bytes;
     const isDash = before.manifest.kind === 'dash';
     const options = this.#continueOptions(asked);
@@ -125,12 +125,12 @@ export class PlaylistLoader {
     return { kind: 'version', version, anew };
   }
 
-  #mediaVersion(received: Received, asked: Asked): PlaylistVersion | undefined {
+  #mediaVersion(received: Received, asked: PlaylistRequest): PlaylistVersion | undefined {
     const manifest = this.parse(received.bytes, asked);
     return manifest?.level === 'media' ? this.version(manifest, received, asked) : undefined;
   }
 
-  #continueOptions(asked: Asked): Parameters<typeof continued>[2] {
+  #continueOptions(asked: PlaylistRequest): Parameters<typeof continued>[2] {
     const base = originUrl(asked.target, asked.map);
     const target = (uri: string) => this.target(URL.parse(decoded(uri), base)?.href ?? '');
     return {
@@ -153,13 +153,13 @@ export class PlaylistLoader {
     return edgeTarget(url, this.#options.maps());
   }
 
-  parse(bytes: Buffer, { target, map }: Pick<Asked, 'target' | 'map'>): Manifest | undefined {
+  parse(bytes: Buffer, { target, map }: Pick<PlaylistRequest, 'target' | 'map'>): Manifest | undefined {
     const url = originUrl(target, map);
     if (url === undefined) return undefined;
     return isHls(bytes) ? parseHls(bytes, url) : parseMpd(bytes, { url, nowMs: () => this.#options.clock.nowMs() });
   }
 
-  version(manifest: Manifest, received: Received, asked: Asked): PlaylistVersion {
+  version(manifest: Manifest, received: Received, asked: PlaylistRequest): PlaylistVersion {
     const { onServed, maps } = this.#options;
     const { map } = asked;
     const { kind, targetSeconds, updateSeconds } = manifest;

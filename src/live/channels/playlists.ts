@@ -1,7 +1,7 @@
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Answer, Purge } from '../../cache/types.ts';
 import { stepBetween } from '../follow/adoption.ts';
-import type { Asked } from '../message/asked.ts';
+import type { PlaylistRequest } from '../message/playlist-request.ts';
 import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
 import { ChannelMedia } from './channel-media.ts';
 import { preciseNowMs } from '../clock.ts';
@@ -41,7 +41,7 @@ export class Playlists {
 
   constructor(options: PlaylistsOptions) {
     this.#options = options;
-    const offsetOf = (target: string, { request: { policy } }: Asked): number => {
+    const offsetOf = (target: string, { request: { policy } }: PlaylistRequest): number => {
       const known = this.#known.get(options.keyOf({ target, policy }));
       const followed = known !== undefined && known !== 'passed' && known.kind === 'followed' && known.followed;
       return followed ? offsetIn(followed.version.received.bytes) : 0;
@@ -66,7 +66,7 @@ export class Playlists {
   }
 
   /** Whether an answer turns out to be a playlist, though its target does not say so. */
-  recognises({ target }: Asked, { kind, status, fields }: Answer): boolean {
+  recognises({ target }: PlaylistRequest, { kind, status, fields }: Answer): boolean {
     if (kind !== 'representation' || status !== 200 || !isPlaylistType(fields.get('content-type'))) return false;
     if (this.#unnamed.size >= unnamedMax) this.#unnamed.clear();
     this.#unnamed.add(target);
@@ -94,7 +94,7 @@ export class Playlists {
   }
 
   /** Targets of the media playlists that a known multivariant one names. */
-  renditions(asked: Asked): readonly string[] {
+  renditions(asked: PlaylistRequest): readonly string[] {
     const known = this.peek(asked);
     if (known === undefined || known === 'passed' || known.kind !== 'settled') return [];
     const named = known.manifest.level === 'multivariant' ? known.manifest.announced : [];
@@ -114,13 +114,13 @@ export class Playlists {
     );
   }
 
-  peek({ key, request }: Asked): Known | undefined {
+  peek({ key, request }: PlaylistRequest): Known | undefined {
     const known = this.#known.get(key);
     return known && given(known, request);
   }
 
   /** What is known, after asking for it where nothing is. Throws EddyError. */
-  async find(asked: Asked): Promise<Found> {
+  async find(asked: PlaylistRequest): Promise<Found> {
     const known = this.peek(asked);
     if (known !== undefined) return known;
     // A peer asks whom it takes to be the owner: where that is somebody else, this node does not begin to follow too.
@@ -150,7 +150,7 @@ export class Playlists {
       );
   }
 
-  async #load(asked: Asked): Promise<Found> {
+  async #load(asked: PlaylistRequest): Promise<Found> {
     const { request } = asked;
     const { clock } = this.#options;
     const controller = new AbortController();
@@ -178,7 +178,7 @@ export class Playlists {
   }
 
   /** What came, to viewers who had the last version while it was followed before; undefined: there was none. */
-  #afterLast(received: Received, asked: Asked): PlaylistVersion | undefined {
+  #afterLast(received: Received, asked: PlaylistRequest): PlaylistVersion | undefined {
     const last = this.#last.get(asked.key);
     if (last === undefined) return undefined;
     this.#last.delete(asked.key);
@@ -190,7 +190,7 @@ export class Playlists {
     return (restarted && came.anew?.(this.#options.clock.nowMs() - newestMs)) || came.version;
   }
 
-  #reread(asked: Asked, bytes: Buffer, { fields }: Answer): PlaylistVersion | undefined {
+  #reread(asked: PlaylistRequest, bytes: Buffer, { fields }: Answer): PlaylistVersion | undefined {
     const manifest = this.#loader.parse(bytes, asked);
     if (manifest === undefined || manifest.live) {
       this.#known.delete(asked.key);
@@ -201,7 +201,7 @@ export class Playlists {
     return this.#loader.version(manifest, received, asked);
   }
 
-  #follow(asked: Asked, version: PlaylistVersion): Known {
+  #follow(asked: PlaylistRequest, version: PlaylistVersion): Known {
     const { map, key, request } = asked;
     const { clock } = this.#options;
     this.#followed++;

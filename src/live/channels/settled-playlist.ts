@@ -1,6 +1,6 @@
 import type { Answer, CacheRequest } from '../../cache/types.ts';
 import { acceptedCoding } from '../message/coding.ts';
-import type { Asked } from '../message/asked.ts';
+import type { PlaylistRequest } from '../message/playlist-request.ts';
 import type { Manifest } from '../manifest.ts';
 import { wholeRequest } from '../message/mirrored-request.ts';
 import type { PlaylistVersion } from '../follow/playlist-version.ts';
@@ -34,18 +34,18 @@ export class SettledPlaylist {
     return this.#version.manifest;
   }
 
-  request({ request, target }: Asked): CacheRequest {
+  request({ request, target }: PlaylistRequest): CacheRequest {
     return wholeRequest(request, target);
   }
 
   /** From what the inner cache has at hand; undefined when that is nothing, or has changed. */
-  peek(asked: Asked, answer: Answer | undefined): Answer | undefined {
+  peek(asked: PlaylistRequest, answer: Answer | undefined): Answer | undefined {
     if (answer?.kind !== 'representation' || answer.status !== 200) return undefined;
     return identityOf(answer) === this.#identity ? this.#answer(asked, answer) : undefined;
   }
 
   /** From what the inner cache answered. What is no such playlist any more is passed on. */
-  async answer(asked: Asked, answer: Answer): Promise<Answer> {
+  async answer(asked: PlaylistRequest, answer: Answer): Promise<Answer> {
     if (answer.kind !== 'representation' || answer.status !== 200) return answer;
     const identity = identityOf(answer);
     if (identity !== this.#identity) {
@@ -58,7 +58,7 @@ export class SettledPlaylist {
     return this.#answer(asked, answer);
   }
 
-  #answer({ request }: Asked, answer: Representation): Answer {
+  #answer({ request }: PlaylistRequest, answer: Representation): Answer {
     const coding = acceptedCoding(request.fields.get('accept-encoding'));
     if (this.#version.isOriginal(coding)) return answer;
     const { received } = this.#version;

@@ -4,7 +4,7 @@ import { type DeliveryDirectives, readDirectives } from '../hls/delivery-directi
 import type { LiveMap } from '../mapped-urls.ts';
 
 /** A request for a playlist as the mirror reads it. */
-export interface Asked {
+export interface PlaylistRequest {
   readonly request: CacheRequest;
   readonly map: LiveMap;
   readonly key: string;
@@ -13,7 +13,7 @@ export interface Asked {
   readonly directives: DeliveryDirectives | undefined;
 }
 
-export interface AskedOptions {
+export interface PlaylistRequestOptions {
   readonly maps: () => readonly LiveMap[];
   /** The cache key of a target. */
   readonly keyOf: (request: { readonly target: string; readonly policy: MapPolicy }) => string;
@@ -24,21 +24,21 @@ export interface AskedOptions {
 /** Whether what is stored under that key, with these fields, is meant. */
 export type Named = (key: string, fields: Fields) => boolean;
 
-type About = Omit<Asked, 'request'>;
+type About = Omit<PlaylistRequest, 'request'>;
 
 /** Reads requests for playlists. All viewers of a channel ask for the same at a time: what was read last is kept. */
-export class AskedReader {
-  readonly #options: AskedOptions;
+export class PlaylistRequestReader {
+  readonly #options: PlaylistRequestOptions;
   #last:
     | { readonly target: string; readonly policy: MapPolicy; readonly map: LiveMap; readonly about: About }
     | undefined;
 
-  constructor(options: AskedOptions) {
+  constructor(options: PlaylistRequestOptions) {
     this.#options = options;
   }
 
   /** Undefined for what the mirror has no part in. */
-  read(request: CacheRequest): Asked | undefined {
+  read(request: CacheRequest): PlaylistRequest | undefined {
     const { method, target, policy, fields } = request;
     if ((method !== 'GET' && method !== 'HEAD') || fields.has('authorization')) return undefined;
     const map = this.#options.maps().find(({ name }) => name === policy.name);
