@@ -3,8 +3,8 @@ import { Adoption, goesBack, stepBetween } from './adoption.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
 import type { CameVersion, FollowOptions, Loaded } from './follow-options.ts';
 import type { Received } from '../message/receive.ts';
-import { Rhythm } from './rhythm.ts';
-import { Beat } from './beat.ts';
+import { PollTiming } from './poll-timing.ts';
+import { Arrivals } from './arrivals.ts';
 import { growth } from './growth.ts';
 import { type Held, has, nextOf } from './blocking.ts';
 import { holdMs, idleMs, keepaliveMs, restartMs, silenceMs, staleMs } from './follow-times.ts';
@@ -16,7 +16,7 @@ const unsureMsMax = 1_000;
 /** A live playlist that is asked for once for all viewers: its newest version, and who waits for the next. */
 export class FollowedPlaylist {
   readonly #options: FollowOptions;
-  #rhythm = new Rhythm();
+  #pollTiming = new PollTiming();
   readonly #adoption = new Adoption();
   readonly #waiters: Waiters<PlaylistVersion>;
   readonly audience = new Audience();
@@ -26,7 +26,7 @@ export class FollowedPlaylist {
   #validatedMs: number;
   #askedMs: number;
   #restartedMs: number | undefined;
-  readonly #beat: Beat;
+  readonly #arrivals: Arrivals;
   #blockingFailures = 0;
   #blocked = false;
   #polling = false;
@@ -41,9 +41,9 @@ export class FollowedPlaylist {
     this.#waiters = new Waiters(options.clock);
     this.#askedMs = this.#loadedMs = options.clock.nowMs();
     this.#validatedMs = this.#currentMs(first.received);
-    this.#beat = new Beat(this.#askedMs);
+    this.#arrivals = new Arrivals(this.#askedMs);
     this.#blocked = options.waitsUpstream(first.manifest);
-    this.#schedule(this.#rhythm.changed(this.#load(this.#askedMs), growth(undefined, first.manifest)));
+    this.#schedule(this.#pollTiming.changed(this.#load(this.#askedMs), growth(undefined, first.manifest)));
   }
 
   get version(): PlaylistVersion {
@@ -57,7 +57,7 @@ export class FollowedPlaylist {
 
   /** When the newest media were first seen. */
   get newestMs(): number {
-    return this.#beat.newestMs;
+    return this.#arrivals.newestMs;
   }
 
   /** Whether requests for versions to come are held. */
@@ -90,7 +90,7 @@ export class FollowedPlaylist {
 
   /** For how many milliseconds a request for the newest version is better held; 0: answer now. */
   get worthHoldingMs(): number {
-    return this.#beat.worthHoldingMs(this.#version.manifest, this.#options.clock.nowMs());
+    return this.#arrivals.worthHoldingMs(this.#version.manifest, this.#options.clock.nowMs());
   }
 
   /** Whether who waits in vain gets what is known: not where an origin that answers offers to hold such requests itself. */
@@ -166,7 +166,7 @@ export class FollowedPlaylist {
   #failed(): void {
     this.#failing = true;
     if (this.#options.clock.nowMs() - this.#validatedMs > staleMs(this.#version.manifest)) this.close();
-    else this.#schedule(this.#rhythm.failed());
+    else this.#schedule(this.#pollTiming.failed());
   }
 
   #freshen(received: Received, startedMs: number): void {
@@ -175,7 +175,7 @@ export class FollowedPlaylist {
     this.#validatedMs = this.#currentMs(received);
     this.#failing = load.nowMs - this.#validatedMs > silenceMs(this.#version.manifest);
     this.#version.freshen(received);
-    this.#schedule(this.#rhythm.unchanged(load));
+    this.#schedule(this.#pollTiming.unchanged(load));
   }
 
   #take(loaded: CameVersion, startedMs: number): void {
@@ -184,7 +184,7 @@ export class FollowedPlaylist {
     if (came === undefined) {
       // Numbers that it has not got are no good to wait for there; what it means is to be known soon.
       this.#blockingFailures = 1;
-      this.#schedule(Math.min(unsureMsMax, this.#rhythm.unchanged(load)));
+      this.#schedule(Math.min(unsureMsMax, this.#pollTiming.unchanged(load)));
       return;
     }
     this.#validatedMs = this.#currentMs(came.received);
@@ -192,10 +192,10 @@ export class FollowedPlaylist {
     const step = stepBetween(before, came.manifest);
     this.#adopt(came);
     if (!came.manifest.live) return this.close();
-    if (step === 'changed') return this.#schedule(this.#rhythm.unchanged(load));
+    if (step === 'changed') return this.#schedule(this.#pollTiming.unchanged(load));
     const goesOn = step === 'newer' && came === loaded.version;
-    if (!goesOn) this.#rhythm = new Rhythm();
-    this.#schedule(this.#rhythm.changed(load, growth(goesOn ? before : undefined, came.manifest)));
+    if (!goesOn) this.#pollTiming = new PollTiming();
+    this.#schedule(this.#pollTiming.changed(load, growth(goesOn ? before : undefined, came.manifest)));
   }
 
   /** What viewers are to get of a version that came: it, or what it is to those who have the one before; or nothing. */
@@ -203,7 +203,7 @@ export class FollowedPlaylist {
     const { manifest: known } = this.#version;
     if (!this.#adoption.adopts(version.manifest, { known, nowMs, behindMsMax: staleMs(known) })) return undefined;
     const step = stepBetween(known, version.manifest);
-    return anew === undefined || !goesBack(step) ? version : anew(nowMs - this.#beat.newestMs);
+    return anew === undefined || !goesBack(step) ? version : anew(nowMs - this.#arrivals.newestMs);
   }
 
   #adopt(version: PlaylistVersion): void {
@@ -214,7 +214,7 @@ export class FollowedPlaylist {
     const restarted = goesBack(step);
     const nowMs = this.#options.clock.nowMs();
     if (restarted) this.#restartedMs = nowMs;
-    if (step === 'newer') this.#beat.came(version.manifest, { before: before.manifest, nowMs });
+    if (step === 'newer') this.#arrivals.came(version.manifest, { before: before.manifest, nowMs });
     // Other nodes have viewers too, and releasing those of this one takes a while.
     this.#options.tell(version, 'newer');
     this.#waiters.release(version, (wanted) => restarted || has(version.manifest, wanted));
@@ -226,9 +226,9 @@ export class FollowedPlaylist {
     return this.#blockingFailures === 0 && owns() && waitsUpstream(this.#version.manifest);
   }
 
-  #schedule(rhythmMs: number): void {
+  #schedule(pollMs: number): void {
     const { clocked, updateSeconds } = this.#version.manifest;
-    const nextMs = clocked === true && !this.#failing ? updateSeconds * 1000 : rhythmMs;
+    const nextMs = clocked === true && !this.#failing ? updateSeconds * 1000 : pollMs;
     const delayMs = this.#blocked && this.#options.owns() ? 0 : nextMs;
     this.#cancel = this.#options.clock.after(delayMs, () => void this.#poll());
   }

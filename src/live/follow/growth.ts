@@ -1,5 +1,5 @@
 import type { Manifest } from '../manifest.ts';
-import type { Growth } from './rhythm.ts';
+import type { Growth } from './poll-timing.ts';
 
 /** Seconds of media by which a playlist grew, and by which it is expected to grow next. */
 export function growth(

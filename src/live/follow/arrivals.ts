@@ -10,7 +10,7 @@ const afterMsMax = 500;
 const unsteadyShare = 1 / 4;
 
 /** When versions of a playlist came here, and when the next one is due. */
-export class Beat {
+export class Arrivals {
   #newestMs: number;
   #steady = false;
 

@@ -38,7 +38,7 @@ export interface Growth {
  * that the moment of its next version can be told: by narrowing down what is not known of it, a
  * few asks that come too early find it, and from then on there is one ask for each version, just after it appeared.
  */
-export class Rhythm {
+export class PollTiming {
   /** Media so far, on a clock of its own. */
   #positionMs = 0;
   /** Between the end of the newest media on that clock and its appearance lie these milliseconds. */

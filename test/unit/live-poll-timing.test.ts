@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Rhythm } from '../../src/live/follow/rhythm.ts';
+import { PollTiming } from '../../src/live/follow/poll-timing.ts';
 
-/** An encoder and who asks it by the rhythm. All in milliseconds. */
+/** An encoder and who asks it by these times. All in milliseconds. */
 function play(encoder: { segmentMs: (i: number) => number; lateMs: (i: number) => number; versions: number }) {
   const roundTripMs = 10;
   const { segmentMs, lateMs, versions } = encoder;
@@ -10,10 +10,10 @@ function play(encoder: { segmentMs: (i: number) => number; lateMs: (i: number) =
     endMs += segmentMs(i);
     appearMs.push(endMs + lateMs(i));
   }
-  const rhythm = new Rhythm();
+  const pollTiming = new PollTiming();
   const lags: number[] = [];
   let [nowMs, seen, asks] = [(appearMs[0] ?? 0) + 700, 0, 0];
-  nowMs += rhythm.changed({ startedMs: nowMs, nowMs }, { seconds: 0, nextSeconds: segmentMs(0) / 1000 });
+  nowMs += pollTiming.changed({ startedMs: nowMs, nowMs }, { seconds: 0, nextSeconds: segmentMs(0) / 1000 });
   while (seen < versions) {
     asks++;
     const startedMs = nowMs;
@@ -25,7 +25,8 @@ function play(encoder: { segmentMs: (i: number) => number; lateMs: (i: number) =
       lags.push(nowMs - (appearMs[i] ?? 0));
     }
     const growth = { seconds, nextSeconds: segmentMs(newest) / 1000 };
-    nowMs += newest > seen ? rhythm.changed({ startedMs, nowMs }, growth) : rhythm.unchanged({ startedMs, nowMs });
+    nowMs +=
+      newest > seen ? pollTiming.changed({ startedMs, nowMs }, growth) : pollTiming.unchanged({ startedMs, nowMs });
     seen = Math.max(seen, newest);
   }
   const meanLagMs = lags.slice(20).reduce((sum, each) => sum + each, 0) / (lags.length - 20);
@@ -34,7 +35,7 @@ function play(encoder: { segmentMs: (i: number) => number; lateMs: (i: number) =
 
 const wave = (i: number, size: number) => Math.round(size * Math.sin(i * 12.9898));
 
-describe('the rhythm of asking for a playlist', () => {
+describe('the timing of asking for a playlist', () => {
   it.each([
     ['exact segments', { segmentMs: () => 2_000, lateMs: () => 0 }, 150],
     ['a jitter of 40 ms', { segmentMs: () => 2_000, lateMs: (i: number) => wave(i, 20) }, 150],
@@ -48,30 +49,34 @@ describe('the rhythm of asking for a playlist', () => {
   });
 
   it('finds it at once where the channel has a clock, in one try that may fail', () => {
-    const rhythm = new Rhythm();
+    const pollTiming = new PollTiming();
     const [edgeMs, nowMs] = [1_000_000, 1_000_900];
-    const delay = rhythm.changed({ startedMs: nowMs, nowMs }, { seconds: 0, nextSeconds: 2, edgeMs });
+    const delay = pollTiming.changed({ startedMs: nowMs, nowMs }, { seconds: 0, nextSeconds: 2, edgeMs });
     expect(nowMs + delay).toBe(edgeMs + 2_000 + 150);
     const [asked, found] = [nowMs + delay, nowMs + delay + 10];
-    const next = rhythm.changed({ startedMs: asked, nowMs: found }, { seconds: 2, nextSeconds: 2 });
+    const next = pollTiming.changed({ startedMs: asked, nowMs: found }, { seconds: 2, nextSeconds: 2 });
     expect(found + next - (edgeMs + 4_000)).toBeLessThan(200);
   });
 
   it('is gentle with a playlist that stands still', () => {
-    const rhythm = new Rhythm();
+    const pollTiming = new PollTiming();
     let nowMs = 1_000_000;
     let asks = 0;
-    for (let delay = rhythm.changed({ startedMs: nowMs, nowMs }, { seconds: 0, nextSeconds: 2 }); asks < 100; asks++) {
+    for (
+      let delay = pollTiming.changed({ startedMs: nowMs, nowMs }, { seconds: 0, nextSeconds: 2 });
+      asks < 100;
+      asks++
+    ) {
       nowMs += delay;
-      delay = rhythm.unchanged({ startedMs: nowMs, nowMs });
+      delay = pollTiming.unchanged({ startedMs: nowMs, nowMs });
     }
     expect(nowMs - 1_000_000).toBeGreaterThan(300_000);
   });
 
   it('asks an origin that fails soon, and then less and less often', () => {
-    const rhythm = new Rhythm();
-    rhythm.changed({ startedMs: 0, nowMs: 0 }, { seconds: 0, nextSeconds: 2 });
-    const delays = Array.from({ length: 10 }, () => rhythm.failed());
+    const pollTiming = new PollTiming();
+    pollTiming.changed({ startedMs: 0, nowMs: 0 }, { seconds: 0, nextSeconds: 2 });
+    const delays = Array.from({ length: 10 }, () => pollTiming.failed());
     expect([delays[0], delays[9]]).toEqual([500, 1_000]);
     expect(delays).toEqual(delays.toSorted((a, b) => a - b));
   });
