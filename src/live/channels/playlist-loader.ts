@@ -17,7 +17,7 @@ import { parseMpd } from '../dash/mpd.ts';
 import { PlaylistVersion } from '../follow/playlist-version.ts';
 import { type Received, receive } from '../message/receive.ts';
 import { refusesSharing } from '../message/sharing.ts';
-import type { Wanted } from '../follow/waiters.ts';
+import type { AwaitedVersion } from '../follow/waiters.ts';
 
 export interface PlaylistsOptions extends PlaylistRequestOptions {
   readonly inner: Cache;
@@ -71,7 +71,7 @@ export class PlaylistLoader {
 
   async next(
     asked: PlaylistRequest,
-    { before, wanted }: { before: PlaylistVersion; wanted: Wanted | undefined },
+    { before, wanted }: { before: PlaylistVersion; wanted: AwaitedVersion | undefined },
   ): Promise<Loaded> {
     const { inner, clock } = this.#options;
     const controller = new AbortController();
@@ -186,7 +186,7 @@ function edited(received: Received, edit: (text: string) => string | undefined):
 }
 
 /** What is wanted by the origin's own numbers. */
-function atOrigin({ msn, part }: Wanted, before: PlaylistVersion): Wanted {
+function atOrigin({ msn, part }: AwaitedVersion, before: PlaylistVersion): AwaitedVersion {
   return { msn: Math.max(0, msn - offsetIn(before.received.bytes)), part };
 }
 

@@ -1,6 +1,6 @@
 import type { DeliveryDirectives } from '../hls/delivery-directives.ts';
 import type { Manifest } from '../manifest.ts';
-import type { Wanted } from './waiters.ts';
+import type { AwaitedVersion } from './waiters.ts';
 
 /** A followed playlist, as far as it matters here. */
 interface Holding {
@@ -36,7 +36,7 @@ export function refusalOf(
 }
 
 /** Whether a playlist has that segment or part, or a later one, or will get no more (RFC 8216bis section 6.2.5.2). */
-export function has({ newest, live }: Manifest, { msn, part }: Wanted): boolean {
+export function has({ newest, live }: Manifest, { msn, part }: AwaitedVersion): boolean {
   if (!live) return true;
   if (newest === undefined) return false;
   if (newest.mediaSequence > msn) return true;
@@ -45,7 +45,7 @@ export function has({ newest, live }: Manifest, { msn, part }: Wanted): boolean 
 }
 
 /** What the next version has that this one has not: the part or segment after the newest. */
-export function nextOf({ kind, newest }: Manifest): Wanted | undefined {
+export function nextOf({ kind, newest }: Manifest): AwaitedVersion | undefined {
   if (newest === undefined) return undefined;
   const { mediaSequence, part } = newest;
   if (kind !== 'll-hls') return { msn: mediaSequence + 1, part: undefined };
@@ -54,7 +54,7 @@ export function nextOf({ kind, newest }: Manifest): Wanted | undefined {
 
 /** What a request is held for. `forMs`: no longer than that; else as long as the standard says. */
 export interface Held {
-  readonly wanted: Wanted;
+  readonly wanted: AwaitedVersion;
   readonly forMs?: number;
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Manifest } from '../manifest.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
 import type { Received } from '../message/receive.ts';
-import type { Wanted } from './waiters.ts';
+import type { AwaitedVersion } from './waiters.ts';
 
 /** What asking the origin for a playlist brought. */
 export type Loaded =
@@ -27,7 +27,7 @@ export type CameVersion = Extract<Loaded, { kind: 'version' }>;
 export interface FollowOptions {
   readonly clock: Clock;
   /** Asks the origin. Never rejects. `wanted`: block until the playlist has that. */
-  readonly load: (wanted: Wanted | undefined) => Promise<Loaded>;
+  readonly load: (wanted: AwaitedVersion | undefined) => Promise<Loaded>;
   /** Whether the edge offers blocking reload by itself. */
   readonly blocks: (manifest: Manifest) => boolean;
   /** Whether the origin is to be asked for versions to come. */

@@ -1,13 +1,13 @@
 import type { Clock } from '../clock.ts';
 
 /** A version to wait for: that media sequence number, complete or up to that part. */
-export interface Wanted {
+export interface AwaitedVersion {
   readonly msn: number;
   readonly part: number | undefined;
 }
 
 interface Waiter<T> {
-  readonly wanted: Wanted;
+  readonly wanted: AwaitedVersion;
   readonly untilMs: number;
   readonly release: (value: T | undefined) => void;
 }
@@ -36,7 +36,10 @@ export class Waiters<T> {
    * `release` is called once: with what `release` gives, or with undefined when the time is up. Returns how to leave
    * without that; undefined: there are too many.
    */
-  add(wanted: Wanted, { forMs, release }: { forMs: number; release: Waiter<T>['release'] }): (() => void) | undefined {
+  add(
+    wanted: AwaitedVersion,
+    { forMs, release }: { forMs: number; release: Waiter<T>['release'] },
+  ): (() => void) | undefined {
     if (this.#waiting.size >= waitersMax) return undefined;
     const waiter = { wanted, untilMs: this.#clock.nowMs() + forMs, release };
     this.#waiting.add(waiter);
@@ -47,7 +50,7 @@ export class Waiters<T> {
     };
   }
 
-  release(value: T | undefined, satisfies: (wanted: Wanted) => boolean): void {
+  release(value: T | undefined, satisfies: (wanted: AwaitedVersion) => boolean): void {
     this.#releaseThose(value, ({ wanted }) => satisfies(wanted));
   }
 

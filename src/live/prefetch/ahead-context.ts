@@ -1,6 +1,6 @@
 import type { CacheRequest, MapPolicy } from '../../cache/types.ts';
 import { Fields } from '../../fields.ts';
-import type { Wanted } from './sequences.ts';
+import type { MediaReference } from './sequences.ts';
 
 /** What is known of a viewer when something is fetched ahead of it: nothing but where it comes from and asks. */
 export interface AheadContext {
@@ -18,7 +18,7 @@ export function contextOf({ target, scheme, authority, policy, fields }: CacheRe
 
 /** What is fetched is for all. */
 export function requestAhead(
-  { target, range }: Wanted,
+  { target, range }: MediaReference,
   { context, signal }: { context: AheadContext; signal: AbortSignal },
 ): CacheRequest {
   const { scheme, authority, policy, origin } = context;

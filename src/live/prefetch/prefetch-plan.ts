@@ -1,5 +1,5 @@
 import type { ClientData } from './cmcd.ts';
-import type { Wanted } from './sequences.ts';
+import type { MediaReference } from './sequences.ts';
 
 export interface PlanOptions {
   /** What the player says of itself. */
@@ -7,9 +7,9 @@ export interface PlanOptions {
   /** How many segments are fetched ahead of a player; 0: none. */
   readonly segments: number;
   /** What follows in the same rendition, by the manifest. */
-  readonly next: (count: number) => readonly Wanted[];
+  readonly next: (count: number) => readonly MediaReference[];
   /** What a reference of the player stands for; undefined where the edge has no part in it. */
-  readonly named: (reference: string, range: string | undefined) => Wanted | undefined;
+  readonly named: (reference: string, range: string | undefined) => MediaReference | undefined;
 }
 
 /** Media in the buffer below which a player is likely to change the rendition, and needs the line for itself. */
@@ -19,7 +19,7 @@ const bufferMsLow = 4_000;
  * What a player will ask for next. It knows best itself (`nor`, `nrr`); else the manifest tells. While it starts, seeks or
  * recovers (`su`, `bs`) only its own word counts; with a low buffer (`bl`) one segment is enough; paused, nothing is.
  */
-export function nextWanted({ data, segments, next, named }: PlanOptions): readonly Wanted[] {
+export function nextWanted({ data, segments, next, named }: PlanOptions): readonly MediaReference[] {
   if (segments === 0 || data?.playbackRate === 0) return [];
   const own = (data?.next ?? []).flatMap(({ reference, range }) => named(reference, range) ?? []);
   if (own.length > 0) return own.slice(0, segments);

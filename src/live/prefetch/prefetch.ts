@@ -1,7 +1,7 @@
 import { ExpiringSet } from '../../expiring-set.ts';
 import { AheadRunner } from './ahead-runner.ts';
 import type { Clock } from '../clock.ts';
-import type { Wanted } from './sequences.ts';
+import type { MediaReference } from './sequences.ts';
 
 /** What became of something fetched ahead. */
 export type Outcome = 'useful' | 'wasted' | 'dropped' | 'present' | 'failed';
@@ -14,7 +14,7 @@ export interface PrefetchCounts {
 export interface PrefetcherOptions<Context> {
   readonly clock: Clock;
   /** Fetches it into the cache. `onBytes` hears of each chunk that was not there, and says whether to go on. Never rejects. */
-  readonly fetch: (wanted: Wanted, options: FetchOptions<Context>) => Promise<'fetched' | 'present' | 'failed'>;
+  readonly fetch: (wanted: MediaReference, options: FetchOptions<Context>) => Promise<'fetched' | 'present' | 'failed'>;
   readonly counts: PrefetchCounts;
   /** Bytes that were fetched and not asked for yet. */
   readonly bytesMax: number;
@@ -30,7 +30,7 @@ export interface FetchOptions<Context> {
 }
 
 interface Job<Context> {
-  readonly wanted: Wanted;
+  readonly wanted: MediaReference;
   readonly context: Context;
   readonly viewing: string;
   readonly controller: AbortController;
@@ -76,7 +76,7 @@ export class Prefetcher<Context> {
    */
   seen(
     key: string,
-    { viewing, wanted, context }: { viewing: string; wanted: readonly Wanted[]; context: Context },
+    { viewing, wanted, context }: { viewing: string; wanted: readonly MediaReference[]; context: Context },
   ): void {
     this.used(key);
     const still = new Set(wanted.map((each) => each.key));
@@ -103,7 +103,7 @@ export class Prefetcher<Context> {
     for (const job of [...this.#jobs.values()]) this.#drop(job);
   }
 
-  #add(wanted: Wanted, { viewing, context }: { viewing: string; context: Context }): void {
+  #add(wanted: MediaReference, { viewing, context }: { viewing: string; context: Context }): void {
     const [oldest] = this.#jobs.values();
     if (this.#jobs.size >= jobsMax && oldest !== undefined) this.#drop(oldest);
     const controller = new AbortController();

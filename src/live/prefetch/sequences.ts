@@ -1,7 +1,7 @@
 import type { Announced } from '../manifest.ts';
 
 /** Something to be asked for at the edge: a target, or a part of it. */
-export interface Wanted {
+export interface MediaReference {
   readonly key: string;
   readonly target: string;
   /** Bytes first .. last; `last` undefined: to the end. */
@@ -24,10 +24,10 @@ export interface Place {
   readonly manifest: string;
   /** How many come after it. */
   readonly left: number;
-  next(count: number): Wanted[];
+  next(count: number): MediaReference[];
 }
 
-interface Entry extends Wanted {
+interface Entry extends MediaReference {
   readonly sequence: Sequence;
   readonly at: number;
 }
@@ -91,7 +91,7 @@ export class Sequences {
     const entry = this.#byKey.get(keyWithRange(key, first)) ?? this.#byKey.get(key);
     if (entry === undefined) return undefined;
     const { sequence, at } = entry;
-    const next = (count: number): Wanted[] => sequence.entries.slice(at + 1, at + 1 + count);
+    const next = (count: number): MediaReference[] => sequence.entries.slice(at + 1, at + 1 + count);
     const { name, manifest } = sequence;
     return { name, manifest, left: sequence.entries.length - at - 1, next };
   }

@@ -11,7 +11,7 @@ import type { Manifest } from '../manifest.ts';
 import { edgeTarget, type LiveMap, mapOf } from '../mapped-urls.ts';
 import { type PrefetchCounts, Prefetcher } from './prefetch.ts';
 import { nextWanted } from './prefetch-plan.ts';
-import { keyWithRange, type Place, Sequences, type Wanted } from './sequences.ts';
+import { keyWithRange, type Place, Sequences, type MediaReference } from './sequences.ts';
 
 export interface ViewingOptions {
   readonly inner: Cache;
@@ -138,9 +138,9 @@ export class Viewing {
     const segments = this.#segmentsAhead(context.policy);
     if (segments === 0) return undefined;
     const nowMs = this.#options.clock.nowMs() - clockSkewMs;
-    const isThere = ({ availableAtMs = 0 }: Wanted): boolean => availableAtMs <= nowMs;
-    const next = (count: number): Wanted[] => (place?.next(count) ?? []).filter(isThere);
-    const named = (reference: string, range: string | undefined): Wanted | undefined =>
+    const isThere = ({ availableAtMs = 0 }: MediaReference): boolean => availableAtMs <= nowMs;
+    const next = (count: number): MediaReference[] => (place?.next(count) ?? []).filter(isThere);
+    const named = (reference: string, range: string | undefined): MediaReference | undefined =>
       this.#named(context, { reference, range });
     const wanted = nextWanted({ data, segments, next, named });
     const viewing = viewingOf(data, place?.name ?? key);
@@ -160,7 +160,7 @@ export class Viewing {
   #named(
     { target, policy }: AheadContext,
     { reference, range }: { reference: string; range: string | undefined },
-  ): Wanted | undefined {
+  ): MediaReference | undefined {
     const url = URL.parse(reference, `http://edge.invalid${target.split('?', 1)[0]}`);
     if (url === null || url.host !== 'edge.invalid' || url.protocol !== 'http:') return undefined;
     const wanted = this.#ours(url.pathname + url.search, policy);
