@@ -4,10 +4,10 @@ import type { ClientData } from '../../src/live/prefetch/cmcd.ts';
 import type { Announced } from '../../src/live/manifest.ts';
 import { type FetchOptions, type Outcome, Prefetcher } from '../../src/live/prefetch/prefetch.ts';
 import { nextWanted } from '../../src/live/prefetch/prefetch-plan.ts';
-import { Sequences, type Wanted } from '../../src/live/prefetch/sequences.ts';
+import { Sequences, type MediaReference } from '../../src/live/prefetch/sequences.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
-const wanted = (name: string): Wanted => ({ key: `m /${name}`, target: `/${name}`, range: undefined });
+const wanted = (name: string): MediaReference => ({ key: `m /${name}`, target: `/${name}`, range: undefined });
 
 /** A prefetcher whose fetches a test brings to their end. */
 class Stage {
@@ -167,8 +167,9 @@ describe('what will be asked for next', () => {
     ...{ throughputKbps: undefined, playbackRate: undefined, latencyMs: undefined },
     ...{ startup: false, starved: false, next: [] },
   };
-  const next = (count: number): Wanted[] => ['2', '3', '4'].slice(0, count).map(wanted);
-  const named = (reference: string): Wanted | undefined => (reference === 'evil' ? undefined : wanted(reference));
+  const next = (count: number): MediaReference[] => ['2', '3', '4'].slice(0, count).map(wanted);
+  const named = (reference: string): MediaReference | undefined =>
+    reference === 'evil' ? undefined : wanted(reference);
   const plan = (data: Partial<ClientData> | undefined, segments = 2): string[] =>
     nextWanted({ data: data && { ...plain, ...data }, segments, next, named }).map(({ target }) => target);
 

@@ -38,7 +38,7 @@ describe('who answers first', () => {
     });
     expect(won?.member.peerId).toBe('slow');
     expect(outcomes).toEqual(['silent timeout']);
-    expect(last.member.patience.usualMs).toBeUndefined();
-    expect(silent.member.patience.usualMs).toBeGreaterThan(0);
+    expect(last.member.answerTimeout.usualMs).toBeUndefined();
+    expect(silent.member.answerTimeout.usualMs).toBeGreaterThan(0);
   });
 });
