@@ -3,7 +3,6 @@ import { type Admin, startAdmin } from './http/admin.ts';
 import type { ProcessLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { type Caches, openCaches } from './node/caches.ts';
-import { tellPurge } from './node/cell-purges.ts';
 import { NodeMaps } from './node/maps.ts';
 import { reloadCredential } from './node/peers.ts';
 import { type NodeState, type ReportedNode, Reports } from './node/reports.ts';
@@ -80,7 +79,7 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
 
 function openAdmin(node: ReportedNode, { reports, log }: { reports: Reports; log: ProcessLog }): Promise<Admin> {
   const { config, metrics, viewers } = node;
-  const { live, lender, peers } = node.caches;
+  const { live, lender, peers, purges } = node.caches;
   return startAdmin({
     listen: config.admin.listen,
     token: config.admin.token,
@@ -91,7 +90,7 @@ function openAdmin(node: ReportedNode, { reports, log }: { reports: Reports; log
     readiness: () => reports.readiness(),
     purge: async (which, signal) => {
       const { plane: voice } = peers;
-      const [purged] = await Promise.all([live.purge(which, signal), voice && tellPurge(which, { voice, signal })]);
+      const [purged] = await Promise.all([live.purge(which, signal), voice && purges.tell(which, { voice, signal })]);
       await lender?.settled();
       return purged;
     },

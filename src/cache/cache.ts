@@ -144,9 +144,17 @@ export class VideoCache implements Cache {
 
   async purge(which: Purge, signal: AbortSignal): Promise<number> {
     let purged = 0;
-    this.#purges.add(which, this.#options.policies());
-    for await (const key of purgeKeys(which, { entries: this.#entries, policies: this.#options.policies(), signal }))
-      purged += await this.#entries.removeKey(key);
+    this.#purges.add(which, { policies: this.#options.policies(), atMs: this.#options.now() });
+    for await (const key of this.#keysOf(which, signal)) purged += await this.#entries.removeKey(key);
+    return purged;
+  }
+
+  /** A purge that was to be made at that time, for what was stored or made before it. Resolves to how many that were. */
+  async purgeOlder(which: Purge, { beforeMs, signal }: { beforeMs: number; signal: AbortSignal }): Promise<number> {
+    let purged = 0;
+    this.#purges.add(which, { policies: this.#options.policies(), atMs: beforeMs });
+    for await (const key of this.#keysOf(which, signal))
+      if (await this.#entries.someOlder(key, beforeMs)) purged += await this.#entries.removeKey(key);
     return purged;
   }
 
@@ -175,6 +183,10 @@ export class VideoCache implements Cache {
     const given = this.#entries.live().filter((each) => each.givers.has(peerId));
     for (const each of given) this.#entries.remove(each);
     return given.length;
+  }
+
+  #keysOf(which: Purge, signal: AbortSignal): AsyncIterable<string> {
+    return purgeKeys(which, { entries: this.#entries, policies: this.#options.policies(), signal });
   }
 
   /** Undefined: what was found is no longer there, look again. */

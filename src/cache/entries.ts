@@ -1,5 +1,6 @@
 import { tagsOf } from '../semantics/tags.ts';
 import { originTarget } from './key.ts';
+import { madeMsAtLatest } from './recent-purges.ts';
 import { Representation } from './representation.ts';
 import type { EntryStore, KeySelection, StoredResponse, Tier } from './types.ts';
 
@@ -94,6 +95,13 @@ export class Entries {
     this.#delete(key);
     for (const each of variants) this.#drop(each);
     return variants.length;
+  }
+
+  /** Whether some of what is stored under that key is from before that time. */
+  async someOlder(key: string, thanMs: number): Promise<boolean> {
+    const live = this.#live.get(key)?.variants.map(({ stored }) => stored);
+    const variants = live ?? (await this.#options.store?.load(key, AbortSignal.timeout(loadTimeoutMs)))?.variants ?? [];
+    return variants.some((each) => Math.min(each.requestTimeMs, madeMsAtLatest(each)) < thanMs);
   }
 
   /** Keys of this prefix, tag, or all; in memory first, then in the store. May name a key twice. */

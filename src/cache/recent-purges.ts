@@ -22,11 +22,12 @@ export class RecentPurges {
     this.#now = now;
   }
 
-  add(which: Purge, policies: readonly MapPolicy[]): void {
-    const atMs = this.#now();
+  add(which: Purge, { policies, atMs }: { policies: readonly MapPolicy[]; atMs: number }): void {
+    const nowMs = this.#now();
     this.#purges.push({ atMs, names: namedBy(which, policies) });
+    this.#purges.sort((a, b) => a.atMs - b.atMs);
     for (let [oldest] = this.#purges; oldest !== undefined; [oldest] = this.#purges) {
-      const expired = atMs - oldest.atMs > lookBackMs;
+      const expired = nowMs - oldest.atMs > lookBackMs;
       if (!expired && this.#purges.length <= purgesMax) return;
       if (!expired) this.#forgottenMs = oldest.atMs;
       this.#purges.shift();
@@ -49,7 +50,7 @@ export class RecentPurges {
    * from after a purge, which members are told of at once, and from before an invalidation, which may take a moment.
    */
   outdates(key: string, { fields, responseTimeMs }: Pick<StoredResponse, 'fields' | 'responseTimeMs'>): boolean {
-    const atLatestMs = responseTimeMs - (Number(fields.get('age')) || 0) * 1000;
+    const atLatestMs = madeMsAtLatest({ fields, responseTimeMs });
     if (this.#forgottenMs > atLatestMs || this.#invalidatedMs(key) > atLatestMs - 1000) return true;
     return this.#purges.some(({ atMs, names }) => atMs > atLatestMs && names(key, fields));
   }
@@ -57,4 +58,9 @@ export class RecentPurges {
   #invalidatedMs(key: string): number {
     return this.#invalidated.get(key) ?? 0;
   }
+}
+
+/** When the origin gave a response, be it to somebody else; up to a second later than that, for Age has whole seconds. */
+export function madeMsAtLatest({ fields, responseTimeMs }: Pick<StoredResponse, 'fields' | 'responseTimeMs'>): number {
+  return responseTimeMs - (Number(fields.get('age')) || 0) * 1000;
 }

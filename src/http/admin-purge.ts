@@ -30,6 +30,11 @@ export function parsePurge(text: string): Purge | { readonly wrong: string } {
   return parseMember(...first);
 }
 
+/** What `parsePurge` reads. */
+export function purgeContent(which: Purge): string {
+  return JSON.stringify(which === 'all' ? { all: true } : which);
+}
+
 function parseMember(name: string, value: unknown): Purge | { readonly wrong: string } {
   switch (name) {
     case 'all':

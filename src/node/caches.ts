@@ -11,7 +11,7 @@ import { Arena } from '../ram/arena.ts';
 import { type RamArena, RamTier } from '../ram/tier.ts';
 import type { Lender } from '../workers/lender.ts';
 import { CellInvalidations, invalidateAsTold, invalidatedTopic } from './cell-invalidations.ts';
-import { purgeAsTold, purgeTopic } from './cell-purges.ts';
+import { CellPurges, missedTopic, purgeTopic } from './cell-purges.ts';
 import { type Disk, openDisk } from './disk.ts';
 import type { NodeMaps } from './maps.ts';
 import { openPeers, type Peers } from './peers.ts';
@@ -29,6 +29,7 @@ export interface Caches {
   readonly arena: RamArena | undefined;
   readonly disk: Disk;
   readonly peers: Peers;
+  readonly purges: CellPurges;
   readonly origin: ReplaceableOrigin;
   /** Undefined when viewers are served in this thread. */
   readonly lender: Lender | undefined;
@@ -62,17 +63,20 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
   const disk = await openDisk(config, { log, metrics });
   const origin = new ReplaceableOrigin(maps.maps, { log, metrics });
   // Peers ask the caches, and the caches ask peers: what follows is there before anybody is connected.
+  const purges = new CellPurges(log);
   const later: { cache?: VideoCache; live?: LiveCache } = {};
   const peers = await openPeers(config, {
     ...{ log, metrics, policies, origin },
     tiers: disk.tier === undefined ? [ram] : [ram, disk.tier],
     store: disk.tier,
     purgeGivenBy: (peerId) => later.cache?.purgeGivenBy(peerId) ?? 0,
+    missedBy: (lastLinkMs) => purges.remembered(lastLinkMs),
     onAnnounced: (peerId, topic, message) => {
       const { cache, live } = later;
       if (cache === undefined || live === undefined) return;
       if (topic === liveTopic) live.announced(peerId, message);
-      else if (topic === purgeTopic) void purgeAsTold(message, { cache: live, peer: peerId, log });
+      else if (topic === purgeTopic) void purges.told(message, { cache: live, peer: peerId });
+      else if (topic === missedTopic) void purges.missed(message, { cache, peer: peerId });
       else if (topic === invalidatedTopic) void invalidateAsTold(message, { cache, peer: peerId, log });
     },
   });
@@ -99,7 +103,7 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
   later.cache = cache;
   later.live = live;
   peers.source.cache = live;
-  return { live, cache, ram, arena, disk, peers, origin, lender };
+  return { live, cache, ram, arena, disk, peers, purges, origin, lender };
 }
 
 function voiceOf(plane: NonNullable<Peers['plane']>): CellVoice {

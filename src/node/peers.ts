@@ -6,6 +6,7 @@ import { uploadBytesPerSecond } from '../config/peering.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { reasonOf } from '../peers/failure.ts';
+import type { Announcement } from '../peers/wire/announcement.ts';
 import { type Identity, openIdentity, passingIdentity } from '../peers/cell/identity.ts';
 import type { CellProof } from '../peers/cell/membership.ts';
 import { windowBytes } from '../peers/members/placement.ts';
@@ -32,12 +33,13 @@ export interface PeersDeps {
   readonly purgeGivenBy: (peerId: string) => number;
   /** Undefined when the disk tier is off. */
   readonly store: EntryStore | undefined;
+  readonly missedBy: (lastLinkMs: number | undefined) => readonly Announcement[];
   readonly onAnnounced: (peerId: string, topic: string, message: Buffer) => void;
 }
 
 /** Rejects when it cannot listen for peers. */
 export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers> {
-  const { log, metrics, policies, origin, tiers, store, onAnnounced } = deps;
+  const { log, metrics, policies, origin, tiers, store, missedBy, onAnnounced } = deps;
   const identity = await identityIn(config.dataDir, log);
   const source = new CachePeerSource(policies);
   const { peerId } = identity;
@@ -59,6 +61,7 @@ export async function openPeers(config: Config, deps: PeersDeps): Promise<Peers>
     keyOf: (request) => keyOf(request, policies()),
     origin,
     log,
+    missedBy,
     onAnnounced,
     onBytes: (direction, bytes) => metrics.peerBytes[direction].add(bytes),
     onOutcome: (direction, outcome) => metrics.peerRequests[direction][outcome].add(1),

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Supplier, SupplyRequest } from '../cache/types.ts';
 import type { Log } from '../log.ts';
+import type { Announcement } from './wire/announcement.ts';
 import { Audit } from './integrity/audit.ts';
 import type { Identity } from './cell/identity.ts';
 import { KeptDigests } from './integrity/kept-digests.ts';
@@ -47,6 +48,8 @@ export interface PeerPlaneOptions {
   readonly onCorrupt: (peerId: string, reason: string) => void;
   /** A member announced something: at most 16 KiB, and fifty a second of each member. `message` is the receiver's. */
   readonly onAnnounced?: (peerId: string, topic: string, message: Buffer) => void;
+  /** What a member is told that links. Its last link with this node ended at that time; undefined: that is not known. */
+  readonly missedBy?: (lastLinkMs: number | undefined) => readonly Announcement[];
 }
 
 /** Later than what viewers wait for. */
@@ -91,6 +94,7 @@ export class PeerPlane {
       mdnsTag: options.mdns ? membership.cell.tag : undefined,
       greeting: { membership, weight: options.weight ?? 1 },
       log: options.log,
+      missedBy: options.missedBy ?? (() => []),
       onAnnounced: (from, { topic, message }) => options.onAnnounced?.(from, topic, message),
       responder: {
         source: options.source,

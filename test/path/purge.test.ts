@@ -114,6 +114,35 @@ test('a purge reaches what is only on disk, counted right', async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
+test('a purge that was missed takes what is from before it, on disk and in memory, and no more', async () => {
+  const startedMs = Date.now();
+  const fields = { 'Cache-Control': 'max-age=600' };
+  origin = await startOrigin({
+    '/old.ts': { length: 1000, fields },
+    '/new.ts': { length: 1000, fields },
+    '/handed-on.ts': { length: 1000, fields: { ...fields, Age: '60' } },
+  });
+  const directory = await mkdtemp(join(tmpdir(), 'eddy-purge-'));
+  const options = { origins: [origin.url], diskBytes: 16 * mebibyte, directory };
+  edge = await startEdge(options);
+  await view(`${edge.url}/old.ts`);
+  const betweenMs = Date.now() + 1;
+  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(betweenMs));
+  for (const path of ['/new.ts', '/handed-on.ts']) await view(edge.url + path);
+  const isHeld = async (path: string): Promise<boolean> => {
+    const { status } = await view(edge.url + path, { headers: { 'cache-control': 'only-if-cached' } });
+    return status === 200;
+  };
+  expect(await edge.cache.purgeOlder({ url: '/old.ts' }, { beforeMs: startedMs, signal: signal() })).toBe(0);
+  expect(await isHeld('/old.ts')).toBe(true);
+  expect(await edge.cache.purgeOlder({ url: '/handed-on.ts' }, { beforeMs: startedMs, signal: signal() })).toBe(1);
+  await edge.close();
+  edge = await startEdge(options);
+  expect(await edge.cache.purgeOlder('all', { beforeMs: betweenMs, signal: signal() })).toBe(1);
+  expect(await Promise.all(['/old.ts', '/new.ts', '/handed-on.ts'].map(isHeld))).toEqual([false, true, false]);
+  await rm(directory, { recursive: true, force: true });
+});
+
 test('what an unsafe request finds on disk is completed without what its player said of itself', async () => {
   origin = await startOrigin({ '/a.mp4': { length: 1000 } });
   const directory = await mkdtemp(join(tmpdir(), 'eddy-purge-'));

@@ -1,3 +1,4 @@
+import { BoundedMap } from '../../bounded-map.ts';
 import { type Announcement, AnnouncementRate, decodeAnnouncement, encodeAnnouncement } from '../wire/announcement.ts';
 import { PeerError } from '../failure.ts';
 import { encodeFrame, type Frame } from '../wire/frames.ts';
@@ -22,13 +23,20 @@ export interface GossipOptions {
   /** A member wants to know whether it can be dialled, or has told so. */
   readonly onProbe: (link: Link, payload: Buffer) => void;
   readonly onProbed: (link: Link, payload: Buffer) => void;
+  /** What a member is told that links, and whose last link ended at that time. */
+  readonly missedBy: (lastLinkMs: number | undefined) => readonly Announcement[];
   readonly onAnnounced: ((peerId: string, announcement: Announcement) => void) | undefined;
 }
+
+/** Members whose last link is remembered. */
+const partedMax = 1_024;
 
 /** What members tell each other besides requests: who there is, what they hold, and what they announce. */
 export class Gossip {
   readonly #options: GossipOptions;
   readonly #rate = new AnnouncementRate(Date.now());
+  /** When the last link with each member ended. */
+  readonly #parted = new BoundedMap<string, number>(partedMax);
   #shown: Buffer;
 
   constructor(options: GossipOptions) {
@@ -41,6 +49,20 @@ export class Gossip {
     const { peerId, greeting, relays, members, addresses } = this.#options;
     const self = { peerId, weight: greeting.weight, addresses: addresses(), ...(relays && { relays }) };
     return newsFrames(self, members.news());
+  }
+
+  /** What a member is told that links: what it may have missed, and who there is. */
+  greeting(peerId: string, { wasLinked }: { wasLinked: boolean }): readonly Buffer[] {
+    const missed = wasLinked ? [] : this.#options.missedBy(this.#parted.get(peerId));
+    const announced = missed.map(({ topic, message }) =>
+      encodeFrame('announcement', encodeAnnouncement(topic, message)),
+    );
+    return [...announced, ...this.members()];
+  }
+
+  /** There is no link with that member any more. */
+  parted(peerId: string): void {
+    this.#parted.set(peerId, Date.now());
   }
 
   /** Tells every member that is linked now. False: too much was said lately, this was not. Throws RangeError. */

@@ -1,6 +1,5 @@
 import type { Libp2p } from '@libp2p/interface';
 import type { Log } from '../../log.ts';
-import type { Announcement } from '../wire/announcement.ts';
 import { relayIn } from '../transport/address-parts.ts';
 import { Circuits } from '../transport/circuits.ts';
 import { DialBack } from './dial-back.ts';
@@ -8,7 +7,7 @@ import { Dialler } from './dialler.ts';
 import { HeldDigest } from '../members/digest.ts';
 import { PeerError } from '../failure.ts';
 import { encodeFrame } from '../wire/frames.ts';
-import { Gossip } from './gossip.ts';
+import { Gossip, type GossipOptions } from './gossip.ts';
 import type { Greeting } from '../cell/handshake.ts';
 import { type HostOptions, startHost } from '../transport/host.ts';
 import { Link } from '../link/link.ts';
@@ -18,7 +17,9 @@ import { type Proven, Reception } from './reception.ts';
 import { Relays } from './relays.ts';
 import type { ResponderOptions } from '../answer/responder.ts';
 
-export interface MeshOptions extends Omit<HostOptions, 'gate' | 'circuits'> {
+export interface MeshOptions
+  extends Omit<HostOptions, 'gate' | 'circuits'>,
+    Pick<GossipOptions, 'onAnnounced' | 'missedBy'> {
   readonly peerId: string;
   readonly greeting: Greeting;
   /** Addresses to begin with. Any one member is enough: it tells of the others. */
@@ -27,7 +28,6 @@ export interface MeshOptions extends Omit<HostOptions, 'gate' | 'circuits'> {
   /** Whether others can dial this node; `auto`: to be found out from members that relay. */
   readonly reachable: boolean | 'auto';
   readonly log: Log;
-  readonly onAnnounced: ((peerId: string, announcement: Announcement) => void) | undefined;
 }
 
 const tickMs = 250;
@@ -212,7 +212,8 @@ export class Mesh {
     this.#reception.clear(via.connection);
     this.#dialler.linked(peerId);
     member.enter('up', 'linked', Date.now());
-    for (const frame of [...this.gossip.members(), encodeFrame('digest', this.held.full())]) link.send(frame);
+    const greeting = this.gossip.greeting(peerId, { wasLinked: before !== undefined });
+    for (const frame of [...greeting, encodeFrame('digest', this.held.full())]) link.send(frame);
     if (this.#isLeaving) link.send(leavingFrame);
     link.beat(Date.now());
     link.start();
@@ -230,6 +231,7 @@ export class Mesh {
     const { member } = link;
     if (this.#links.get(member.peerId) !== link) return;
     this.#links.delete(member.peerId);
+    this.gossip.parted(member.peerId);
     member.connection = undefined;
     // A member that has said that it leaves is down already.
     if (!this.#stopping.signal.aborted && member.state !== 'down') member.enter('suspect', error.message, Date.now());
