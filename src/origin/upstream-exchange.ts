@@ -8,6 +8,7 @@ import { aborted, clientGone, late, malformed, type Phase, upstreamFailure } fro
 import { originBounds } from './origin-map.ts';
 import type { ReadTurn } from './read-turn.ts';
 import { type ResponseHead, rawFields, unusable } from './response-head.ts';
+import { UnreadBody } from './unread-body.ts';
 
 export interface ExchangeRequest {
   readonly method: string;
@@ -46,12 +47,10 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, AsyncIterab
   readonly #head = Promise.withResolvers<ResponseHead>();
   readonly #settle: (error: EddyError | undefined) => void;
   readonly #deadline = new Deadline();
-  readonly #unread: Buffer[] = [];
+  readonly #unread = new UnreadBody(() => this.#resume());
   readonly #onAbort = () => this.#fail(aborted(this.#options.signal));
-  #unreadBytes = 0;
   #controller: Dispatcher.DispatchController | undefined;
   #requestBody: Readable | null = null;
-  #reader: PromiseWithResolvers<IteratorResult<Buffer, undefined>> | undefined;
   #resting = false;
   #phase: Phase | 'ended' | 'failed' = 'connect';
   #error: EddyError | undefined;
@@ -84,21 +83,12 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, AsyncIterab
   }
 
   next(): Promise<IteratorResult<Buffer, undefined>> {
-    const chunk = this.#unread.shift();
-    if (chunk !== undefined) {
-      this.#unreadBytes -= chunk.length;
-      if (this.#unreadBytes <= originBounds.unreadBytesMax / 2) this.#resume();
-      return Promise.resolve({ done: false, value: chunk });
-    }
-    if (this.#phase === 'ended') return Promise.resolve({ done: true, value: undefined });
-    if (this.#error !== undefined) return Promise.reject(this.#error);
-    this.#reader = Promise.withResolvers();
-    return this.#reader.promise;
+    return this.#unread.next();
   }
 
   /** Closes the connection unless the body has come to its end already. */
   return(): Promise<IteratorResult<Buffer, undefined>> {
-    this.#drop();
+    this.#unread.drop();
     if (this.#running) {
       this.#end();
       this.#controller?.abort(new Error('the body is not wanted'));
@@ -108,8 +98,8 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, AsyncIterab
 
   /** Lets go of the body, keeping the connection when little of it is left. */
   discard(): void {
-    this.#discarded = this.#unreadBytes;
-    this.#drop();
+    this.#discarded = this.#unread.bytes;
+    this.#unread.drop();
     this.#resume();
   }
 
@@ -158,12 +148,8 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, AsyncIterab
       this.#resting = true;
       controller.pause();
     }
-    const reader = this.#reader;
-    this.#reader = undefined;
-    if (reader !== undefined) return reader.resolve({ done: false, value: chunk });
-    this.#unread.push(chunk);
-    this.#unreadBytes += chunk.length;
-    if (this.#unreadBytes >= originBounds.unreadBytesMax) controller.pause();
+    this.#unread.add(chunk);
+    if (this.#unread.isFull) controller.pause();
   }
 
   onResponseEnd(): void {
@@ -180,7 +166,7 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, AsyncIterab
 
   readonly #goOn = (): void => {
     this.#resting = false;
-    if (this.#unreadBytes < originBounds.unreadBytesMax) this.#resume();
+    if (!this.#unread.isFull) this.#resume();
   };
 
   #resume(): void {
@@ -219,8 +205,7 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, AsyncIterab
   #end(): void {
     this.#phase = 'ended';
     this.#finish();
-    this.#reader?.resolve({ done: true, value: undefined });
-    this.#reader = undefined;
+    this.#unread.end();
   }
 
   #fail(error: EddyError): void {
@@ -228,12 +213,11 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, AsyncIterab
     this.#phase = 'failed';
     this.#error = error;
     // What arrived before a break is right and still wanted; after an abort nothing is.
-    if (error.code === 'aborted') this.#drop();
+    if (error.code === 'aborted') this.#unread.drop();
     this.#finish();
     this.#head.promise.catch(() => {});
     this.#head.reject(error);
-    this.#reader?.reject(error);
-    this.#reader = undefined;
+    this.#unread.fail(error);
     this.#controller?.abort(error);
   }
 
@@ -241,10 +225,5 @@ export class UpstreamExchange implements Dispatcher.DispatchHandler, AsyncIterab
     this.#deadline.stop();
     this.#options.signal.removeEventListener('abort', this.#onAbort);
     this.#settle(this.#error);
-  }
-
-  #drop(): void {
-    this.#unread.length = 0;
-    this.#unreadBytes = 0;
   }
 }
