@@ -1,3 +1,5 @@
+import type { ForwardReason } from './semantics/forward-reason.ts';
+
 /** Whose fault it is, as seen from this node. */
 export type ErrorSide = 'downstream' | 'upstream' | 'peer' | 'internal';
 
@@ -26,17 +28,33 @@ export type ErrorCode =
   | 'draining'
   | 'internal';
 
+interface AboutError {
+  readonly side: ErrorSide;
+  readonly retryable?: boolean;
+  readonly cause?: unknown;
+  readonly fwd?: ForwardReason | undefined;
+}
+
 /** Every error Eddy raises: a code, a side, and whether another try can help. Only http/ maps codes to status codes. */
 export class EddyError extends Error {
   readonly code: ErrorCode;
   readonly side: ErrorSide;
   readonly retryable: boolean;
+  /** Why the cache had gone on with the request that failed; undefined: it had not, or that is not known. */
+  readonly fwd: ForwardReason | undefined;
 
-  constructor(code: ErrorCode, message: string, about: { side: ErrorSide; retryable?: boolean; cause?: unknown }) {
+  constructor(code: ErrorCode, message: string, about: AboutError) {
     super(message, about.cause === undefined ? undefined : { cause: about.cause });
     this.name = 'EddyError';
     this.code = code;
     this.side = about.side;
     this.retryable = about.retryable ?? false;
+    this.fwd = about.fwd;
+  }
+
+  /** The same for a request that went on because of that. */
+  of(fwd: ForwardReason): EddyError {
+    const { code, message, side, retryable } = this;
+    return new EddyError(code, message, { side, retryable, cause: this.cause ?? this, fwd: this.fwd ?? fwd });
   }
 }

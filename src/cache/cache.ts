@@ -1,6 +1,7 @@
 import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import { ExpiringSet } from '../expiring-set.ts';
+import type { ForwardReason } from '../semantics/forward-reason.ts';
 import { passedAnswer, sharedAnswer, verbatimAnswer } from './answers.ts';
 import { Collapse, unlessAborted } from './collapse.ts';
 import { type ContentOptions, RepresentationContent } from './content.ts';
@@ -60,8 +61,6 @@ export interface VideoCacheOptions {
   readonly onInvalidated?: (targets: readonly string[]) => void;
 }
 
-type Forwarded = NonNullable<CacheStatus['fwd']>;
-
 interface Asked {
   readonly key: string;
   readonly request: CacheRequest;
@@ -72,7 +71,8 @@ interface Asked {
 const roundsMax = 4;
 const backgroundTimeoutMs = 60_000;
 const unshareable = { forMs: 30_000, namesMax: 10_000 };
-const refetched = { hit: false, fwd: 'stale', stored: true } as const;
+/** Bytes that were missing turned out to be of another version, which came instead. */
+const refetched = { hit: false, fwd: 'partial', stored: true } as const;
 
 /** The path of a request: stored and fresh? else validate or fetch, once for all who ask; then the bytes, from anywhere. */
 export class VideoCache implements Cache {
@@ -132,13 +132,15 @@ export class VideoCache implements Cache {
     const key = cacheKey(request);
     for (let round = 0; round < roundsMax; round++) {
       const answer = await this.#find(key, request);
+      if (answer === undefined) continue;
       // A later round finds what an earlier one fetched: not a hit.
-      if (answer !== undefined)
-        return round === 0 ? answer : { ...answer, cacheStatus: { ...answer.cacheStatus, ...refetched } };
+      const { cacheStatus } = answer;
+      return round === 0 || !cacheStatus.hit ? answer : { ...answer, cacheStatus: { ...cacheStatus, ...refetched } };
     }
     throw new EddyError('origin-changed', `${request.target} keeps changing at the origin`, {
       side: 'upstream',
       retryable: true,
+      fwd: refetched.fwd,
     });
   }
 
@@ -193,8 +195,10 @@ export class VideoCache implements Cache {
   async #find(key: string, request: CacheRequest): Promise<Answer | undefined> {
     const variants = await this.#entries.find(key, request.target);
     const representation = select(variants, request.fields);
-    if (representation === undefined)
-      return this.#miss(key, request, { fwd: variants.length > 0 ? 'vary-miss' : 'miss', other: variants[0] });
+    if (representation === undefined) {
+      const fwd = variants.length > 0 ? 'vary-miss' : 'miss';
+      return because(fwd, this.#miss(key, request, { fwd, other: variants[0] }));
+    }
     const verdict = this.#judge(representation, request);
     switch (verdict.use) {
       case 'fresh':
@@ -202,8 +206,10 @@ export class VideoCache implements Cache {
       case 'stale-while-revalidate':
         this.#validateBehind(key, request, representation);
         return this.#fromStored(representation, request, { hit: true, ttlSeconds: verdict.ttlSeconds });
-      case 'revalidate':
-        return this.#validate(key, request, { stale: representation, fwd: verdict.fwd ?? 'stale' });
+      case 'revalidate': {
+        const { fwd = 'stale' } = verdict;
+        return because(fwd, this.#validate(key, request, { stale: representation, fwd }));
+      }
       default:
         return verdict.use satisfies never;
     }
@@ -231,26 +237,27 @@ export class VideoCache implements Cache {
     if (range === undefined) return this.#answer(representation, request, status);
     if (strongValidator === undefined) {
       const missingFrom = this.#filler.firstGap(representation, range);
-      return this.#miss(representation.key, request, { fwd: 'partial', missingFrom });
+      return this.#miss(representation.key, request, { fwd: status.fwd ?? 'partial', missingFrom });
     }
     if (request.originForbidden === true)
       throw new EddyError('only-if-cached', `${request.target} is not stored`, { side: 'downstream' });
     this.#filler.fill(representation, range, request);
     const first = this.#filler.locate(representation, range.first);
     try {
-      if (first.kind === 'flight') await unlessAborted(first.flight.head, request.signal);
+      if (first.kind === 'flight')
+        await because(status.fwd ?? 'partial', unlessAborted(first.flight.head, request.signal));
     } catch (error) {
       if (error instanceof EddyError && error.code === 'origin-changed') return undefined;
       if (error instanceof EddyError && error.code === 'aborted') return undefined;
       throw error;
     }
-    return this.#answer(representation, request, { ...status, hit: false, fwd: 'partial' });
+    return this.#answer(representation, request, { ...status, hit: false, fwd: status.fwd ?? 'partial' });
   }
 
   async #miss(
     key: string,
     request: CacheRequest,
-    { fwd, missingFrom, other }: { fwd: Forwarded; missingFrom?: number; other?: Representation | undefined },
+    { fwd, missingFrom, other }: { fwd: ForwardReason; missingFrom?: number; other?: Representation | undefined },
   ): Promise<Answer | undefined> {
     if (onlyIfCached(request))
       throw new EddyError('only-if-cached', `${request.target} is not stored`, { side: 'downstream' });
@@ -345,7 +352,7 @@ export class VideoCache implements Cache {
   }
 
   /** A request the cache has no part in; unsafe ones invalidate what they may have changed (RFC 9111 section 4.4). */
-  async #pass(request: CacheRequest, fwd: Forwarded): Promise<Answer> {
+  async #pass(request: CacheRequest, fwd: ForwardReason): Promise<Answer> {
     const { method, policy, signal, body, onInformational } = request;
     const supply = await this.#filler.supply(
       {
@@ -448,6 +455,16 @@ export class VideoCache implements Cache {
   #settled(representation: Representation, outcome: { completeLength: number } | 'broken'): void {
     if (outcome === 'broken') this.#entries.remove(representation);
     else this.#entries.update(representation, { ...representation.stored, completeLength: outcome.completeLength });
+  }
+}
+
+/** The failure of what a request went on for says why it did. */
+async function because<T>(fwd: ForwardReason, answering: Promise<T>): Promise<T> {
+  try {
+    return await answering;
+  } catch (error) {
+    const went = error instanceof EddyError && (error.side === 'upstream' || error.side === 'peer');
+    throw went ? error.of(fwd) : error;
   }
 }
 

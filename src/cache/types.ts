@@ -1,4 +1,5 @@
 import type { Fields } from '../fields.ts';
+import type { ForwardReason } from '../semantics/forward-reason.ts';
 
 /** Where served bytes came from: Cache-Status `detail` and the `tier` label of metrics. */
 export type Source = 'ram' | 'disk' | 'peer' | 'origin';
@@ -177,7 +178,7 @@ export interface CacheRequest {
 /** Parameters of our member of Cache-Status (RFC 9211 section 2). */
 export interface CacheStatus {
   readonly hit: boolean;
-  readonly fwd?: 'method' | 'vary-miss' | 'miss' | 'request' | 'stale' | 'partial';
+  readonly fwd?: ForwardReason;
   readonly fwdStatus?: number;
   /** Remaining freshness in seconds, negative when stale. */
   readonly ttlSeconds?: number;

@@ -65,6 +65,8 @@ export function errorReply(error: unknown, method: string, { crossOrigin = false
 
 /** What is known of a request that ended in an error: whether it went on. */
 export function statusOfFailed(error: unknown, method: string): CacheStatus {
-  if (!(error instanceof EddyError) || error.side !== 'upstream') return { hit: false };
+  if (!(error instanceof EddyError)) return { hit: false };
+  if (error.fwd !== undefined) return { hit: false, fwd: error.fwd };
+  if (error.side !== 'upstream') return { hit: false };
   return { hit: false, fwd: method === 'GET' || method === 'HEAD' ? 'miss' : 'method' };
 }

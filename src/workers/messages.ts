@@ -1,5 +1,6 @@
 import type { CacheStatus, RepresentationId, Source, StoredResponse } from '../cache/types.ts';
 import type { ErrorCode, ErrorSide } from '../errors.ts';
+import type { ForwardReason } from '../semantics/forward-reason.ts';
 
 /** Names one request that a thread passed on to the main thread, for as long as it is open. */
 export type AskNumber = number;
@@ -13,6 +14,7 @@ export interface WireError {
   readonly message: string;
   readonly side: ErrorSide;
   readonly retryable: boolean;
+  readonly fwd: ForwardReason | undefined;
 }
 
 /**
