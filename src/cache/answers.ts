@@ -2,7 +2,8 @@ import { Fields } from '../fields.ts';
 import type { ContentRange } from '../semantics/content-range.ts';
 import { passedFields } from './forwarded-fields.ts';
 import type { Outcome } from './response-fetch.ts';
-import type { Answer, CacheStatus, Source, Supply } from './types.ts';
+import type { Supply } from './supply.ts';
+import type { Answer, CacheStatus, Source } from './types.ts';
 
 /** Told how many bytes a viewer was given, and where they came from. */
 export type OnServed = (source: Source, bytes: number) => void;

@@ -22,6 +22,7 @@ import type { Representation } from './representation.ts';
 import { type Outcome, ResponseFetch } from './response-fetch.ts';
 import { freshSeconds, judge, mayServeOnError, type Verdict } from './reuse.ts';
 import { select } from './select.ts';
+import type { Supplier, Supply } from './supply.ts';
 import type {
   Answer,
   Cache,
@@ -32,8 +33,6 @@ import type {
   MapPolicy,
   Purge,
   Source,
-  Supplier,
-  Supply,
   Tier,
 } from './types.ts';
 import { varyOf } from './vary.ts';

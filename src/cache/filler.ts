@@ -7,7 +7,8 @@ import { Holding } from './held-pieces.ts';
 import { TierWriter, type KeptPiece } from './tier-writer.ts';
 import { afterPlace, type Place } from './place.ts';
 import type { Representation } from './representation.ts';
-import type { CacheRequest, Supplier, Supply, SupplyOptions, SupplyRequest, Tier } from './types.ts';
+import type { Supplier, Supply, SupplyOptions, SupplyRequest } from './supply.ts';
+import type { CacheRequest, Tier } from './types.ts';
 
 /** A reader this far ahead of a writer does not wait for it. */
 const farBytes = 4 * 1024 * 1024;

@@ -3,7 +3,8 @@ import { type ContentRange, parseContentRange } from '../semantics/content-range
 import { sameRepresentation } from '../semantics/validators.ts';
 import { requestFieldsForOrigin } from './forwarded-fields.ts';
 import type { Representation } from './representation.ts';
-import type { CacheRequest, Supply, SupplyRequest } from './types.ts';
+import type { Supply, SupplyRequest } from './supply.ts';
+import type { CacheRequest } from './types.ts';
 
 /** Bytes of a representation that are missing, and for whom they are fetched. */
 export interface Gap {

@@ -1,8 +1,7 @@
-import type { Fields } from '../fields.ts';
 import { tagsOf } from '../semantics/tags.ts';
 import type { Entries } from './entries.ts';
 import { cacheKey } from './key.ts';
-import type { MapPolicy, Purge } from './types.ts';
+import type { MapPolicy, Named, Purge } from './types.ts';
 
 /** Keys of the stored responses that a purge names. */
 export async function* purgeKeys(
@@ -19,9 +18,6 @@ export async function* purgeKeys(
     }
   }
 }
-
-/** Whether a stored response of that key, with these fields, is meant. */
-export type Named = (key: string, fields: Fields) => boolean;
 
 export function namedBy(which: Purge, policies: readonly MapPolicy[]): Named {
   if (which === 'all') return () => true;

@@ -1,6 +1,6 @@
 import { BoundedMap } from '../bounded-map.ts';
-import { type Named, namedBy } from './purge.ts';
-import type { MapPolicy, Purge, StoredResponse } from './types.ts';
+import { namedBy } from './purge.ts';
+import type { MapPolicy, Named, Purge, StoredResponse } from './types.ts';
 
 /** A fetch that takes longer than this from its request to its response is not looked out for. */
 const lookBackMs = 600_000;

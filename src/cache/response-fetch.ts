@@ -13,7 +13,8 @@ import { originTarget } from './key.ts';
 import type { RecentPurges } from './recent-purges.ts';
 import { Representation } from './representation.ts';
 import { fieldsStored, storable } from './storable.ts';
-import type { CacheRequest, StoredResponse, Supply } from './types.ts';
+import type { Supply } from './supply.ts';
+import type { CacheRequest, StoredResponse } from './types.ts';
 import { matches, varyOf } from './vary.ts';
 import { type RequestedRange, requestedRangeOf } from './requested-range.ts';
 

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { cacheKey } from '../cache/key.ts';
-import type { EntryStore, MapPolicy, Supplier, SupplyRequest, Tier } from '../cache/types.ts';
+import type { EntryStore, MapPolicy, Tier } from '../cache/types.ts';
+import type { Supplier, SupplyRequest } from '../cache/supply.ts';
 import type { Config } from '../config.ts';
 import { uploadBytesPerSecond } from '../config/peering.ts';
 import type { Log } from '../log.ts';

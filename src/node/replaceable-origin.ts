@@ -1,4 +1,4 @@
-import type { Supplier } from '../cache/types.ts';
+import type { Supplier } from '../cache/supply.ts';
 import type { MapConfig } from '../config/maps.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';

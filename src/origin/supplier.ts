@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../cache/types.ts';
+import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../cache/supply.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import { conditionNames } from '../semantics/condition-names.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Supplier, SupplyRequest } from '../cache/types.ts';
+import type { Supplier, SupplyRequest } from '../cache/supply.ts';
 import type { Log } from '../log.ts';
 import type { Announcement } from './wire/announcement.ts';
 import { Audit } from './integrity/audit.ts';

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { VideoCache } from '../../src/cache/cache.ts';
 import { cacheKey } from '../../src/cache/key.ts';
-import type { Source, Supplier } from '../../src/cache/types.ts';
+import type { Source } from '../../src/cache/types.ts';
+import type { Supplier } from '../../src/cache/supply.ts';
 import { Fields } from '../../src/fields.ts';
 import { CachePeerSource } from '../../src/node/peer-source.ts';
 import { RamTier } from '../../src/ram/tier.ts';

@@ -1,6 +1,6 @@
 import { afterEach, expect, it, vi } from 'vitest';
 import { VideoCache } from '../../src/cache/cache.ts';
-import type { Supplier, SupplyRequest } from '../../src/cache/types.ts';
+import type { Supplier, SupplyRequest } from '../../src/cache/supply.ts';
 import { Fields } from '../../src/fields.ts';
 import { CachePeerSource } from '../../src/node/peer-source.ts';
 import { sliceBytes } from '../../src/peers/integrity/manifest.ts';

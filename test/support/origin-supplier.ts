@@ -1,5 +1,5 @@
 import { onTestFinished } from 'vitest';
-import type { Supply, SupplyRequest } from '../../src/cache/types.ts';
+import type { Supply, SupplyRequest } from '../../src/cache/supply.ts';
 import { EddyError } from '../../src/errors.ts';
 import { Fields } from '../../src/fields.ts';
 import type { OriginMap } from '../../src/origin/origin-map.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
-import type { Supply, SupplyRequest } from '../../src/cache/types.ts';
+import type { Supply, SupplyRequest } from '../../src/cache/supply.ts';
 import { Fields } from '../../src/fields.ts';
 import { openIdentity } from '../../src/peers/cell/identity.ts';
 import { Placement, groupOf } from '../../src/peers/members/placement.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Supplier, SupplyRequest } from '../../src/cache/types.ts';
+import type { Supplier, SupplyRequest } from '../../src/cache/supply.ts';
 import { Fields } from '../../src/fields.ts';
 import { ContinuedBody } from '../../src/peers/ask/continued-body.ts';
 import { PeerError, type PeerFailure } from '../../src/peers/failure.ts';

@@ -1,7 +1,7 @@
-import type { CacheRequest } from '../../cache/types.ts';
+import type { CacheRequest, Named } from '../../cache/types.ts';
 import type { Clock } from '../clock.ts';
 import type { FollowedPlaylist } from '../follow/followed-playlist.ts';
-import type { PlaylistRequest, Named } from '../message/playlist-request.ts';
+import type { PlaylistRequest } from '../message/playlist-request.ts';
 import type { SettledPlaylist } from './settled-playlist.ts';
 
 export interface Followed {

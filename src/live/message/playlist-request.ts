@@ -1,5 +1,4 @@
-import type { CacheRequest, MapPolicy, Purge } from '../../cache/types.ts';
-import type { Fields } from '../../fields.ts';
+import type { CacheRequest, MapPolicy, Named, Purge } from '../../cache/types.ts';
 import { type DeliveryDirectives, readDirectives } from '../hls/delivery-directives.ts';
 import type { LiveMap } from '../mapped-urls.ts';
 
@@ -20,9 +19,6 @@ export interface PlaylistRequestOptions {
   /** What a purge names. */
   readonly namedBy: (which: Purge) => Named;
 }
-
-/** Whether what is stored under that key, with these fields, is meant. */
-export type Named = (key: string, fields: Fields) => boolean;
 
 type About = Omit<PlaylistRequest, 'request'>;
 

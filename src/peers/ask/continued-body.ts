@@ -1,5 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { Supply, SupplyRequest } from '../../cache/types.ts';
+import type { Supply, SupplyRequest } from '../../cache/supply.ts';
 import { Fields } from '../../fields.ts';
 import { conditionNames } from '../../semantics/condition-names.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';

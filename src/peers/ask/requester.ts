@@ -1,4 +1,4 @@
-import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../../cache/types.ts';
+import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../../cache/supply.ts';
 import { Fields } from '../../fields.ts';
 import type { Audit } from '../integrity/audit.ts';
 import { type CandidatesOptions, candidatesFor } from './candidates.ts';

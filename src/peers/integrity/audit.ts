@@ -1,4 +1,4 @@
-import type { Supplier, Supply, SupplyRequest } from '../../cache/types.ts';
+import type { Supplier, Supply, SupplyRequest } from '../../cache/supply.ts';
 import { Fields } from '../../fields.ts';
 import { conditionNames } from '../../semantics/condition-names.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';
