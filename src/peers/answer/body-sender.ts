@@ -14,15 +14,14 @@ export interface BodySenderOptions {
   readonly onBytes: (bytes: number) => void;
 }
 
-/** Headers of the frame, its fixed part, and the muxer's: what is left of TLS records of 16 KiB is for the body. */
-const overheadBytes = 64;
 /**
- * Two TLS records. Of longer frames each is one segment of the loopback device, and one that does not fit the receiver's
- * window, 64 KiB at first, waits whole until an acknowledgement is due: 40 ms.
+ * An eighth of a piece, so that what is read in powers of two leaves no little frames over. Of longer frames each is one
+ * segment of the loopback device, and one that does not fit the receiver's window, 64 KiB at first, waits whole until an
+ * acknowledgement is due: 40 ms.
  */
-const frameBytesMax = 32 * 1024 - overheadBytes;
-/** The first frame of a body is one record: a viewer waits for it. */
-const firstBytesMax = 16 * 1024 - overheadBytes;
+const frameBytesMax = 32 * 1024;
+/** The first frame of a body is one TLS record of 16 KiB, with all its headers: a viewer waits for it. */
+const firstBytesMax = 16 * 1024 - 64;
 
 /** Sends one body as data frames: each with its digest, within the credit and the upload budget. */
 export class BodySender {
