@@ -3,6 +3,9 @@ import { HeldPieces, type Holding, type Keeper } from './held-pieces.ts';
 import type { Reader } from './reader.ts';
 import { pieceBytes, type Source } from './types.ts';
 
+/** Readers are told of so much at once, of less at the end of the turn: each time costs each of them a write. */
+const toldBytes = 128 * 1024;
+
 export interface FlightOptions {
   readonly keeper: Keeper;
   /** What this flight holds itself counts there. */
@@ -35,6 +38,8 @@ export class Flight {
   readonly #waiting = new Set<Reader>();
   #buffer: Buffer | undefined;
   #bufferFirst = 0;
+  /** Bytes that came since readers were told; undefined: none has come yet, and the first ones are told of at once. */
+  #untoldBytes: number | undefined;
 
   constructor(range: { first: number; last: number | undefined }, options: FlightOptions) {
     this.first = range.first;
@@ -87,7 +92,7 @@ export class Flight {
       this.position += count;
       if (used + count === buffer.length) this.#commit(buffer);
     }
-    this.#wake();
+    this.#tell(at);
   }
 
   /** The supply ended as planned. */
@@ -152,7 +157,16 @@ export class Flight {
     this.#buffer = undefined;
   }
 
+  /** Readers of what comes in little parts are woken for many of them together, but for the first, which is a viewer's first byte. */
+  #tell(bytes: number): void {
+    const before = this.#untoldBytes;
+    this.#untoldBytes = (before ?? toldBytes) + bytes;
+    if (this.#untoldBytes >= toldBytes) this.#wake();
+    else if (before === 0) setImmediate(() => this.#wake());
+  }
+
   #wake(): void {
+    this.#untoldBytes &&= 0;
     for (const reader of this.#waiting) reader.wake();
   }
 }
