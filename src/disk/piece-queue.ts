@@ -12,6 +12,9 @@ export interface PendingPiece {
   dropped: boolean;
 }
 
+/** From here on what waits is not left to wait. */
+const fillingShare = 1 / 4;
+
 /** Pieces that wait to be written, first in first out, at most `bytesMax` of bytes and `piecesMax` of them. */
 export class PieceQueue {
   readonly #bytesMax: number;
@@ -34,6 +37,11 @@ export class PieceQueue {
 
   hasRoom(bytes: number): boolean {
     return this.#bytes + bytes <= this.#bytesMax && this.length < this.#piecesMax;
+  }
+
+  /** Whether so much waits that what comes might soon find no room. */
+  get isFilling(): boolean {
+    return this.#bytes > this.#bytesMax * fillingShare || this.length > this.#piecesMax * fillingShare;
   }
 
   push(piece: PendingPiece): void {

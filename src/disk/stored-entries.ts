@@ -49,7 +49,7 @@ export class StoredEntries implements EntryStore {
 
   save(entry: Entry): void {
     this.#parts.entryQueue.save(entry);
-    this.#writer.wake();
+    this.#writer.wakeInLull();
   }
 
   /** Its pieces are forgotten as well. */

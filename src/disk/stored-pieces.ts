@@ -72,7 +72,7 @@ export class StoredPieces implements Tier {
     const supersedes = replaced.filter((each) => each.generation !== pendingPlace.generation);
     for (const each of replaced) pieceQueue.drop(id, each.first);
     pieceQueue.push({ id, first, bytes, supersedes, dropped: false });
-    this.#writer.wake();
+    this.#writer.wakeInLull();
   }
 
   isSole(bytes: Buffer): boolean {

@@ -1,9 +1,10 @@
 import { pieceBytes } from '../cache/types.ts';
 import type { Generation } from './generation.ts';
 import { IdleFlush } from './idle-flush.ts';
+import { Lull } from './lull.ts';
 import { generationRecordsMax } from './options.ts';
-import { pieceHeaderBytes } from './piece-record.ts';
 import type { PendingPiece } from './piece-queue.ts';
+import { pieceHeaderBytes } from './piece-record.ts';
 import { reclaim } from './reclaim.ts';
 import { pendingPlace } from './spans.ts';
 import type { StoreParts } from './store-parts.ts';
@@ -34,6 +35,7 @@ export class Writer {
   #paused = false;
   #trimmed = false;
   readonly #flush = new IdleFlush(() => this.wake());
+  readonly #lull = new Lull(() => this.wake());
 
   constructor(parts: StoreParts, onFailure: (error: unknown) => void) {
     this.#parts = parts;
@@ -43,24 +45,35 @@ export class Writer {
     this.#scratch = Buffer.allocUnsafeSlow(this.#batchBytes);
   }
 
-  /** Something was queued. */
+  /** Something was queued that is to be written at once. */
   wake(): void {
+    this.#lull.cancel();
     if (!this.#running && !this.#paused) void this.#run();
+  }
+
+  /** Something was queued that can wait for a lull, as long as there is plenty of room in the queue. */
+  wakeInLull(): void {
+    if (this.#running || this.#paused) return;
+    if (this.#parts.pieceQueue.isFilling) this.wake();
+    else this.#lull.await();
   }
 
   /** Resolves when nothing is left to write, or nothing can be written. */
   async idle(): Promise<void> {
-    while (this.#running) await this.turned();
+    do await this.turned();
+    while (this.#running);
   }
 
   /** Resolves when something was written, or nothing is being written. */
   turned(): Promise<void> {
+    if (this.#lull.awaited) this.wake();
     return this.#running ? new Promise((resolve) => this.#waiting.add(resolve)) : Promise.resolve();
   }
 
   async pause(): Promise<void> {
     this.#paused = true;
     this.#flush.cancel();
+    this.#lull.cancel();
     await this.idle();
   }
 
