@@ -17,8 +17,8 @@ it('survives kill -9 under write load 20 times: opens, keeps, and never has a wr
   for (let round = 0; round < 20; round++) {
     const { child, found, ended } = startDiskProcess('write', directory.path);
     const before = await found;
-    // How long it writes is the load here, not something waited for.
-    await wait(20 + Math.random() * 200);
+    // How long it writes is the load here, not something waited for; at first long enough for something to be written.
+    await wait((round === 0 ? 400 : 20) + Math.random() * 200);
     child.kill('SIGKILL');
     const { signal, stderr } = await ended;
     expect(stderr).toBe('');
