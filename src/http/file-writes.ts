@@ -40,8 +40,6 @@ export function openSendfile(backing: FileBacking): Sendfile | undefined {
   };
 }
 
-/** So much is given to one socket before others get their turn. */
-const turnBytesMax = 1024 * 1024;
 /** Written behind what the kernel took: it waits there for room, and says so or why it failed. */
 const probeBytes = pageBytes;
 /** sendfile hands over 16 pages at a time, and a part of one counts as much as a whole one. */
@@ -49,7 +47,7 @@ const handedOverBytes = 16 * pageBytes;
 
 /**
  * Sends what is in a file past the socket's stream, and what comes between as DirectWrites does. One run at a time;
- * nothing else may be written meanwhile.
+ * nothing else may be written meanwhile. Who writes sees to it that others get their turn.
  */
 export class FileWrites {
   readonly #socket: Socket;
@@ -67,14 +65,13 @@ export class FileWrites {
   /** Bytes of the next part that are out. */
   #nextSent = 0;
   #bytesSent = 0;
-  #turnBytes = 0;
   #done: PromiseWithResolvers<void> | undefined;
 
   /** Undefined where nothing can be written past the stream. `onTaken`: the kernel has all of what was written. */
   static to(socket: Socket, sendfile: Sendfile, onTaken: () => void): FileWrites | undefined {
     // TLS has to see every byte.
     if ('encrypted' in socket) return undefined;
-    const direct = DirectWrites.to(socket, () => writes?.nextTurn());
+    const direct = DirectWrites.to(socket, () => writes?.resume());
     const writes = direct && new FileWrites(socket, { sendfile, direct, onTaken });
     return writes;
   }
@@ -117,9 +114,8 @@ export class FileWrites {
     return true;
   }
 
-  /** Others had their turn. */
-  nextTurn(): void {
-    this.#turnBytes = 0;
+  /** There is room again. */
+  resume(): void {
     if (this.#done === undefined || !this.#goOn()) return;
     this.#socket.off('close', this.#onClose);
     this.#done.resolve();
@@ -127,13 +123,9 @@ export class FileWrites {
     this.#onTaken();
   }
 
-  /** Whether all is out. If not, there will be a next turn, or the socket closes. */
+  /** Whether all is out. If not, there will be room again, or the socket closes. */
   #goOn(): boolean {
     while (this.#next < this.#parts.length) {
-      if (this.#turnBytes >= turnBytesMax) {
-        setImmediate(() => this.nextTurn());
-        return false;
-      }
       this.#step();
       if (this.#waits || this.#socket.destroyed) return false;
     }
@@ -145,7 +137,7 @@ export class FileWrites {
     const part = this.#parts[this.#next] as Buffer;
     const place = this.#sendfile.backing.offsetOf(part);
     if (place === undefined) return this.#copyLead(part);
-    const wanted = this.#runBytes(place, turnBytesMax - this.#turnBytes);
+    const wanted = this.#runBytes(place);
     const sent = this.#sendfile.send(fdOf(this.#socket), place + this.#nextSent, wanted);
     if (sent > 0) {
       this.#bytesSent += sent;
@@ -174,7 +166,7 @@ export class FileWrites {
 
   readonly #onRoom = (): void => {
     this.#waitsForRoom = false;
-    this.nextTurn();
+    this.resume();
   };
 
   /**
@@ -193,16 +185,15 @@ export class FileWrites {
   }
 
   /** From the next byte on, as far as it is one run in the file. */
-  #runBytes(place: number, bytesMax: number): number {
+  #runBytes(place: number): number {
     const { backing } = this.#sendfile;
     let end = place + (this.#parts[this.#next] as Buffer).length;
-    const first = place + this.#nextSent;
-    for (let i = this.#next + 1; end - first < bytesMax; i++) {
-      const part = this.#parts[i];
-      if (part === undefined || backing.offsetOf(part) !== end) break;
+    for (let i = this.#next + 1; i < this.#parts.length; i++) {
+      const part = this.#parts[i] as Buffer;
+      if (backing.offsetOf(part) !== end) break;
       end += part.length;
     }
-    return Math.min(end - first, bytesMax);
+    return end - place - this.#nextSent;
   }
 
   /** Writes at most so many bytes of the next part. */
@@ -213,7 +204,6 @@ export class FileWrites {
   }
 
   #advance(bytes: number): void {
-    this.#turnBytes += bytes;
     let rest = bytes + this.#nextSent;
     for (let part = this.#parts[this.#next]; part !== undefined && rest >= part.length; ) {
       rest -= part.length;

@@ -111,7 +111,6 @@ export class LeanResponder implements Responder {
 
   /** The next response, once the one before was sent. `close`: the viewer wants the connection to end after it. */
   begin({ toHead, close }: { toHead: boolean; close: boolean }): void {
-    this.#files?.nextTurn();
     this.#toHead = toHead;
     this.#held = true;
     this.#begun = false;
