@@ -39,6 +39,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
     passWithNoTests: false,
     sequence: { sequencer: LongestFirst },
     // Tests start nodes some hundred times, and half of a start is stripping types and compiling.

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { parseCredential, credentialText } from '../../src/config/cell-credential.ts';
 import { openCell } from '../../src/peers/cell/cell-key.ts';
 import { issueCredential } from '../../src/peers/cell/credential.ts';
@@ -9,6 +9,7 @@ import { fetchChecked } from '../support/cell-fetch.ts';
 import { cellMedia, coldPath, KnownBytes } from '../support/cell-media.ts';
 import { CellOrigin } from '../support/cell-origin.ts';
 import { type Eddy, runEddy, startEddy } from '../support/eddy.ts';
+import { soon } from '../support/until.ts';
 
 const known = new KnownBytes();
 /** Clocks may differ by this much: a credential counts that much longer than it says. */
@@ -83,13 +84,10 @@ class Guest {
   }
 
   async says(message: string, reason: string): Promise<void> {
-    await vi.waitFor(
-      () => {
-        const lines = this.node.stdoutLines.filter((line) => line.includes(message) && line.includes(reason));
-        expect(lines.length).toBeGreaterThan(0);
-      },
-      { timeout: 10_000 },
-    );
+    await soon(() => {
+      const lines = this.node.stdoutLines.filter((line) => line.includes(message) && line.includes(reason));
+      expect(lines.length).toBeGreaterThan(0);
+    });
   }
 }
 

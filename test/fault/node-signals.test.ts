@@ -166,8 +166,8 @@ it('thousands of viewers who leave in the middle leave nothing behind', { timeou
   await leave(500);
   const before = await metric(eddy, 'process_resident_memory_bytes');
   await leave(2_000);
-  await expect.poll(() => metric(eddy, 'eddy_client_requests_in_flight'), { timeout: 20_000 }).toBe(0);
-  await expect.poll(() => metric(eddy, 'eddy_client_connections'), { timeout: 20_000 }).toBe(0);
+  await expect.poll(() => metric(eddy, 'eddy_client_requests_in_flight')).toBe(0);
+  await expect.poll(() => metric(eddy, 'eddy_client_connections')).toBe(0);
   const { status, body } = await view(`${eddy.http}${paths[0]}`);
   expect(status).toBe(200);
   assertPattern(body, resourceSeed(paths[0] ?? ''), 0);

@@ -5,6 +5,7 @@ import type { OriginHealth } from '../../src/origin/supplier.ts';
 import { startOrigin } from '../support/origin.ts';
 import { ask, errorOf, kept, readAll, supplierFor } from '../support/origin-supplier.ts';
 import { startRawOrigin } from '../support/raw-origin.ts';
+import { soon } from '../support/until.ts';
 
 const good = { '/v': { length: 10 } };
 
@@ -125,7 +126,7 @@ test('an abort ends the wait between attempts', async () => {
   const supplier = kept(supplierFor({ upstreams: [origin.url], requestsMax: 1 }, { clock }));
   const abort = new AbortController();
   const answer = errorOf(ask(supplier, '/v', { signal: abort.signal }));
-  await vi.waitFor(() => expect(origin.count()).toBe(1));
+  await soon(() => expect(origin.count()).toBe(1));
   const started = performance.now();
   abort.abort();
   expect(await answer).toMatchObject({ code: 'aborted' });

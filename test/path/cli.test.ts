@@ -49,7 +49,7 @@ async function logged(eddy: Eddy, message: string): Promise<Record<string, unkno
     const line = eddy.stdoutLines.find((each) => each.includes(`"msg":${JSON.stringify(message)}`));
     if (line !== undefined) return JSON.parse(line) as Record<string, unknown>;
     if (eddy.process.stdout === null || eddy.process.exitCode !== null) throw new Error(`never logged: ${message}`);
-    await once(eddy.process.stdout, 'data', { signal: AbortSignal.timeout(10_000) });
+    await once(eddy.process.stdout, 'data', { signal: AbortSignal.timeout(20_000) });
     // The line reader gets the same data; let it finish.
     await new Promise((resolve) => setImmediate(resolve));
   }

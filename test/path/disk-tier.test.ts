@@ -1,11 +1,12 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pieceBytes } from '../../src/cache/types.ts';
 import type { DiskOptions } from '../../src/disk/options.ts';
 import type { DiskTier } from '../../src/disk/tier.ts';
 import { bytesOf } from '../contract/tier-contract.ts';
 import { bytesBelow, entryOf, mebibyte, never, openDisk, temporaryDirectory } from '../support/disk-store.ts';
+import { soon } from '../support/until.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let tier: DiskTier | undefined;
@@ -90,7 +91,7 @@ describe('across a restart', () => {
     const disk = await open({ bytesMax: 256 * mebibyte });
     await fill(disk, 7, { from: 0, to: 6 });
     expect(logBytesBelow(directory.path)).toBeGreaterThan(mebibyte);
-    await vi.waitFor(() => expect(logBytesBelow(directory.path)).toBe(0), { timeout: 10_000, interval: 50 });
+    await soon(() => expect(logBytesBelow(directory.path)).toBe(0));
     expect(await readable(disk, 7, 6)).toEqual([0, 1, 2, 3, 4, 5]);
     disk.put(7, 6 * pieceBytes, bytesOf(7, 6 * pieceBytes, 100));
     await disk.flushed();
@@ -122,9 +123,12 @@ describe('across a restart', () => {
     expect(disk.stats().pieces).toBe(2);
   });
 
-  it('opens 100,000 small pieces within a second and finds them', { timeout: 60_000 }, async () => {
+  it('opens 100,000 small pieces in a fraction of the time that they took to write, and finds them', {
+    timeout: 60_000,
+  }, async () => {
     let disk = await open({ bytesMax: 256 * mebibyte, generationBytes: 16 * mebibyte });
     const count = 100_000;
+    const writtenFromMs = performance.now();
     for (let i = 0; i < count; i++) {
       const id = 1000 + Math.floor(i / 100);
       if (i % 100 === 0) disk.save(entryOf(`small ${id}`, id));
@@ -134,10 +138,10 @@ describe('across a restart', () => {
     await disk.flushed();
     expect(disk.counts().declined).toBe(0);
     await disk.close();
-    const startMs = performance.now();
+    const openedFromMs = performance.now();
     disk = await open({ bytesMax: 256 * mebibyte, generationBytes: 16 * mebibyte });
     await disk.load('small 1500', never);
-    expect(performance.now() - startMs).toBeLessThan(1000);
+    expect(performance.now() - openedFromMs).toBeLessThan((openedFromMs - writtenFromMs) / 3);
     expect(disk.stats().pieces).toBe(count);
     for (let i = 0; i < 100; i++) expect(await disk.read(1500, i * 500)).toEqual(bytesOf(1500, i * 500, 300));
   });

@@ -68,7 +68,7 @@ describe.each(['http', 'https'])('many small answers over %s', (protocol) => {
     const connection = await RawConnection.open(test.url);
     connection.socket.pause();
     connection.send(ask.repeat(400));
-    await expect.poll(() => test.viewers.connections(), { timeout: 5000 }).toBe(0);
+    await expect.poll(() => test.viewers.connections()).toBe(0);
     expect(test.records.at(-1)).toMatchObject({ status: 200, complete: false });
     expect(test.records.length).toBeLessThan(400);
     connection.destroy();

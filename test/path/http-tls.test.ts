@@ -203,7 +203,7 @@ describe('HTTP/1.1 over TLS', () => {
 it('a changed certificate is used for new connections; one that does not fit its key is not', async () => {
   expect(await certificateName()).toBe('first.example');
   await writeCertificate('second.example');
-  await expect.poll(certificateName, { timeout: 5000 }).toBe('second.example');
+  await expect.poll(certificateName).toBe('second.example');
   await writeFile(join(folder, 'cert.pem'), 'not a certificate');
   await expect.poll(() => test.logged.some((line) => line.includes('cannot be used'))).toBe(true);
   expect(await certificateName()).toBe('second.example');

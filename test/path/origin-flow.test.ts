@@ -1,8 +1,9 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { Fields } from '../../src/fields.ts';
 import { assertPattern, resourceSeed, startOrigin } from '../support/origin.ts';
 import { ask, errorOf, kept, readAll, supplierFor } from '../support/origin-supplier.ts';
 import { startRawOrigin } from '../support/raw-origin.ts';
+import { soon } from '../support/until.ts';
 
 test.each([
   ['content-length: 300000', { 'Content-Length': '300000' }],
@@ -66,7 +67,7 @@ test('an answer that comes before the request body has ended is given', async ()
   }
   const supply = await ask(supplier, '/', { method: 'POST', body: body() });
   expect([supply.status, (await readAll(supply)).toString()]).toEqual([413, 'no']);
-  await vi.waitFor(() => expect(returned).toBe(true));
+  await soon(() => expect(returned).toBe(true));
 });
 
 test('connections are kept for the next request', async () => {
@@ -110,7 +111,7 @@ test('an abort ends the wait for fields, the body and the connection', async () 
   const supplier = kept(supplierFor({ upstreams: [origin.url] }));
   const first = new AbortController();
   const waiting = errorOf(ask(supplier, '/hang', { signal: first.signal }));
-  await vi.waitFor(() => expect(origin.count('/hang')).toBe(1));
+  await soon(() => expect(origin.count('/hang')).toBe(1));
   first.abort();
   expect(await waiting).toMatchObject({ code: 'aborted', side: 'internal' });
   const second = new AbortController();
@@ -170,13 +171,10 @@ test('a body that is generated as it goes is given as it comes', async () => {
 /** Resolves once the value has not changed for a while. */
 async function steady(value: () => number): Promise<void> {
   let before = -1;
-  await vi.waitFor(
-    () => {
-      const now = value();
-      const same = now > 0 && now === before;
-      before = now;
-      expect(same).toBe(true);
-    },
-    { timeout: 5_000, interval: 100 },
-  );
+  await soon(() => {
+    const now = value();
+    const same = now > 0 && now === before;
+    before = now;
+    expect(same).toBe(true);
+  }, 100);
 }

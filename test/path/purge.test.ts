@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';
+import { soon, until } from '../support/until.ts';
 
 const mebibyte = 1024 * 1024;
 let origin: TestOrigin;
@@ -31,7 +32,7 @@ describe('what was asked for before a purge', () => {
     });
     edge = await startEdge({ origins: [origin.url] });
     const early = view(`${edge.url}/v/a.ts`);
-    await vi.waitFor(() => expect(origin.count('/v/a.ts')).toBe(1));
+    await soon(() => expect(origin.count('/v/a.ts')).toBe(1));
     await new Promise((resolve) => setTimeout(resolve, 5));
     await edge.cache.purge(which, signal());
     expect((await early).status).toBe(200);
@@ -45,7 +46,7 @@ describe('what was asked for before a purge', () => {
     origin = await startOrigin({ '/a.ts': { length: 1000, delayMs: 100 } });
     edge = await startEdge({ origins: [origin.url] });
     const early = view(`${edge.url}/a.ts`);
-    await vi.waitFor(() => expect(origin.count('/a.ts')).toBe(1));
+    await soon(() => expect(origin.count('/a.ts')).toBe(1));
     await new Promise((resolve) => setTimeout(resolve, 5));
     await edge.cache.purge({ prefix: '/b' }, signal());
     await edge.cache.purge({ tag: 'a' }, signal());
@@ -58,7 +59,7 @@ describe('what was asked for before a purge', () => {
     origin = await startOrigin({ '/a.ts': segment });
     edge = await startEdge({ origins: [origin.url] });
     const early = view(`${edge.url}/a.ts`);
-    await vi.waitFor(() => expect(origin.count('/a.ts')).toBe(1));
+    await soon(() => expect(origin.count('/a.ts')).toBe(1));
     origin.requests.length = 0;
     Object.assign(segment, { delayMs: 10 });
     await view(`${edge.url}/a.ts`, { method: 'DELETE' });
@@ -75,7 +76,7 @@ test('a purge leaves who is reading alone, and what comes after it is fetched an
   });
   edge = await startEdge({ origins: [origin.url], diskBytes: 64 * mebibyte });
   const reads = ['/a.mp4', '/b.mp4'].map((path) => view(edge.url + path));
-  await vi.waitFor(() => expect(origin.sent('/b.mp4')).toBeGreaterThan(mebibyte), 5_000);
+  await soon(() => expect(origin.sent('/b.mp4')).toBeGreaterThan(mebibyte));
   expect(await edge.cache.purge('all', signal())).toBe(2);
   for (const [i, path] of ['/a.mp4', '/b.mp4'].entries()) {
     expect((await reads[i])?.body.equals(resourceBytes(path, { first: 0, length: file.length }))).toBe(true);
@@ -127,7 +128,7 @@ test('a purge that was missed takes what is from before it, on disk and in memor
   edge = await startEdge(options);
   await view(`${edge.url}/old.ts`);
   const betweenMs = Date.now() + 1;
-  await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(betweenMs));
+  await until(() => Date.now() > betweenMs);
   for (const path of ['/new.ts', '/handed-on.ts']) await view(edge.url + path);
   const isHeld = async (path: string): Promise<boolean> => {
     const { status } = await view(edge.url + path, { headers: { 'cache-control': 'only-if-cached' } });

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { type OriginRoutes, resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { type Viewed, type ViewOptions, view } from '../support/viewer.ts';
+import { soon } from '../support/until.ts';
 
 const mebibyte = 1024 * 1024;
 let origin: TestOrigin;
@@ -73,7 +74,7 @@ describe('a hit', () => {
     );
     await start(routes, { ramBytes: 4 * mebibyte });
     for (const path of Object.keys(routes).flatMap((each) => [each, each])) await by(0, path);
-    await vi.waitFor(() => expect(edge.sizes()[0]?.pieces).toBeLessThanOrEqual(16));
+    await soon(() => expect(edge.sizes()[0]?.pieces).toBeLessThanOrEqual(16));
     expect(edge.sizes()[0]?.pieces).toBeGreaterThan(0);
   });
 });
@@ -123,10 +124,7 @@ test('variants, private answers and short lives stay what they are', async () =>
   expect(origin.count('/p')).toBe(4);
   for (const relay of [0, 1, 0, 1] as const) await by(relay, '/s.m3u8');
   expect(origin.count('/s.m3u8')).toBe(1);
-  await vi.waitFor(async () => expect(cacheStatus(await by(0, '/s.m3u8'))).toContain('fwd=stale'), {
-    timeout: 3_000,
-    interval: 50,
-  });
+  await soon(async () => expect(cacheStatus(await by(0, '/s.m3u8'))).toContain('fwd=stale'));
 });
 
 test('what players say of themselves reaches the cache, while the bytes are those that were lent', async () => {
@@ -186,9 +184,9 @@ describe('the main thread', () => {
     await expect(by(0, '/passed', { leaveAfterBytes: 10_000 })).rejects.toThrow();
     const outgoing = request(`${edge.urls[1]}/mute.ts`, { agent: false });
     outgoing.on('error', () => {}).end();
-    await vi.waitFor(() => expect(origin.count('/mute.ts')).toBe(1));
+    await soon(() => expect(origin.count('/mute.ts')).toBe(1));
     outgoing.destroy();
-    await vi.waitFor(() => expect(edge.sizes().map(({ asks }) => asks)).toEqual([0, 0]));
+    await soon(() => expect(edge.sizes().map(({ asks }) => asks)).toEqual([0, 0]));
     await origin.idle();
   });
 
@@ -196,7 +194,7 @@ describe('the main thread', () => {
     await start({ '/a.ts': { length: mebibyte } });
     const { headers } = await by(0, '/a.ts');
     await by(1, '/a.ts', { headers: { 'if-none-match': String(headers.etag) } });
-    await vi.waitFor(() => expect(edge.sizes().map(({ asks }) => asks)).toEqual([0, 0]), { timeout: 3_000 });
+    await soon(() => expect(edge.sizes().map(({ asks }) => asks)).toEqual([0, 0]));
   });
 
   test('sends no more than its viewer takes', async () => {
@@ -206,15 +204,12 @@ describe('the main thread', () => {
     const outgoing = request(`${edge.urls[0]}/a.ts`, { agent: false }, (response) => void response.pause());
     outgoing.on('error', () => {}).end();
     let last = 0;
-    await vi.waitFor(
-      () => {
-        const served = edge.served.origin + edge.served.ram;
-        const still = served === last && served > before;
-        last = served;
-        expect(still).toBe(true);
-      },
-      { interval: 300, timeout: 10_000 },
-    );
+    await soon(() => {
+      const served = edge.served.origin + edge.served.ram;
+      const still = served === last && served > before;
+      last = served;
+      expect(still).toBe(true);
+    }, 300);
     // What sockets hold, and a piece or two.
     expect(last - before).toBeLessThan(12 * mebibyte);
     outgoing.destroy();

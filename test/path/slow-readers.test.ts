@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';
+import { soon } from '../support/until.ts';
 
 const mebibyte = 1024 * 1024;
 let origin: TestOrigin;
@@ -68,7 +69,7 @@ test('without any tier, who comes while a segment arrives still shares its one r
   origin = await startOrigin({ '/seg.ts': segment });
   edge = await startEdge({ origins: [origin.url], ramBytes: 0 });
   const first = view(`${edge.url}/seg.ts`);
-  await vi.waitFor(() => expect(origin.sent('/seg.ts')).toBeGreaterThan(3 * mebibyte), 5_000);
+  await soon(() => expect(origin.sent('/seg.ts')).toBeGreaterThan(3 * mebibyte));
   const expected = resourceBytes('/seg.ts', { first: 0, length: segment.length });
   const views = await Promise.all([first, view(`${edge.url}/seg.ts`), view(`${edge.url}/seg.ts`)]);
   for (const { body } of views) expect(body.equals(expected)).toBe(true);

@@ -1,8 +1,9 @@
 import { gzipSync } from 'node:zlib';
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';
+import { soon } from '../support/until.ts';
 
 const mebibyte = 1024 * 1024;
 let origin: TestOrigin;
@@ -68,7 +69,7 @@ test.each([{ 'cache-control': 'no-store' }, { authorization: 'Bearer of bad news
     origin = await startOrigin({ '/seg.ts': segment });
     edge = await startEdge({ origins: [origin.url] });
     const first = view(`${edge.url}/seg.ts`, { headers });
-    await vi.waitFor(() => expect(origin.count('/seg.ts')).toBe(1));
+    await soon(() => expect(origin.count('/seg.ts')).toBe(1));
     const others = Array.from({ length: 50 }, () => view(`${edge.url}/seg.ts`));
     const expected = resourceBytes('/seg.ts', { first: 0, length: segment.length });
     for (const { body } of await Promise.all([first, ...others])) expect(body.equals(expected)).toBe(true);

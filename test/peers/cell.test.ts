@@ -16,6 +16,7 @@ import type { PeerReport } from '../../src/peers/members/member.ts';
 import type { PeerAnswer } from '../../src/peers/answer/source.ts';
 import { answerOf, bytesOf, get, PushedBody, streamed, TestCell, type TestNode } from '../support/peers.ts';
 import { patternBytes } from '../support/pattern.ts';
+import { soon } from '../support/until.ts';
 
 const cell = new TestCell();
 const never = new AbortController().signal;
@@ -37,9 +38,7 @@ describe('a cell', () => {
       expect(new Set([plane.peerId, ...peers.map(({ peerId }) => peerId)])).toEqual(ids);
       for (const peer of peers) expect(peer).toMatchObject({ state: 'up', bytesIn: 0, bytesOut: 0, hitShare: 0 });
     }
-    await vi.waitFor(() =>
-      expect(nodes.every(({ plane }) => plane.peers().every(({ rttMs }) => rttMs !== null))).toBe(true),
-    );
+    await soon(() => expect(nodes.every(({ plane }) => plane.peers().every(({ rttMs }) => rttMs !== null))).toBe(true));
   });
 
   it('tells an announcement to every member, and no more of them than is in order', async () => {
@@ -50,7 +49,7 @@ describe('a cell', () => {
     if (a === undefined) throw new Error('no nodes');
     expect(a.plane.announce('live/playlist', Buffer.from('version 7'))).toBe(true);
     const expected = `${a.plane.peerId} live/playlist version 7`;
-    await vi.waitFor(() => expect(heard).toEqual([expected, expected]));
+    await soon(() => expect(heard).toEqual([expected, expected]));
     expect(() => a.plane.announce('no topic', Buffer.alloc(0))).toThrow(RangeError);
     expect(() => a.plane.announce('large', Buffer.alloc(16 * 1024 + 1))).toThrow(RangeError);
     const sent = Array.from({ length: 300 }, () => a.plane.announce('flood', Buffer.alloc(0)));
@@ -126,11 +125,9 @@ describe('a cell', () => {
   it('has no place for a node with another key', async () => {
     const member = await cell.start();
     const stranger = await cell.start({ cell: { name: 'test', keyHex: '00'.repeat(32) } });
-    await vi.waitFor(() => expect(stranger.plane.peers()).toEqual([]), { timeout: 1_000 });
+    await soon(() => expect(stranger.plane.peers()).toEqual([]));
     const other = await cell.start();
-    await vi.waitFor(() => expect(member.plane.peers()).toMatchObject([{ state: 'up', peerId: other.plane.peerId }]), {
-      timeout: 10_000,
-    });
+    await soon(() => expect(member.plane.peers()).toMatchObject([{ state: 'up', peerId: other.plane.peerId }]));
     expect(stranger.plane.peers()).toEqual([]);
     expect(await stranger.plane.supplier.supply(get('/a'), { signal: never })).toBeUndefined();
   });
@@ -178,7 +175,7 @@ describe('a cell', () => {
         stream.send(hello);
       });
       const dialling = await cell.start({ log, bootstrap: stranger.getMultiaddrs().map(String) });
-      await vi.waitFor(() => expect(lines.join()).toContain('a credential that does not count: expired'));
+      await soon(() => expect(lines.join()).toContain('a credential that does not count: expired'));
       expect(dialled).toBe(1);
       expect(dialling.plane.peers()).toEqual([]);
 
@@ -219,7 +216,7 @@ describe('a cell', () => {
         else stream.send(garbage);
         await closed;
       }
-      await vi.waitFor(() => expect(a.plane.peers().filter(({ state }) => state === 'up')).toHaveLength(2));
+      await soon(() => expect(a.plane.peers().filter(({ state }) => state === 'up')).toHaveLength(2));
     } finally {
       await rogue.stop();
     }
@@ -228,13 +225,11 @@ describe('a cell', () => {
   it('meets again after a member left and came back', async () => {
     const [a, b] = await two();
     await b.plane.close();
-    await vi.waitFor(() => expect(a.plane.peers()).toMatchObject([{ state: 'suspect' }]));
+    await soon(() => expect(a.plane.peers()).toMatchObject([{ state: 'suspect' }]));
     expect(await a.plane.supplier.supply(cell.requestFor(1), { signal: never })).toBeUndefined();
     cell.nodes.splice(1, 1);
     await cell.start();
-    await vi.waitFor(() => expect(a.plane.peers().filter(({ state }) => state === 'up')).toHaveLength(1), {
-      timeout: 10_000,
-    });
+    await soon(() => expect(a.plane.peers().filter(({ state }) => state === 'up')).toHaveLength(1));
   });
 });
 
@@ -253,7 +248,7 @@ describe('a request to the responsible peer', () => {
     expect(a.bytes.in).toBe(bytes.length);
     expect(b.bytes.out).toBe(bytes.length);
     expect(a.outcomes).toEqual(['out have']);
-    await vi.waitFor(() => expect(b.outcomes).toEqual(['in have']));
+    await soon(() => expect(b.outcomes).toEqual(['in have']));
     expect(a.plane.peers()).toMatchObject([{ bytesIn: bytes.length, hitShare: 1 }]);
   });
 
@@ -268,9 +263,7 @@ describe('a request to the responsible peer', () => {
     const request = cell.requestFor(0);
     b.source.answer = async () => answerOf(Buffer.from('held'));
     b.plane.holds(`m ${request.target}`, 0, true);
-    await vi.waitFor(async () => expect(await a.plane.supplier.supply(request, { signal: never })).toBeDefined(), {
-      timeout: 5_000,
-    });
+    await soon(async () => expect(await a.plane.supplier.supply(request, { signal: never })).toBeDefined());
   });
 
   it('streams while the peer itself still waits', async () => {
@@ -282,7 +275,7 @@ describe('a request to the responsible peer', () => {
       return streamed(body);
     };
     const supplying = a.plane.supplier.supply(cell.requestFor(1), { signal: never });
-    await vi.waitFor(() => expect(b.source.requests).toHaveLength(1));
+    await soon(() => expect(b.source.requests).toHaveLength(1));
     head.resolve();
     const iterator = (await supplying)?.body[Symbol.asyncIterator]();
     for (const part of ['first', 'second']) {
@@ -315,7 +308,7 @@ describe('a request to the responsible peer', () => {
       if (end === 'return') await supply?.body[Symbol.asyncIterator]().return?.();
       else controller.abort();
       body.push(Buffer.from('y'));
-      await vi.waitFor(() => expect(body.returned).toBe(true));
+      await soon(() => expect(body.returned).toBe(true));
     }
   });
 
@@ -324,7 +317,7 @@ describe('a request to the responsible peer', () => {
     const bytes = patternBytes('credit', 0, 8_000_000);
     b.source.answer = async () => answerOf(bytes);
     const supply = await a.plane.supplier.supply(cell.requestFor(1), { signal: never });
-    await vi.waitFor(() => expect(b.bytes.out).toBeGreaterThan(1_900_000));
+    await soon(() => expect(b.bytes.out).toBeGreaterThan(1_900_000));
     await new Promise((resolve) => setTimeout(resolve, 700));
     expect(b.bytes.out).toBeLessThanOrEqual(2 * 1024 * 1024);
     expect((await bytesOf(supply)).equals(bytes)).toBe(true);
@@ -444,7 +437,8 @@ describe('what a peer cannot give', () => {
     const startMs = performance.now();
     const supply = await a?.plane.supplier.supply(cell.requestFor(1), { signal: never });
     await expect(bytesOf(supply)).rejects.toMatchObject({ side: 'peer', failure: 'timeout' });
-    expect(performance.now() - startMs).toBeLessThan(3_000);
+    // All of it would take 50 s.
+    expect(performance.now() - startMs).toBeLessThan(15_000);
     bytesPerSecond = Number.POSITIVE_INFINITY;
     const again = await a?.plane.supplier.supply(cell.requestFor(1), { signal: never });
     expect((await bytesOf(again)).equals(bytes)).toBe(true);
@@ -507,17 +501,13 @@ describe('peers are never asked', () => {
     };
     a.source.answer = asks(a);
     b.source.answer = asks(b);
-    await vi.waitFor(
-      async () => {
-        expect(await a.plane.supplier.supply(request, { signal: never })).toBeUndefined();
-        expect(b.source.requests.length).toBeGreaterThan(0);
-      },
-      { timeout: 5_000 },
-    );
-    const startMs = performance.now();
+    await soon(async () => {
+      expect(await a.plane.supplier.supply(request, { signal: never })).toBeUndefined();
+      expect(b.source.requests.length).toBeGreaterThan(0);
+    });
     const both = [a, b].map(({ plane }) => plane.supplier.supply(request, { signal: never }));
     expect(await Promise.all(both)).toEqual([undefined, undefined]);
-    expect(performance.now() - startMs).toBeLessThan(1_000);
+    for (const { outcomes } of [a, b]) expect(outcomes).not.toContain('out timeout');
   });
 });
 

@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { metric, ProcessCell } from '../support/cell.ts';
 import { assertPattern, type OriginResource, resourceSeed, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';
+import { soon } from '../support/until.ts';
 
 const routes: Record<string, OriginResource> = {};
 let origin: TestOrigin | undefined;
@@ -32,7 +33,7 @@ describe('what a cell holds', () => {
     // Digests are told of once a second.
     await new Promise((resolve) => setTimeout(resolve, 2_500));
     await a.kill();
-    await vi.waitFor(async () => expect(await metric(c, 'eddy_peers', 'state="up"')).toBe(1), { timeout: 10_000 });
+    await soon(async () => expect(await metric(c, 'eddy_peers', 'state="up"')).toBe(1));
     for (const path of paths) {
       const { body, headers } = await view(c.http + path);
       expect(headers['cache-status']).toMatch(/detail=peer/);
@@ -48,12 +49,10 @@ describe('what a cell holds', () => {
     const paths = Array.from({ length: 8 }, (_, i) => started.cell.pathOf(a, (n) => `/cold-${i}-${n}.m4s`));
     for (const path of paths) routes[path] = { length: 262_144, fields: { 'Cache-Control': 'max-age=3600' } };
     for (const path of paths) await view(b.http + path);
-    await vi.waitFor(async () => expect(await metric(a, 'eddy_store_pieces', 'disk')).toBe(paths.length));
+    await soon(async () => expect(await metric(a, 'eddy_store_pieces', 'disk')).toBe(paths.length));
     expect(await metric(b, 'eddy_store_pieces', 'disk')).toBe(0);
     for (const path of paths) await view(b.http + path);
-    await vi.waitFor(async () =>
-      expect(await metric(b, 'eddy_store_pieces', 'disk')).toBeGreaterThan(paths.length / 3),
-    );
+    await soon(async () => expect(await metric(b, 'eddy_store_pieces', 'disk')).toBeGreaterThan(paths.length / 3));
     expect(started.origin.count()).toBe(paths.length);
   });
 });

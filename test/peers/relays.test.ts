@@ -1,10 +1,11 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { multiaddr } from '@multiformats/multiaddr';
 import { startHost } from '../../src/peers/transport/host.ts';
 import { passingIdentity } from '../../src/peers/cell/identity.ts';
 import { plainHost } from '../support/peer-options.ts';
 import { patternBytes } from '../support/pattern.ts';
 import { answerOf, bytesOf, TestCell, type TestNode } from '../support/peers.ts';
+import { soon } from '../support/until.ts';
 
 const cell = new TestCell();
 const never = new AbortController().signal;
@@ -53,9 +54,7 @@ describe('members that cannot be dialled', () => {
     const a = await cell.start({ listen: [] });
     // It listens, and says that it is not reachable: so both ways are known.
     const b = await cell.start({ reachable: false });
-    await vi.waitFor(() => expect(peerAt(a, b)).toMatchObject({ state: 'up', connection: 'direct' }), {
-      timeout: 10_000,
-    });
+    await soon(() => expect(peerAt(a, b)).toMatchObject({ state: 'up', connection: 'direct' }));
     expect(peerAt(b, a)).toMatchObject({ state: 'up', connection: 'direct' });
     expect(peerAt(a, relay)).toMatchObject({ connection: 'direct' });
   });
@@ -63,7 +62,7 @@ describe('members that cannot be dialled', () => {
   it('are not relayed by who is no member with them, nor by who does not say that it relays', async () => {
     const plain = await cell.start();
     const [a, b] = [await cell.start({ listen: [] }), await cell.start({ listen: [] })];
-    await vi.waitFor(() => expect(plain.plane.peers().filter(({ state }) => state === 'up')).toHaveLength(2));
+    await soon(() => expect(plain.plane.peers().filter(({ state }) => state === 'up')).toHaveLength(2));
     const stranger = await startHost({
       ...(await passingIdentity()),
       listen: [],
@@ -72,7 +71,7 @@ describe('members that cannot be dialled', () => {
       ...plainHost(),
     });
     const relay = await cell.start({ relay: { bytesPerSecond: Number.POSITIVE_INFINITY } });
-    await vi.waitFor(() => expect(peerAt(a, b)).toMatchObject({ relay: relay.plane.peerId }), { timeout: 10_000 });
+    await soon(() => expect(peerAt(a, b)).toMatchObject({ relay: relay.plane.peerId }));
     try {
       const [address = ''] = relay.plane.addresses;
       const through = `${address}/p2p-circuit/p2p/${b.plane.peerId}`;
@@ -86,7 +85,7 @@ describe('members that cannot be dialled', () => {
   it('go on without each other when the relay is gone', async () => {
     const [relay, a, b] = await relayed();
     await relay.plane.close();
-    await vi.waitFor(() => expect(peerAt(a, b)).toMatchObject({ connection: null }), { timeout: 10_000 });
+    await soon(() => expect(peerAt(a, b)).toMatchObject({ connection: null }));
     expect(await a.plane.supplier.supply(cell.requestFor(2, 0, 1), { signal: never })).toBeUndefined();
   });
 });

@@ -134,7 +134,7 @@ function expectSmooth(report: PlayReport): void {
 
 /** Body bytes that the origin has sent to the node. */
 async function originBytes(node: Eddy): Promise<number> {
-  const response = await fetch(new URL('/metrics', node.admin), { signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(new URL('/metrics', node.admin), { signal: AbortSignal.timeout(20_000) });
   const metrics = await response.text();
   const value = /^eddy_origin_body_bytes_total(?:\{[^}]*\})? (\S+)$/m.exec(metrics)?.[1];
   return Number(value);

@@ -47,7 +47,7 @@ export interface CellOriginOptions {
 }
 
 const program = fileURLToPath(new URL('./cell-origin-child.ts', import.meta.url));
-const answerTimeoutMs = 10_000;
+const answerTimeoutMs = 20_000;
 
 /** The origin of a cell, a process of its own: what it does costs the tests' process nothing. */
 export class CellOrigin {

@@ -184,7 +184,7 @@ export async function metric(node: CellNode, name: string, labels = ''): Promise
 
 async function adminText({ admin, adminToken }: CellNode, path: string): Promise<string> {
   const headers = adminToken === undefined ? {} : { Authorization: `Bearer ${adminToken}` };
-  const response = await fetch(admin + path, { headers, signal: AbortSignal.timeout(5_000) });
+  const response = await fetch(admin + path, { headers, signal: AbortSignal.timeout(20_000) });
   if (!response.ok) throw new Error(`${path} was answered with ${response.status}`);
   return response.text();
 }

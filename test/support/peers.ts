@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { vi } from 'vitest';
 import type { Supply, SupplyRequest } from '../../src/cache/supply.ts';
 import { Fields } from '../../src/fields.ts';
 import { openIdentity } from '../../src/peers/cell/identity.ts';
@@ -9,6 +8,7 @@ import { Placement, groupOf } from '../../src/peers/members/placement.ts';
 import { PeerPlane, type PeerPlaneOptions } from '../../src/peers/plane.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from '../../src/peers/answer/source.ts';
 import { cellKeyHex, keyOf, quietLog } from './peer-options.ts';
+import { soon } from './until.ts';
 
 /** A source whose answer a test sets, and that keeps what it was asked. */
 class ScriptedSource implements PeerSource {
@@ -71,15 +71,12 @@ export class TestCell {
 
   /** Resolves when every node has that many peers up. */
   async met(peers: number): Promise<void> {
-    await vi.waitFor(
-      () => {
-        for (const { plane } of this.nodes) {
-          const up = plane.peers().filter(({ state }) => state === 'up').length;
-          if (up !== peers) throw new Error(`${up} of ${peers} peers: ${JSON.stringify(plane.peers())}`);
-        }
-      },
-      { timeout: 10_000, interval: 20 },
-    );
+    await soon(() => {
+      for (const { plane } of this.nodes) {
+        const up = plane.peers().filter(({ state }) => state === 'up').length;
+        if (up !== peers) throw new Error(`${up} of ${peers} peers: ${JSON.stringify(plane.peers())}`);
+      }
+    });
   }
 
   /** A request for something that these nodes, by index, are responsible for in this order. */

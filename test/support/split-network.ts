@@ -141,7 +141,7 @@ export class SplitNetwork {
     const end = () => link.kill('SIGKILL');
     process.once('exit', end);
     link.once('exit', () => process.off('exit', end));
-    await once(link.stdout, 'data', { signal: AbortSignal.timeout(5_000) });
+    await once(link.stdout, 'data', { signal: AbortSignal.timeout(20_000) });
     for (const index of [0, 1] as const)
       await ip(['link', 'set', devices[index], 'netns', this.#names[index], 'name', 'peer0']);
   }
@@ -152,5 +152,5 @@ export class SplitNetwork {
 }
 
 async function ip(args: readonly string[]): Promise<string> {
-  return (await run('ip', [...args], { timeout: 10_000 })).stdout;
+  return (await run('ip', [...args], { timeout: 20_000 })).stdout;
 }

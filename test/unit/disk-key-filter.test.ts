@@ -1,10 +1,11 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../src/cache/types.ts';
 import { EntryIndex } from '../../src/disk/entry-index.ts';
 import type { IndexDatabase } from '../../src/disk/index-database.ts';
 import type { KeyRange } from '../../src/disk/index-records.ts';
 import { KeyFilter } from '../../src/disk/key-filter.ts';
 import type { LevelOperation } from '../../src/disk/level.ts';
+import { soon } from '../support/until.ts';
 
 const name = (i: number) => `default /live/channel-${i % 7}/segment-${i}.m4s`;
 
@@ -46,9 +47,6 @@ class CountedIndex implements Pick<IndexDatabase, 'get' | 'write' | 'scanKeys' |
 
 const entry = (key: string): Entry => ({ key, variants: [] });
 
-/** Reading 70,000 keys on a busy machine. */
-const learntWithin = { timeout: 20_000 };
-
 describe('the index of entries', () => {
   it('is not read for what it never had, be it opened anew', async () => {
     const index = new CountedIndex();
@@ -74,11 +72,11 @@ describe('the index of entries', () => {
         all.slice(at, at + 5_000).map((key) => [key, entry(key)]),
         1,
       );
-    await vi.waitFor(async () => {
+    await soon(async () => {
       index.reads = 0;
       expect(await entries.get(name(70_001))).toBeUndefined();
       expect(index.reads).toBe(0);
-    }, learntWithin);
+    });
     for (const key of all.filter((_, i) => i % 97 === 0)) expect((await entries.get(key))?.entry.key).toBe(key);
   });
 

@@ -1,8 +1,9 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { pieceBytes } from '../../src/cache/types.ts';
 import { PieceQueue } from '../../src/disk/piece-queue.ts';
+import { soon } from '../support/until.ts';
 
 test('a queue that is never empty keeps no piece that was taken from it', async () => {
   setFlagsFromString('--expose-gc');
@@ -19,7 +20,7 @@ test('a queue that is never empty keeps no piece that was taken from it', async 
   }
   expect(queue.length).toBe(1);
   // Memory of buffers is given back by a thread of its own, some time after the collection.
-  await vi.waitFor(() => {
+  await soon(() => {
     collect();
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16 * pieceBytes);
   });

@@ -15,6 +15,7 @@ import { BodyCheck } from '../../src/peers/integrity/verify.ts';
 import { isUseful } from '../../src/peers/ask/wanted.ts';
 import { isLatePeerError } from '../../src/node/late-errors.ts';
 import { get } from '../support/peers.ts';
+import { soon } from '../support/until.ts';
 
 let nowMs = 1_000_000;
 const clock = () => nowMs;
@@ -424,7 +425,7 @@ describe('an audit', () => {
     audited?.bytes(peerBytes.subarray(0, 60_000), 0);
     audited?.bytes(peerBytes.subarray(60_000), 60_000);
     audited?.end();
-    await vi.waitFor(() => expect(found).toHaveLength(mismatches));
+    await soon(() => expect(found).toHaveLength(mismatches));
     if (mismatches === 0) await Promise.race([asked.promise, new Promise((resolve) => setTimeout(resolve, 50))]);
     expect(found).toHaveLength(mismatches);
   });

@@ -1,10 +1,11 @@
 import type { Stream } from '@libp2p/interface';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { relayIn, withoutPeerId } from '../../src/peers/transport/address-parts.ts';
 import { decodeProbed, encodePorts } from '../../src/peers/mesh/dial-back.ts';
 import { PeerError } from '../../src/peers/failure.ts';
 import { isDialable } from '../../src/peers/wire/messages.ts';
 import { RelayedFlows } from '../../src/peers/transport/relayed-flow.ts';
+import { soon } from '../support/until.ts';
 
 const relay = `12D3KooW${'a'.repeat(44)}`;
 const peer = `12D3KooW${'b'.repeat(44)}`;
@@ -80,7 +81,7 @@ describe('what is relayed', () => {
     await new Promise((resolve) => setTimeout(resolve, 60));
     expect(from.readStatus).toBe('paused');
     to.writeBufferLength = 0;
-    await vi.waitFor(() => expect(from.readStatus).toBe('readable'));
+    await soon(() => expect(from.readStatus).toBe('readable'));
   });
 
   it('shares one rate in both directions', async () => {
@@ -89,7 +90,7 @@ describe('what is relayed', () => {
     expect(from.readStatus).toBe('readable');
     to.arrive(200_000);
     expect(to.readStatus).toBe('paused');
-    await vi.waitFor(() => expect(to.readStatus).toBe('readable'));
+    await soon(() => expect(to.readStatus).toBe('readable'));
   });
 
   it('stays as it is when one side is gone', async () => {
