@@ -255,7 +255,8 @@ describe('entries', () => {
 
   it('can all be deleted while they are listed', async () => {
     const disk = await open();
-    for (let i = 0; i < 20_000; i++) {
+    // They are listed 500 at a time.
+    for (let i = 0; i < 4_000; i++) {
       disk.save(entryOf(`e${i}`, i));
       if (i % 2000 === 1999) await disk.flushed();
     }
@@ -264,7 +265,7 @@ describe('entries', () => {
       disk.delete(key);
       listed++;
     }
-    expect(listed).toBe(20_000);
+    expect(listed).toBe(4_000);
     expect(await Array.fromAsync(disk.keys('all', never))).toEqual([]);
     expect(await disk.load('e7', never)).toBeUndefined();
     await disk.flushed();

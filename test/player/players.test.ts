@@ -38,7 +38,8 @@ const matrix: readonly (readonly [PlayerName, Form])[] = [
 const playersAtOnce = 2;
 const framesPerSecond = 25;
 
-describe.skipIf(skipsBrowser())('players', () => {
+// One browser for all; who plays when is up to the turns.
+describe.skipIf(skipsBrowser())('players', { concurrent: true, timeout: 240_000 }, () => {
   let browser: Browser;
   let pages: PlayerPages;
   let node: Eddy;
@@ -57,7 +58,7 @@ describe.skipIf(skipsBrowser())('players', () => {
   });
 
   describe('on a node with the built-in sample play without a fatal error and without a stall', () => {
-    it.concurrent.each(matrix)('%s: %s', { timeout: 120_000 }, async (player, form) => {
+    it.each(matrix)('%s: %s', async (player, form) => {
       const report = await play(player, node.http + forms[form], { playMs: 6_000 });
       expectSmooth(report);
       expect(report.responses.length).toBeGreaterThan(3);
@@ -65,9 +66,7 @@ describe.skipIf(skipsBrowser())('players', () => {
     });
   });
 
-  it('get every segment from the cache the second time, while the origin sends nothing', {
-    timeout: 90_000,
-  }, async () => {
+  it('get every segment from the cache the second time, while the origin sends nothing', async () => {
     const cold = await startEddy([]);
     try {
       const plays: readonly (readonly [PlayerName, Form])[] = [
@@ -99,7 +98,7 @@ describe.skipIf(skipsBrowser())('players', () => {
   });
 
   describe('are seen', () => {
-    it.concurrent('to stall when a segment does not come', { timeout: 60_000 }, async () => {
+    it('to stall when a segment does not come', async () => {
       const origin = await startBrokenSample(/\/(0[2-9]|1\d)\.ts$/, (response) => response.writeHead(200).write('G'));
       try {
         const report = await play('hls.js', `${origin.url}/vod/hls-ts/high/index.m3u8`, { playMs: 6_500 });
@@ -110,7 +109,7 @@ describe.skipIf(skipsBrowser())('players', () => {
       }
     });
 
-    it.concurrent('to fail when a segment is not there', { timeout: 60_000 }, async () => {
+    it('to fail when a segment is not there', async () => {
       const origin = await startBrokenSample(/\.ts$/, (response) => response.writeHead(404).end());
       try {
         const report = await play('shaka', `${origin.url}/vod/hls-ts/high/index.m3u8`, { playMs: 0 });
