@@ -1,17 +1,13 @@
 import { Fields } from '../fields.ts';
 import { hopByHop } from '../semantics/hop-by-hop.ts';
+import type { ViewerLimits } from './limits.ts';
 import { textReply } from './local-reply.ts';
 import type { RequestHead } from './message.ts';
 import type { Mapping } from './policies.ts';
 import type { Reply } from './reply.ts';
 import { isAuthority, parseTarget } from './target.ts';
 
-export interface RequestLimits {
-  readonly headBytesMax: number;
-  readonly targetBytesMax: number;
-  readonly fieldsMax: number;
-  readonly bodyBytesMax: number;
-}
+export type RequestLimits = Pick<ViewerLimits, 'headBytesMax' | 'targetBytesMax' | 'fieldsMax' | 'bodyBytesMax'>;
 
 /** A valid request: what the cache and the origin may see of it. */
 export interface ReadRequest {

@@ -28,12 +28,12 @@ export class ChannelMedia {
     this.#ahead = new AnnouncedFetch(options.inner, options.clock);
   }
 
-  /** A manifest came. Of one that is followed here, `before` is the version before. */
+  /** A manifest came: what it names as keys is not stored. */
   named(version: Manifest): void {
     this.#keys.add(version, this.#options.toTarget);
   }
 
-  /** A followed playlist has a version. `fetches`: whether this node is to fetch what is new. */
+  /** A followed playlist has a version; `before`: the one before. `fetches`: whether this node is to fetch what is new. */
   advanced(
     { request }: PlaylistRequest,
     { version, before, fetches }: { version: Manifest; before: Manifest | undefined; fetches: boolean },
