@@ -1,5 +1,5 @@
 import type { Fields } from '../fields.ts';
-import { emptyReply } from './local-reply.ts';
+import { emptyReply } from './text-reply.ts';
 import type { Reply } from './reply.ts';
 
 /** Response fields a script of another origin may read. */

@@ -1,7 +1,7 @@
 import type { CacheStatus } from '../cache/types.ts';
 import { EddyError, type ErrorCode } from '../errors.ts';
 import { cacheStatusMember } from './cache-status.ts';
-import { textReply } from './local-reply.ts';
+import { textReply } from './text-reply.ts';
 import type { Reply } from './reply.ts';
 
 /** The one place where an error becomes a status code (RFC 9110 section 15). */

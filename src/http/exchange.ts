@@ -7,7 +7,7 @@ import { preflightReply } from './cors.ts';
 import { errorCode, errorReply, statusOfFailed } from './error-status.ts';
 import { LookupRequest } from './lookup-request.ts';
 import { viewerGone } from './viewer-gone.ts';
-import { textReply } from './local-reply.ts';
+import { textReply } from './text-reply.ts';
 import type { RequestHead, Responder } from './message.ts';
 import { forwardedFields, localReply } from './options-method.ts';
 import { settlePending } from './pending-span.ts';

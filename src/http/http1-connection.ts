@@ -6,7 +6,7 @@ import { RequestBody } from './body.ts';
 import { Exchange, type Front } from './exchange.ts';
 import { Http1Responder } from './http1-responder.ts';
 import type { ViewerLimits } from './limits.ts';
-import { serializeReply, textReply } from './local-reply.ts';
+import { serializeReply, textReply } from './text-reply.ts';
 import type { RequestHead } from './message.ts';
 import type { Reply } from './reply.ts';
 

@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream';
 import type { TlsOptions } from 'node:tls';
 import { Http1Connection, type Http1Options } from './http1-connection.ts';
 import type { ViewerLimits } from './limits.ts';
-import { textReply } from './local-reply.ts';
+import { textReply } from './text-reply.ts';
 import type { Reply } from './reply.ts';
 
 /** An HTTP/1.1 server on node:http that is not listening yet; over TLS when a certificate is given. */

@@ -1,5 +1,5 @@
 import type { Fields } from '../fields.ts';
-import { emptyReply, textReply } from './local-reply.ts';
+import { emptyReply, textReply } from './text-reply.ts';
 import type { Reply } from './reply.ts';
 import type { ReadRequest } from './request.ts';
 

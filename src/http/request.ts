@@ -1,7 +1,7 @@
 import { Fields } from '../fields.ts';
 import { hopByHop } from '../semantics/hop-by-hop.ts';
 import type { ViewerLimits } from './limits.ts';
-import { textReply } from './local-reply.ts';
+import { textReply } from './text-reply.ts';
 import type { RequestHead } from './message.ts';
 import type { Mapping } from './policies.ts';
 import type { Reply } from './reply.ts';
