@@ -28,7 +28,21 @@ export interface RunningNode {
   reload(config: Config): Promise<void>;
 }
 
-/** The one place where the parts of a node meet. Rejects when it cannot listen. */
+/**
+ * The one place where the parts of a node meet. They start in this order:
+ *
+ * 1. metrics;
+ * 2. maps (`node/maps.ts`): what comes from which origins, and the sample origin where none is configured;
+ * 3. caches (`node/caches.ts`): RAM, disk, origin, peers, cache, live mirror, each given those before it;
+ * 4. viewers (`node/viewers.ts`): their listeners, in this thread or in others (`node/viewer-threads.ts`);
+ * 5. what the node says of itself (`node/reports.ts`), and the admin port;
+ * 6. the playlists that the configuration names are followed: the node is ready.
+ *
+ * They stop in this: no new viewers; the mirror, which lets go of whom it holds; viewers and peers as they finish, at
+ * most for the drain deadline; listeners; peers; origin, admin port and maps; the disk last of all.
+ *
+ * Rejects when it cannot listen.
+ */
 export async function startNode(config: Config, { log }: { log: ProcessLog }): Promise<RunningNode> {
   const startedMs = Date.now();
   let state: NodeState = 'starting';

@@ -1,8 +1,8 @@
 import type { Config } from '../config.ts';
 import type { Readiness } from '../http/admin.ts';
 import type { Metrics } from '../metrics.ts';
+import { version } from '../version.ts';
 import type { Caches } from './caches.ts';
-import { statusOf } from './status.ts';
 import type { NodeViewers } from './viewers.ts';
 
 export type NodeState = 'starting' | 'ready' | 'draining';
@@ -32,12 +32,32 @@ export class Reports {
     return { ready: reasons.length === 0, reasons };
   }
 
-  /** For `/api/status`. */
+  /** What `/api/status` and the sample's page show. Bytes; `offload` is the share that did not come from the origin. */
   status(): object {
     const { config, metrics, startedMs, caches } = this.#node;
     const { origin, peers } = caches;
-    const { ready } = this.readiness();
-    return statusOf({ metrics, stores: this.#stores(), startedMs, ready, origin, config, peerId: peers.peerId });
+    const requests = metrics.requests.totals();
+    const { ram, disk, peer, origin: brought } = metrics.servedBytes;
+    const bytes = {
+      // Requests count when they end; what is being sent is known by where it comes from.
+      client: Math.max(requests.bytes, ram.value + disk.value + peer.value + brought.value),
+      ram: ram.value,
+      disk: disk.value,
+      peer: peer.value,
+      origin: metrics.originBytes.value,
+    };
+    return {
+      version,
+      peerId: peers.peerId,
+      cell: config.cell?.name ?? null,
+      uptimeSeconds: Math.floor((Date.now() - startedMs) / 1000),
+      ready: this.readiness().ready,
+      tiers: this.#stores(),
+      bytes,
+      offload: bytes.client === 0 ? 0 : Math.min(1, Math.max(0, 1 - bytes.origin / bytes.client)),
+      requests,
+      upstreams: origin.health(),
+    };
   }
 
   readings(): ReturnType<NonNullable<Metrics['readings']>> {
