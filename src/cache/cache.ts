@@ -2,6 +2,7 @@ import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import { ExpiringSet } from '../expiring-set.ts';
 import type { ForwardReason } from '../semantics/forward-reason.ts';
+import { evaluatePreconditions } from '../semantics/preconditions.ts';
 import { passedAnswer, sharedAnswer, verbatimAnswer } from './answers.ts';
 import { Collapse, unlessAborted } from './collapse.ts';
 import { type ContentOptions, RepresentationContent } from './content.ts';
@@ -222,7 +223,7 @@ export class VideoCache implements Cache {
   ): Promise<Answer | undefined> {
     const { completeLength, strongValidator } = representation;
     const range =
-      completeLength === undefined
+      completeLength === undefined || isWithoutContent(representation, request)
         ? undefined
         : within(requestedRangeOf(request.method, request.fields), completeLength);
     const content = this.#content(representation, request);
@@ -426,7 +427,7 @@ export class VideoCache implements Cache {
   #holdsWanted(content: RepresentationContent): boolean {
     const { representation, request } = content;
     const { completeLength } = representation;
-    if (request.method === 'HEAD') return true;
+    if (isWithoutContent(representation, request)) return true;
     if (completeLength === undefined) return representation.flights.size > 0 && request.originForbidden !== true;
     const range = !request.fields.isPlain
       ? within(this.#ranges.of(request.method, request.fields), completeLength)
@@ -455,6 +456,13 @@ export class VideoCache implements Cache {
     if (outcome === 'broken') this.#entries.remove(representation);
     else this.#entries.update(representation, { ...representation.stored, completeLength: outcome.completeLength });
   }
+}
+
+/** Whether the answer has no byte of what is stored: to HEAD, and where a precondition fails (RFC 9110 section 13.2). */
+function isWithoutContent({ stored }: Representation, { method, fields }: CacheRequest): boolean {
+  if (method === 'HEAD') return true;
+  if (!fields.isConditional || stored.status !== 200) return false;
+  return evaluatePreconditions({ request: fields, response: stored.fields }) !== 'perform';
 }
 
 /** The failure of what a request went on for says why it did. */

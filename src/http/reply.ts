@@ -2,7 +2,7 @@ import type { Answer, CacheRequest, Content, Source } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
 import { type Common, CommonFields, commonOf, copyFields, type Representation, sourceOf } from './common-fields.ts';
 import { layOutParts, type Part as BodyPart } from './multipart.ts';
-import { evaluatePreconditions, ifRangeHolds } from './precondition.ts';
+import { evaluatePreconditions, ifRangeHolds } from '../semantics/preconditions.ts';
 import { parseRange, type RangeSpec, type Span, satisfy } from './range.ts';
 import { type Part, ReplyFields } from './reply-fields.ts';
 

@@ -3,7 +3,7 @@ import type { Answer, Cache, CacheRequest, Content, MapPolicy } from '../cache/t
 import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
-import { evaluatePreconditions, ifRangeHolds } from '../http/precondition.ts';
+import { evaluatePreconditions, ifRangeHolds } from '../semantics/preconditions.ts';
 import { parseRange, type Span, satisfy } from '../http/range.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from '../peers/answer/source.ts';
 

@@ -32,6 +32,24 @@ it('a request that failed at the origin counts as one that went on', async () =>
   origin = await startOrigin({});
 });
 
+it.each(['"v1"', '"v0"'])(
+  'what is answered without content fetches nothing of what is stored in part (%s)',
+  async (etag) => {
+    origin = await startOrigin({ '/a.mp4': { length: 900_000, fields: { 'Cache-Control': 'max-age=60' } } });
+    edge = await startEdge({ origins: [origin.url] });
+    await view(`${edge.url}/a.mp4`, { headers: { range: 'bytes=0-9' } });
+    const field = etag === '"v1"' ? 'if-none-match' : 'if-match';
+    for (const headers of [{ [field]: etag }, { [field]: etag, range: 'bytes=800000-' }]) {
+      const answer = await view(`${edge.url}/a.mp4`, { headers });
+      expect(answer.status).toBe(field === 'if-match' ? 412 : 304);
+      expect(answer.headers['cache-status']).toMatch(/^eddy; hit;/);
+    }
+    const validated = await view(`${edge.url}/a.mp4`, { headers: { [field]: etag, 'cache-control': 'no-cache' } });
+    expect(validated.headers['cache-status']).toMatch(/^eddy; fwd=request; fwd-status=304;/);
+    expect(origin.ranges('/a.mp4')).toEqual(['bytes=0-9', undefined]);
+  },
+);
+
 describe('why a request went on (RFC 9211 section 2.2)', () => {
   const length = 600_000;
   const fields = { 'Cache-Control': 'max-age=10' };

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';
+import { liveStage } from '../support/live-stage.ts';
 import { ManualClock } from '../support/live/clock.ts';
 import { type Channel, createChannel } from '../support/live/live-origin.ts';
 import { LiveServer } from '../support/live/live-server.ts';
@@ -112,6 +113,37 @@ describe('blocking reload of a low-latency channel', () => {
       expect(status).toBe(200);
       expect(nextOf(body.toString()).query).not.toBe(query);
     }
+  });
+
+  it('goes on upstream where something else is purged, and is given up once its playlist is', async () => {
+    const playlist = [
+      ...['#EXTM3U', '#EXT-X-VERSION:9', '#EXT-X-TARGETDURATION:4'],
+      '#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES,PART-HOLD-BACK=3.0',
+      ...['#EXT-X-PART-INF:PART-TARGET=1.0', '#EXT-X-MEDIA-SEQUENCE:10', '#EXTINF:4,', 's10.m4s', ''],
+    ].join('\n');
+    let [asked, open] = [0, 0];
+    const { edge, clock } = await liveStage((request, response) => {
+      asked += 1;
+      if (request.url?.includes('_HLS_msn') !== true) {
+        response.writeHead(200, { 'Content-Type': 'application/vnd.apple.mpegurl' }).end(playlist);
+        return;
+      }
+      open += 1;
+      response.on('close', () => {
+        open -= 1;
+      });
+    });
+    const url = `${edge.url}/live.m3u8`;
+    await text(url);
+    clock.turn(1);
+    await until(() => open === 1, 'the mirror waiting for the next part');
+    const before = asked;
+    await edge.purge({ prefix: '/other/' });
+    await edge.purge({ tag: 'news' });
+    expect(await text(url)).toBe(playlist);
+    expect([asked, open]).toEqual([before, 1]);
+    await edge.purge({ url: '/live.m3u8' });
+    await until(() => open === 0, 'the origin being told that nobody waits');
   });
 
   it('is answered at once for what is there', async () => {

@@ -21,6 +21,8 @@ const timeoutMs = 20_000;
 /** Asks for the playlists of the configuration now and then, as a viewer does who never leaves. */
 export class Pins {
   readonly #options: PinsOptions;
+  /** Maps and targets that are being asked for. */
+  readonly #asking = new Set<string>();
   #cancel: (() => void) | undefined;
 
   constructor(options: PinsOptions) {
@@ -28,7 +30,7 @@ export class Pins {
   }
 
   start(): void {
-    void this.#ask();
+    this.#askAll();
     this.#cancel = this.#options.clock.after(everyMs, () => this.start());
   }
 
@@ -36,17 +38,24 @@ export class Pins {
     this.#cancel?.();
   }
 
-  async #ask(): Promise<void> {
-    const { maps, policies, answer, renditions } = this.#options;
+  #askAll(): void {
+    const { maps, policies } = this.#options;
     for (const { name, live } of maps()) {
       const policy = policies().find((each) => each.name === name);
-      if (policy === undefined) continue;
-      for (const target of live.follow) {
-        const request = requestFor(target, policy);
-        await settle(answer(request));
-        for (const each of renditions(request)) await settle(answer(requestFor(each, policy)));
-      }
+      if (policy !== undefined) for (const target of live.follow) void this.#ask(target, policy);
     }
+  }
+
+  /** One that takes longer is not asked for again meanwhile, and holds up no other. */
+  async #ask(target: string, policy: MapPolicy): Promise<void> {
+    const name = `${policy.name} ${target}`;
+    if (this.#asking.has(name)) return;
+    this.#asking.add(name);
+    const { answer, renditions } = this.#options;
+    const request = requestFor(target, policy);
+    await settle(answer(request));
+    await Promise.all(renditions(request).map((each) => settle(answer(requestFor(each, policy)))));
+    this.#asking.delete(name);
   }
 }
 

@@ -71,14 +71,14 @@ export class PlaylistLoader {
 
   async next(
     asked: PlaylistRequest,
-    { before, wanted }: { before: PlaylistVersion; wanted: AwaitedVersion | undefined },
+    { before, wanted, ending }: { before: PlaylistVersion; wanted: AwaitedVersion | undefined; ending: AbortSignal },
   ): Promise<Loaded> {
     const { inner, clock } = this.#options;
     const controller = new AbortController();
     // An origin that holds a request while its encoder stands still is not to be taken for one that is down.
     const timeoutMs = wanted === undefined ? loadTimeoutMs : holdMsMax(asked.map);
     const cancel = clock.after(timeoutMs, () => controller.abort());
-    const { signal } = controller;
+    const signal = AbortSignal.any([controller.signal, ending]);
     try {
       // A version that is waited for is asked for once, and worth nothing to the cache.
       const how =

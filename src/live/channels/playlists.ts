@@ -209,7 +209,7 @@ export class Playlists {
     const followed = new FollowedPlaylist(version, {
       clock,
       blocks: (manifest) => offersBlocking(manifest, map),
-      load: (wanted) => this.#loader.next(asked, { before: followed.version, wanted }),
+      load: (wanted, ending) => this.#loader.next(asked, { before: followed.version, wanted, ending }),
       waitsUpstream: (manifest) => waitsUpstream(manifest, map),
       owns: () => this.#loader.owns(key),
       tell: (newest, what) => {

@@ -26,8 +26,8 @@ export type CameVersion = Extract<Loaded, { kind: 'version' }>;
 
 export interface FollowOptions {
   readonly clock: Clock;
-  /** Asks the origin. Never rejects. `wanted`: block until the playlist has that. */
-  readonly load: (wanted: AwaitedVersion | undefined) => Promise<Loaded>;
+  /** Asks the origin. Never rejects. `wanted`: block until the playlist has that. Aborted: nobody wants it any more. */
+  readonly load: (wanted: AwaitedVersion | undefined, signal: AbortSignal) => Promise<Loaded>;
   /** Whether the edge offers blocking reload by itself. */
   readonly blocks: (manifest: Manifest) => boolean;
   /** Whether the origin is to be asked for versions to come. */

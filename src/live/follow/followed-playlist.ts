@@ -34,6 +34,7 @@ export class FollowedPlaylist {
   #loadedMs: number;
   #cancel: (() => void) | undefined;
   #ended = false;
+  readonly #ending = new AbortController();
 
   constructor(first: PlaylistVersion, options: FollowOptions) {
     this.#options = options;
@@ -136,6 +137,7 @@ export class FollowedPlaylist {
   close(): void {
     if (this.#ended) return;
     this.#ended = true;
+    this.#ending.abort();
     this.#cancel?.();
     this.#waiters.release(undefined, () => true);
     this.#options.onEnd();
@@ -148,7 +150,7 @@ export class FollowedPlaylist {
     this.loads++;
     this.#polling = true;
     const wanted = this.#blocksUpstream ? nextOf(this.#version.manifest) : undefined;
-    const loaded = await this.#options.load(wanted);
+    const loaded = await this.#options.load(wanted, this.#ending.signal);
     this.#polling = false;
     if (this.#ended) return;
     // An origin that refuses to be waited for, or does not wait, is polled for a while.

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { Fields } from '../../src/fields.ts';
-import { evaluatePreconditions, ifRangeHolds } from '../../src/http/precondition.ts';
+import { Fields } from '../../../src/fields.ts';
+import { evaluatePreconditions, ifRangeHolds } from '../../../src/semantics/preconditions.ts';
 
 const modified = 'Sun, 06 Nov 1994 08:49:37 GMT';
 const earlier = 'Sun, 06 Nov 1994 08:49:36 GMT';

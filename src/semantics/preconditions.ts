@@ -1,6 +1,6 @@
 import type { Fields } from '../fields.ts';
-import { parseHttpDate } from '../semantics/dates.ts';
-import { parseEntityTags, strongCompare, weakCompare } from '../semantics/validators.ts';
+import { parseHttpDate } from './dates.ts';
+import { parseEntityTags, strongCompare, weakCompare } from './validators.ts';
 
 /** What the preconditions of a GET or HEAD leave to do (RFC 9110 section 13.2.2). */
 export type Verdict = 'perform' | 'not-modified' | 'failed';
