@@ -44,9 +44,12 @@ function withoutEmptyQuery(target: string): string {
   return target.endsWith('?') && target.indexOf('?') === target.length - 1 ? target.slice(0, -1) : target;
 }
 
-/** Percent-encoded unreserved characters decoded, other percent-encodings in upper case. */
+/**
+ * Percent-encoded unreserved characters decoded, other percent-encodings in upper case. As it came where a percent sign
+ * stands for nothing: `%%32F` is not `%2F`, and what is stored for one must not be given for the other.
+ */
 function normalised(text: string): string {
-  if (!text.includes('%')) return text;
+  if (!text.includes('%') || /%(?![0-9a-f]{2})/i.test(text)) return text;
   return text.replaceAll(/%[0-9a-f]{2}/gi, (encoded) => {
     const character = String.fromCharCode(Number.parseInt(encoded.slice(1), 16));
     return /[A-Za-z0-9\-._~]/.test(character) ? character : encoded.toUpperCase();

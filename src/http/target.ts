@@ -6,14 +6,20 @@ export type Target =
   | { readonly form: 'invalid'; readonly reason: string };
 
 const absoluteForm = /^https?:\/\/([^/?#]*)(.*)$/i;
-/** Anything but visible ASCII, a fragment, a backslash, or a percent sign without two hex digits. */
-const forbidden = /[^\x21-\x7e]|[#\\<>"]|%(?![0-9a-f]{2})/i;
+/** Anything but visible ASCII, a fragment, or a backslash. */
+const forbidden = /[^\x21-\x7e]|[#\\<>"]/;
+/**
+ * A percent sign without two hex digits, where what decodes the path could read it in two ways. In a query there are
+ * such (`?title=100%`); nobody resolves it, so it goes on as it is, as nginx and Varnish have it.
+ */
+const brokenPath = /^[^?]*?%(?![0-9a-f]{2})/i;
 const hostAndPort = /^(?:[a-z0-9\-._~!$&'()*+;=]|%[0-9a-f]{2})+(?::(\d*))?$/i;
 const literalAndPort = /^\[[0-9a-f:.]{2,45}\](?::(\d*))?$/i;
 
 /** Recognises origin-form, absolute-form (http and https) and, for OPTIONS, asterisk-form. */
 export function parseTarget(target: string, method: string): Target {
-  if (forbidden.test(target)) return { form: 'invalid', reason: 'the request target has a character it must not have' };
+  if (forbidden.test(target) || (target.includes('%') && brokenPath.test(target)))
+    return { form: 'invalid', reason: 'the request target has a character it must not have' };
   if (target.startsWith('/')) return { form: 'origin', target };
   if (target === '*' && method === 'OPTIONS') return { form: 'asterisk' };
   const absolute = absoluteForm.exec(target);

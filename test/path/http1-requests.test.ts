@@ -32,7 +32,7 @@ describe('requests that are refused', () => {
     ['an empty Host (RFC 9110 4.2.1)', 'GET / HTTP/1.1\r\nHost:\r\n\r\n', 400],
     ['userinfo in Host', 'GET / HTTP/1.1\r\nHost: u@a\r\n\r\n', 400],
     ['a fragment (3.2)', 'GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n', 400],
-    ['a bad percent', 'GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n', 400],
+    ['a bad percent in the path', 'GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n', 400],
     ['a non-ASCII target', 'GET /\xe9 HTTP/1.1\r\nHost: a\r\n\r\n', 400],
     ['a relative target', 'GET a HTTP/1.1\r\nHost: a\r\n\r\n', 400],
     ['another scheme', 'GET ftp://a/ HTTP/1.1\r\nHost: a\r\n\r\n', 400],

@@ -47,6 +47,16 @@ test.each([
   expect(origin.received).toEqual([]);
 });
 
+test('a percent sign that stands for nothing in a query comes to the origin as it is', async () => {
+  const origin = kept(await startRawOrigin(ok));
+  const edge = kept(await startEdge({ origins: [origin.url] }));
+  const { status } = await exchange(
+    edge.url,
+    'GET /%41?title=100%&x=%%32F HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n',
+  );
+  expect([status, origin.received[0]?.split('\r\n')[0]]).toEqual([200, 'GET /%41?title=100%&x=%%32F HTTP/1.1']);
+});
+
 test('a viewer who climbs out of what is offered is told that nothing is there: it is no error of this side', async () => {
   const origin = kept(await startRawOrigin(ok));
   const edge = kept(await startEdge({ origins: [`${origin.url}/public`] }));

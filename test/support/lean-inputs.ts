@@ -4,7 +4,17 @@ import { malformedInputs } from './http-inputs.ts';
 /** Requests that are plain, or nearly: what a viewer might send, in many spellings. */
 const plainTargets = [
   ...['/ram', '/small', '/empty', '/vary', '/cors/ram', '/gone', '/passed', '/chunked'],
-  ...['/ram?x=1', '/ram?CMCD=br%3D1', '/r%61m', '/error', '/nocontent', '/reset'],
+  ...[
+    '/ram?x=1',
+    '/ram?CMCD=br%3D1',
+    '/r%61m',
+    '/ram?x=100%',
+    '/ram?%zz&%%32F',
+    '/ra%6',
+    '/error',
+    '/nocontent',
+    '/reset',
+  ],
 ];
 const targets = fc.oneof(
   { weight: 10, arbitrary: fc.constantFrom(...plainTargets) },

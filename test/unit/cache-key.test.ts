@@ -35,6 +35,19 @@ describe('cache key', () => {
     expect(key('/a?')).toBe(key('/a'));
   });
 
+  it('a percent sign that stands for nothing never makes two targets one', () => {
+    const pieces = ['%', '%3', '%32F', '%25', '%2F', '%41', 'A', '2F', 'F', '%32%46'];
+    const queries = pieces.flatMap((a) => pieces.map((b) => a + b));
+    const broken = [...new Set(queries)].filter((text) => /%(?![0-9a-f]{2})/i.test(text)).map((text) => `/a?x=${text}`);
+    expect(broken.length).toBeGreaterThan(20);
+    const whole = ['%2F', '%2f', '%32F', 'A', '%41', '%25', '%252F'].map((text) => `/a?x=${text}`);
+    for (const each of broken) {
+      expect([...broken, ...whole].filter((other) => key(other) === key(each))).toEqual([each]);
+      expect(originTarget(each)).toBe(each);
+    }
+    expect(key('/a?x=100%&tok%65n=t')).toBe(key('/a?x=100%'));
+  });
+
   it('keeps dot segments, which the origin sees', () => {
     expect(key('/a/../b')).not.toBe(key('/b'));
     expect(key('/a/%2e%2E/b')).toBe(key('/a/../b'));

@@ -12,6 +12,7 @@ describe('request target (RFC 9112 3.2)', () => {
   it.each([
     ['3.2.1', 'GET', '/', { form: 'origin', target: '/' }],
     ['3.2.1, untouched', 'GET', '/a/../b//c?x=[1]&y={z}|%20', { form: 'origin', target: '/a/../b//c?x=[1]&y={z}|%20' }],
+    ['3.2.1, a percent sign in the query', 'GET', '/%20?x=100%&%zz', { form: 'origin', target: '/%20?x=100%&%zz' }],
     ['3.2.1, two slashes are a path', 'GET', '//evil/x', { form: 'origin', target: '//evil/x' }],
     ['3.2.2', 'GET', 'http://A:80/b?c', { form: 'absolute', target: '/b?c', authority: 'A:80' }],
     ['3.2.2, empty path', 'GET', 'HTTPS://a', { form: 'absolute', target: '/', authority: 'a' }],
@@ -37,7 +38,20 @@ describe('request target (RFC 9112 3.2)', () => {
       '/\x7f',
       '/\x80',
     ],
-    ...['/%', '/%4', '/%4g', '/a#b', '/a\\b', '/a<b', '/"', 'http://a b/', 'http://[::1/'],
+    ...[
+      '/%',
+      '/%4',
+      '/%4g',
+      '/%zz?x',
+      '/%20%?%',
+      'http://a/%?',
+      '/a#b',
+      '/a\\b',
+      '/a<b',
+      '/"',
+      'http://a b/',
+      'http://[::1/',
+    ],
   ])('%j is invalid', (target) => {
     expect(parseTarget(target, 'GET').form).toBe('invalid');
   });
