@@ -13,13 +13,22 @@ export async function readPurge(request: IncomingMessage): Promise<{ which: Purg
     return { problem: problem(413, `the content is too large: must be at most ${contentBytesMax} bytes`) };
   }
   const which = parsePurge(content.toString());
-  return typeof which === 'object' && 'wrong' in which ? { problem: problem(400, which.wrong) } : { which };
+  return isPurge(which) ? { which } : { problem: problem(400, which.wrong) };
 }
 
-/** What the content says; `wrong`: why it is no purge. */
-export function parsePurge(text: string): Purge | { readonly wrong: string } {
+/** Why something is no purge. */
+interface Wrong {
+  readonly wrong: string;
+}
+
+/** What the content says. */
+export function parsePurge(text: string): Purge | Wrong {
   const value = parseJson(text);
-  if (value === undefined) return { wrong: `the content is not JSON: ${right}` };
+  return value === undefined ? { wrong: `the content is not JSON: ${right}` } : purgeOf(value);
+}
+
+/** The same of JSON that is parsed. */
+export function purgeOf(value: unknown): Purge | Wrong {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { wrong: `the content is not an object: ${right}` };
   }
@@ -30,12 +39,16 @@ export function parsePurge(text: string): Purge | { readonly wrong: string } {
   return parseMember(...first);
 }
 
+export function isPurge(read: Purge | Wrong): read is Purge {
+  return read === 'all' || !('wrong' in read);
+}
+
 /** What `parsePurge` reads. */
 export function purgeContent(which: Purge): string {
   return JSON.stringify(which === 'all' ? { all: true } : which);
 }
 
-function parseMember(name: string, value: unknown): Purge | { readonly wrong: string } {
+function parseMember(name: string, value: unknown): Purge | Wrong {
   switch (name) {
     case 'all':
       return value === true ? 'all' : { wrong: `all is ${shown(value)}: must be true` };

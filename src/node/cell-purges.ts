@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { VideoCache } from '../cache/cache.ts';
 import type { Cache, Purge } from '../cache/types.ts';
-import { parsePurge, purgeContent } from '../http/admin-purge.ts';
+import { isPurge, parsePurge, purgeContent } from '../http/admin-purge.ts';
 import type { Log } from '../log.ts';
 import { type Announcement, announcementBytesMax } from '../peers/wire/announcement.ts';
 import { encodeMissed, parseMissed } from './missed-purges.ts';
@@ -44,7 +44,7 @@ export class CellPurges {
   /** Forgets what a member says that is to be forgotten. */
   async told(message: Buffer, { cache, peer }: { cache: Pick<Cache, 'purge'>; peer: string }): Promise<void> {
     const which = parsePurge(message.toString());
-    if (typeof which === 'object' && 'wrong' in which) return;
+    if (!isPurge(which)) return;
     this.#memory.add({ which, atMs: Date.now(), heeded: true });
     try {
       const purged = await cache.purge(which, AbortSignal.timeout(toldTimeoutMs));

@@ -1,5 +1,5 @@
 import type { Purge } from '../cache/types.ts';
-import { parsePurge, purgeContent } from '../http/admin-purge.ts';
+import { isPurge, purgeContent, purgeOf } from '../http/admin-purge.ts';
 import { announcementBytesMax } from '../peers/wire/announcement.ts';
 
 export interface PurgeAt {
@@ -47,8 +47,8 @@ export function parseMissed(text: string, nowMs: number): ToldPurge[] {
   const purges: readonly unknown[] = Array.isArray(message['purges']) ? message['purges'] : [];
   return purges.flatMap((each) => {
     const { agoMs, purge } = Object(each) as { agoMs?: unknown; purge?: unknown };
-    const [ago, which] = [agoOf(agoMs), parsePurge(JSON.stringify(purge) ?? '')];
-    if (ago === undefined || (typeof which === 'object' && 'wrong' in which)) return [];
+    const [ago, which] = [agoOf(agoMs), purgeOf(purge)];
+    if (ago === undefined || !isPurge(which)) return [];
     return [{ which, atMs: nowMs - ago, wasTold: ago > sinceAgoMs }];
   });
 }
