@@ -5,8 +5,8 @@ import { machine } from './config/machine.ts';
 import type { Config } from './config.ts';
 import { CannotListen } from './listening.ts';
 import { type OpenLog, openLog } from './log.ts';
-import { isLatePeerError } from './node/late-errors.ts';
-import { boundResidentMemory, boundYoungGeneration, tuneProcessMemory } from './node/process-memory.ts';
+import { isLatePeerError } from './node/process/late-errors.ts';
+import { boundResidentMemory, boundYoungGeneration, tuneProcessMemory } from './node/process/process-memory.ts';
 import type { RunningNode } from './node.ts';
 import { version } from './version.ts';
 

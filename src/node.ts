@@ -1,12 +1,12 @@
 import type { Config } from './config.ts';
-import { type Admin, startAdmin } from './http/admin.ts';
+import { type Admin, startAdmin } from './http/admin/admin.ts';
 import type { ProcessLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { type Caches, openCaches } from './node/caches.ts';
+import { reloadCredential } from './node/cell/peers.ts';
 import { NodeMaps } from './node/maps.ts';
-import { reloadCredential } from './node/peers.ts';
 import { type NodeState, type ReportedNode, Reports } from './node/reports.ts';
-import { openViewers } from './node/viewers.ts';
+import { openViewers } from './node/viewers/viewers.ts';
 import { version } from './version.ts';
 
 /** What a node tells once it serves. */

@@ -1,7 +1,7 @@
 /** Takes pieces from one member, or from a bare stream, for some seconds: `asker.ts OPTIONS`. Prints what it took. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Fields } from '../../src/fields.ts';
-import { tuneProcessMemory } from '../../src/node/process-memory.ts';
+import { tuneProcessMemory } from '../../src/node/process/process-memory.ts';
 import { groupOf, Placement } from '../../src/peers/members/placement.ts';
 import type { PeerPlane } from '../../src/peers/plane.ts';
 import { clientOptions } from '../clients/client.ts';

@@ -1,6 +1,6 @@
 /** Gives pieces to `asker.ts` from memory: `giver.ts {"mode": …, "pieceBytes": …, …}`. Prints its address, and stays. */
 import { Fields } from '../../src/fields.ts';
-import { tuneProcessMemory } from '../../src/node/process-memory.ts';
+import { tuneProcessMemory } from '../../src/node/process/process-memory.ts';
 import { clientOptions } from '../clients/client.ts';
 import { giveBare } from './bare.ts';
 import { openMember, type PlaneOptions } from './member.ts';

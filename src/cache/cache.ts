@@ -3,26 +3,28 @@ import { EddyError } from '../errors.ts';
 import { ExpiringSet } from '../expiring-set.ts';
 import type { ForwardReason } from '../semantics/forward-reason.ts';
 import { evaluatePreconditions } from '../semantics/preconditions.ts';
-import { passedAnswer, sharedAnswer, verbatimAnswer } from './answers.ts';
-import { Collapse, unlessAborted } from './collapse.ts';
-import { type ContentOptions, RepresentationContent } from './content.ts';
-import { parseCacheControl } from './directives.ts';
-import { Entries } from './entries.ts';
-import { Filler } from './filler.ts';
-import { AgedFields, passedRequestFields } from './forwarded-fields.ts';
-import { headFreshens } from './freshen.ts';
-import { invalidates } from './invalidate.ts';
-import type { KeptPiece } from './tier-writer.ts';
+import { type ContentOptions, RepresentationContent } from './content/content.ts';
+import { RecentView } from './content/recent-view.ts';
+import { passedAnswer, sharedAnswer, verbatimAnswer } from './fetch/answers.ts';
+import { Collapse, unlessAborted } from './fetch/collapse.ts';
+import { type Outcome, ResponseFetch } from './fetch/response-fetch.ts';
+import { Filler } from './fill/filler.ts';
+import { secure } from './fill/place.ts';
+import type { KeptPiece } from './fill/tier-writer.ts';
 import { cacheKey, originTarget } from './key.ts';
-import type { Loan } from './loan.ts';
-import { secure } from './place.ts';
-import { purgeKeys } from './purge.ts';
-import { RecentPurges } from './recent-purges.ts';
-import { RecentView } from './recent-view.ts';
-import type { Representation } from './representation.ts';
-import { type Outcome, ResponseFetch } from './response-fetch.ts';
-import { freshSeconds, judge, mayServeOnError, type Verdict } from './reuse.ts';
-import { select } from './select.ts';
+import { parseCacheControl } from './rules/directives.ts';
+import { AgedFields, passedRequestFields } from './rules/forwarded-fields.ts';
+import { headFreshens } from './rules/freshen.ts';
+import { invalidates } from './rules/invalidate.ts';
+import { RangeFieldReader, requestedRangeOf, within } from './rules/requested-range.ts';
+import { freshSeconds, judge, mayServeOnError, type Verdict } from './rules/reuse.ts';
+import { varyOf } from './rules/vary.ts';
+import { Entries } from './stored/entries.ts';
+import type { Loan } from './stored/loan.ts';
+import { purgeKeys } from './stored/purge.ts';
+import { RecentPurges } from './stored/recent-purges.ts';
+import type { Representation } from './stored/representation.ts';
+import { select } from './stored/select.ts';
 import type { Supplier, Supply } from './supply.ts';
 import type {
   Answer,
@@ -36,8 +38,6 @@ import type {
   Source,
   Tier,
 } from './types.ts';
-import { varyOf } from './vary.ts';
-import { RangeFieldReader, requestedRangeOf, within } from './requested-range.ts';
 
 export interface VideoCacheOptions {
   readonly ram: Tier;

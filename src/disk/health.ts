@@ -1,4 +1,4 @@
-import { type LevelTrouble, reasonOf, troubleOf } from './level.ts';
+import { type LevelTrouble, reasonOf, troubleOf } from './database/level.ts';
 import type { DiskSettings, DiskState } from './options.ts';
 
 export interface DiskFailure {

@@ -1,5 +1,5 @@
 import type { DiskFailure } from './health.ts';
-import type { StoreParts } from './store-parts.ts';
+import type { StoreParts } from './store/store-parts.ts';
 
 /**
  * Makes the databases take writes again after a failure: after a failed write LevelDB refuses all others until it is

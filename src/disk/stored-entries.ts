@@ -1,10 +1,10 @@
 import type { Entry, EntryStore, KeySelection, RepresentationId } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
-import { entryTags } from './entry-record.ts';
+import { reasonOf, troubleOf } from './database/level.ts';
 import type { Health } from './health.ts';
-import { reasonOf, troubleOf } from './level.ts';
-import type { StoreParts } from './store-parts.ts';
-import type { Writer } from './writer.ts';
+import { entryTags } from './record/entry-record.ts';
+import type { StoreParts } from './store/store-parts.ts';
+import type { Writer } from './writer/writer.ts';
 
 /** Changes that may wait before whoever lists keys, to delete them as a rule, has to wait. */
 const changesBeforeWaiting = 8192;

@@ -1,12 +1,12 @@
 import { type PieceSpan, pieceBytes, type RepresentationId, type Tier } from '../cache/types.ts';
-import type { Generation } from './generation.ts';
+import { readDeadlineMs, reasonOf, troubleOf, withDeadline } from './database/level.ts';
+import type { Generation } from './generation/generation.ts';
 import type { Health } from './health.ts';
-import { readDeadlineMs, reasonOf, troubleOf, withDeadline } from './level.ts';
+import type { IndexedPiece } from './indexes/piece-index.ts';
 import { PageCacheTrust } from './page-cache.ts';
-import type { IndexedPiece } from './piece-index.ts';
-import { pendingPlace } from './spans.ts';
-import type { StoreParts } from './store-parts.ts';
-import type { Writer } from './writer.ts';
+import { pendingPlace } from './store/spans.ts';
+import type { StoreParts } from './store/store-parts.ts';
+import type { Writer } from './writer/writer.ts';
 
 /** Reads under way at once; more are misses. The thread pool works on four at a time. */
 const readsMax = 4096;

@@ -1,13 +1,13 @@
 import type { Entry, EntryStore, KeySelection, PieceSpan, RepresentationId, Tier } from '../cache/types.ts';
+import { closeDeadlineMs, withDeadline } from './database/level.ts';
 import { type DiskFailure, Health } from './health.ts';
-import { closeDeadlineMs, withDeadline } from './level.ts';
-import { type OpenedStore, openStore } from './open-store.ts';
 import { type DiskOptions, type DiskState, diskSettings } from './options.ts';
 import { recoverWriting } from './recover-writing.ts';
-import { type DiskCounts, heldBytes } from './store-parts.ts';
+import { type OpenedStore, openStore } from './store/open-store.ts';
+import { type DiskCounts, heldBytes } from './store/store-parts.ts';
 import { StoredEntries } from './stored-entries.ts';
 import { StoredPieces } from './stored-pieces.ts';
-import { Writer } from './writer.ts';
+import { Writer } from './writer/writer.ts';
 
 /**
  * Pieces and entries on disk, in LevelDB. Pieces lie in generations that are filled in order and dropped whole, the

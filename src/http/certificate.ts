@@ -2,7 +2,7 @@ import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import type { ViewerLog } from './exchange.ts';
+import type { ViewerLog } from './exchange/exchange.ts';
 
 export interface CertificateFiles {
   /** PEM, the chain with the leaf first. */

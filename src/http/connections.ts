@@ -2,8 +2,8 @@ import type { Server as HttpServer } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LeanFront } from './lean-front.ts';
-import { IdleTimes } from './idle-times.ts';
+import type { LeanFront } from './lean/lean-front.ts';
+import { IdleTimes } from './socket/idle-times.ts';
 
 const restingCheckMs = 100;
 const drainGraceMsDefault = 600;

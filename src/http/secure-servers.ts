@@ -3,7 +3,7 @@ import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { loadCertificate, watchCertificate } from './certificate.ts';
-import { LeanFront, type LeanFrontOptions } from './lean-front.ts';
+import { LeanFront, type LeanFrontOptions } from './lean/lean-front.ts';
 import type { ViewerLimits } from './limits.ts';
 import type { ListenAddress, ViewersOptions } from './listener.ts';
 

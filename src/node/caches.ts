@@ -1,6 +1,6 @@
 import { VideoCache } from '../cache/cache.ts';
 import { cacheKey } from '../cache/key.ts';
-import { namedBy } from '../cache/purge.ts';
+import { namedBy } from '../cache/stored/purge.ts';
 import type { Source } from '../cache/types.ts';
 import type { Config } from '../config.ts';
 import type { CellVoice } from '../live/channels/cell-voice.ts';
@@ -10,14 +10,14 @@ import type { Metrics } from '../metrics.ts';
 import { Arena } from '../ram/arena.ts';
 import { type RamArena, RamTier } from '../ram/tier.ts';
 import type { Lender } from '../workers/lender.ts';
-import { CellInvalidations, invalidateAsTold, invalidatedTopic } from './cell-invalidations.ts';
-import { CellPurges, missedTopic, purgeTopic } from './cell-purges.ts';
+import { CellInvalidations, invalidateAsTold, invalidatedTopic } from './cell/cell-invalidations.ts';
+import { CellPurges, missedTopic, purgeTopic } from './cell/cell-purges.ts';
+import { openPeers, type Peers } from './cell/peers.ts';
 import { type Disk, openDisk } from './disk.ts';
 import type { NodeMaps } from './maps.ts';
-import { openPeers, type Peers } from './peers.ts';
-import { uncollectedShare } from './process-memory.ts';
+import { uncollectedShare } from './process/process-memory.ts';
 import { ReplaceableOrigin } from './replaceable-origin.ts';
-import { createLender } from './viewers.ts';
+import { createLender } from './viewers/viewers.ts';
 import { viewingOf } from './viewing.ts';
 
 /** Where bytes are and come from, in the order they are looked for: ram, disk, peers, origin; `live` stands before all. */

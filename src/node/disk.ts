@@ -4,7 +4,7 @@ import { DiskTier } from '../disk/tier.ts';
 import { EddyError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { lowerPoolPriority } from './pool-priority.ts';
+import { lowerPoolPriority } from './process/pool-priority.ts';
 
 export interface Disk {
   /** Undefined when it is off, or cannot be used. */

@@ -1,9 +1,9 @@
 import type { Config } from '../config.ts';
-import type { Readiness } from '../http/admin.ts';
+import type { Readiness } from '../http/admin/admin.ts';
 import type { Metrics } from '../metrics.ts';
 import { version } from '../version.ts';
 import type { Caches } from './caches.ts';
-import type { NodeViewers } from './viewers.ts';
+import type { NodeViewers } from './viewers/viewers.ts';
 
 export type NodeState = 'starting' | 'ready' | 'draining';
 

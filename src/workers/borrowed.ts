@@ -1,5 +1,5 @@
-import { RecentView } from '../cache/recent-view.ts';
-import { Representation } from '../cache/representation.ts';
+import { RecentView } from '../cache/content/recent-view.ts';
+import { Representation } from '../cache/stored/representation.ts';
 import { pieceBytes, type RepresentationId } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
 import type { LentResponse } from './messages.ts';

@@ -1,4 +1,4 @@
-import type { Loan } from '../cache/loan.ts';
+import type { Loan } from '../cache/stored/loan.ts';
 import type { Content, PieceSpan, RepresentationId } from '../cache/types.ts';
 import { LoanBook, type LoanBookOptions } from './loan-book.ts';
 import type { ToThread } from './messages.ts';

@@ -1,4 +1,4 @@
-import type { Loan } from '../cache/loan.ts';
+import type { Loan } from '../cache/stored/loan.ts';
 import type { RepresentationId } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
 import type { LentBytes, LentResponse, LoanNumber, ToThread } from './messages.ts';

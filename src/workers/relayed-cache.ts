@@ -1,9 +1,9 @@
-import { AgedFields } from '../cache/forwarded-fields.ts';
 import { cacheKey } from '../cache/key.ts';
-import { freshSeconds } from '../cache/reuse.ts';
-import { select } from '../cache/select.ts';
+import { AgedFields } from '../cache/rules/forwarded-fields.ts';
+import { RangeFieldReader, within } from '../cache/rules/requested-range.ts';
+import { freshSeconds } from '../cache/rules/reuse.ts';
+import { select } from '../cache/stored/select.ts';
 import type { Answer, Cache, CacheRequest, Source } from '../cache/types.ts';
-import { RangeFieldReader, within } from '../cache/requested-range.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import { Asks } from './asks.ts';

@@ -1,6 +1,6 @@
-import type { Loan } from '../cache/loan.ts';
+import { requestedRangeOf, within } from '../cache/rules/requested-range.ts';
+import type { Loan } from '../cache/stored/loan.ts';
 import { type Answer, type Cache, type CacheRequest, type MapPolicy, pieceBytes, type Source } from '../cache/types.ts';
-import { requestedRangeOf, within } from '../cache/requested-range.ts';
 import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';

@@ -1,4 +1,4 @@
-import { gatherBytesMax, peekBytesMax } from '../cache/content.ts';
+import { gatherBytesMax, peekBytesMax } from '../cache/content/content.ts';
 import type { CacheRequest, Content, RepresentationId, Source } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';

@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { type Directives, parseCacheControl, parseTargeted } from '../../src/cache/directives.ts';
-import { freshen } from '../../src/cache/freshen.ts';
-import { freshnessAt, freshnessTerms } from '../../src/cache/freshness.ts';
 import { cacheKey, originTarget } from '../../src/cache/key.ts';
-import { judge, mayServeOnError } from '../../src/cache/reuse.ts';
-import { fieldsStored, storable } from '../../src/cache/storable.ts';
-import { matches, varyOf } from '../../src/cache/vary.ts';
+import { type Directives, parseCacheControl, parseTargeted } from '../../src/cache/rules/directives.ts';
+import { freshen } from '../../src/cache/rules/freshen.ts';
+import { freshnessAt, freshnessTerms } from '../../src/cache/rules/freshness.ts';
+import { judge, mayServeOnError } from '../../src/cache/rules/reuse.ts';
+import { fieldsStored, storable } from '../../src/cache/rules/storable.ts';
+import { matches, varyOf } from '../../src/cache/rules/vary.ts';
 import type { Fields } from '../../src/fields.ts';
 import { parseHttpDate } from '../../src/semantics/dates.ts';
 import { validatorOf } from '../../src/semantics/validators.ts';

@@ -1,7 +1,7 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Admin, type AdminOptions, startAdmin } from '../../src/http/admin.ts';
+import { type Admin, type AdminOptions, startAdmin } from '../../src/http/admin/admin.ts';
 import { createMetrics } from '../../src/metrics.ts';
 
 const metrics = createMetrics({ version: '0.0.0' });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { AccessRecord } from '../../src/http/access.ts';
+import type { AccessRecord } from '../../src/http/exchange/access.ts';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { assertPattern, type OriginResource, resourceSeed, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';

@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { VideoCache } from '../../src/cache/cache.ts';
 import { cacheKey } from '../../src/cache/key.ts';
-import type { Source } from '../../src/cache/types.ts';
 import type { Supplier } from '../../src/cache/supply.ts';
+import type { Source } from '../../src/cache/types.ts';
 import { Fields } from '../../src/fields.ts';
-import { CachePeerSource } from '../../src/node/peer-source.ts';
+import { CachePeerSource } from '../../src/node/cell/peer-source.ts';
 import { RamTier } from '../../src/ram/tier.ts';
 import { testPolicy } from '../support/edge.ts';
 import { PushedBody } from '../support/peers.ts';

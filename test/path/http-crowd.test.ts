@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { acceptTogether } from '../../src/http/accept-together.ts';
+import { acceptTogether } from '../../src/http/socket/accept-together.ts';
 import { bodies, openPlain, plain, post } from '../support/lean-viewers.ts';
 import { RawConnection } from '../support/raw-http.ts';
 import type { TestViewers } from '../support/viewers.ts';

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
-import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Content } from '../../src/cache/types.ts';
-import { SharedReads } from '../../src/http/shared-reads.ts';
+import { SharedReads } from '../../src/http/socket/shared-reads.ts';
 import { FakeContent, type FakeContentOptions, patternBytes } from '../support/fake-cache.ts';
-import { exchange, RawConnection } from '../support/raw-http.ts';
 import { bodies, gated, openPlain, plain, post } from '../support/lean-viewers.ts';
+import { exchange, RawConnection } from '../support/raw-http.ts';
 import type { TestViewers } from '../support/viewers.ts';
 
 const mebibyte = 1024 * 1024;

@@ -4,7 +4,7 @@ import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { generate } from 'selfsigned';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { UnsentBound, unsentBudget } from '../../src/http/unsent-bound.ts';
+import { UnsentBound, unsentBudget } from '../../src/http/socket/unsent-bound.ts';
 import { FakeContent, patternBytes } from '../support/fake-cache.ts';
 import { RawConnection } from '../support/raw-http.ts';
 import { openViewers, type TestViewers } from '../support/viewers.ts';

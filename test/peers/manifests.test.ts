@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest';
 import { VideoCache } from '../../src/cache/cache.ts';
 import type { Supplier, SupplyRequest } from '../../src/cache/supply.ts';
 import { Fields } from '../../src/fields.ts';
-import { CachePeerSource } from '../../src/node/peer-source.ts';
+import { CachePeerSource } from '../../src/node/cell/peer-source.ts';
 import { sliceBytes } from '../../src/peers/integrity/manifest.ts';
 import { RamTier } from '../../src/ram/tier.ts';
 import { testPolicy } from '../support/edge.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { startAdmin } from '../../src/http/admin.ts';
+import { startAdmin } from '../../src/http/admin/admin.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { launchBrowser, skipsBrowser } from '../support/browser.ts';
 

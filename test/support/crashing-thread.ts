@@ -1,5 +1,5 @@
 import { BroadcastChannel } from 'node:worker_threads';
-import '../../src/node/viewer-thread.ts';
+import '../../src/node/viewers/viewer-thread.ts';
 
 /** A viewer thread that crashes when it is told to: the first one that hears it. */
 const told = new BroadcastChannel('crash');

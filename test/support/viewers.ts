@@ -1,7 +1,6 @@
-import { once } from 'node:events';
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { limitsSchema } from '../../src/config/limits.ts';
-import type { AccessRecord } from '../../src/http/access.ts';
+import type { AccessRecord } from '../../src/http/exchange/access.ts';
 import type { ViewerLimits } from '../../src/http/limits.ts';
 import { startViewers, type Viewers, type ViewersOptions } from '../../src/http/listener.ts';
 import { FakeCache, policyOf } from './fake-cache.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { AccessRecord } from '../../src/http/access.ts';
-import { AccessLines } from '../../src/http/access-line.ts';
+import type { AccessRecord } from '../../src/http/exchange/access.ts';
+import { AccessLines } from '../../src/http/exchange/access-line.ts';
 
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),

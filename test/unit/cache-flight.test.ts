@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { Flight } from '../../src/cache/flight.ts';
-import { Holding } from '../../src/cache/held-pieces.ts';
-import { Reader } from '../../src/cache/reader.ts';
+import { Flight } from '../../src/cache/flight/flight.ts';
+import { Holding } from '../../src/cache/flight/held-pieces.ts';
+import { Reader } from '../../src/cache/flight/reader.ts';
 
 const keeper = { put: () => {}, has: () => false };
 

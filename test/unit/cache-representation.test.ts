@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Representation } from '../../src/cache/representation.ts';
+import { Representation } from '../../src/cache/stored/representation.ts';
 import { Fields } from '../../src/fields.ts';
 import { collectUntil } from '../support/collect.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { encodeMissed, parseMissed } from '../../src/node/missed-purges.ts';
-import { PurgeMemory } from '../../src/node/purge-memory.ts';
+import { encodeMissed, parseMissed } from '../../src/node/cell/missed-purges.ts';
+import { PurgeMemory } from '../../src/node/cell/purge-memory.ts';
 import { announcementBytesMax } from '../../src/peers/wire/announcement.ts';
 
 describe('purges that are remembered', () => {

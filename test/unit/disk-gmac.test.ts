@@ -1,7 +1,7 @@
 import { createCipheriv } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { openGmac } from '../../src/disk/gmac.ts';
+import { openGmac } from '../../src/disk/record/gmac.ts';
 
 const key = Buffer.from('a key of 16 byte', 'latin1');
 const nonce = Buffer.from('nonce of 12.', 'latin1');

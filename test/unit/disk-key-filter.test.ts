@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Entry } from '../../src/cache/types.ts';
-import { EntryIndex } from '../../src/disk/entry-index.ts';
-import type { IndexDatabase } from '../../src/disk/index-database.ts';
-import type { KeyRange } from '../../src/disk/index-records.ts';
-import { KeyFilter } from '../../src/disk/key-filter.ts';
-import type { LevelOperation } from '../../src/disk/level.ts';
+import type { IndexDatabase } from '../../src/disk/database/index-database.ts';
+import type { LevelOperation } from '../../src/disk/database/level.ts';
+import { EntryIndex } from '../../src/disk/indexes/entry-index.ts';
+import { KeyFilter } from '../../src/disk/indexes/key-filter.ts';
+import type { KeyRange } from '../../src/disk/record/index-records.ts';
 import { soon } from '../support/until.ts';
 
 const name = (i: number) => `default /live/channel-${i % 7}/segment-${i}.m4s`;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { Lull } from '../../src/disk/lull.ts';
+import { Lull } from '../../src/disk/writer/lull.ts';
 
 beforeEach(() => {
   vi.useFakeTimers();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { PieceReads } from '../../src/disk/generation/piece-reads.ts';
 import { PageCacheTrust } from '../../src/disk/page-cache.ts';
-import { PieceReads } from '../../src/disk/piece-reads.ts';
 
 describe('trust in the page cache', () => {
   it('holds until a read waits for the device, and is back after a while', () => {

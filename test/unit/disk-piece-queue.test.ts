@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { pieceBytes } from '../../src/cache/types.ts';
-import { PieceQueue } from '../../src/disk/piece-queue.ts';
+import { PieceQueue } from '../../src/disk/store/piece-queue.ts';
 import { soon } from '../support/until.ts';
 
 test('a queue that is never empty keeps no piece that was taken from it', async () => {

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { pieceBytes } from '../../src/cache/types.ts';
-import { decodeEntry, encodeEntry, entryTags } from '../../src/disk/entry-record.ts';
+import { decodeEntry, encodeEntry, entryTags } from '../../src/disk/record/entry-record.ts';
 import {
   decodeGenerationState,
   decodePlace,
@@ -15,8 +15,8 @@ import {
   pieceRange,
   tagKey,
   tagRange,
-} from '../../src/disk/index-records.ts';
-import { decodePiece, encodePiece, pieceHeaderBytes } from '../../src/disk/piece-record.ts';
+} from '../../src/disk/record/index-records.ts';
+import { decodePiece, encodePiece, pieceHeaderBytes } from '../../src/disk/record/piece-record.ts';
 import { entryOf } from '../support/disk-store.ts';
 import { bytesOf } from '../support/tier-bytes.ts';
 

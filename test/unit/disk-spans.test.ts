@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { OpenRepresentations } from '../../src/disk/open-representations.ts';
-import { Spans } from '../../src/disk/spans.ts';
+import { OpenRepresentations } from '../../src/disk/store/open-representations.ts';
+import { Spans } from '../../src/disk/store/spans.ts';
 
 const seed = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31);
 

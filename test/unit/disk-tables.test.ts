@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ResidentReads } from '../../src/disk/resident-reads.ts';
-import { decodeFooter, decodeIndex, firstSequence, recordIn } from '../../src/disk/table-format.ts';
-import { TableFiles } from '../../src/disk/table-files.ts';
-import { Tables } from '../../src/disk/tables.ts';
+import { ResidentReads } from '../../src/disk/table/resident-reads.ts';
+import { TableFiles } from '../../src/disk/table/table-files.ts';
+import { decodeFooter, decodeIndex, firstSequence, recordIn } from '../../src/disk/table/table-format.ts';
+import { Tables } from '../../src/disk/table/tables.ts';
 import { temporaryDirectory } from '../support/disk-store.ts';
 import { bytesOf } from '../support/tier-bytes.ts';
 

@@ -1,13 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { AgedFields, storedFields } from '../../src/cache/forwarded-fields.ts';
-import { freshnessTerms } from '../../src/cache/freshness.ts';
 import { Recent } from '../../src/cache/recent.ts';
+import { AgedFields, storedFields } from '../../src/cache/rules/forwarded-fields.ts';
+import { freshnessTerms } from '../../src/cache/rules/freshness.ts';
+import { matches, Selecting, varyOf } from '../../src/cache/rules/vary.ts';
 import type { Answer, CacheRequest, MapPolicy, StoredResponse } from '../../src/cache/types.ts';
-import { matches, Selecting, varyOf } from '../../src/cache/vary.ts';
 import { Fields } from '../../src/fields.ts';
-import { type Reply, ReplyPlanner } from '../../src/http/reply.ts';
-import { ReplyFields } from '../../src/http/reply-fields.ts';
+import { type Reply, ReplyPlanner } from '../../src/http/reply/reply.ts';
+import { ReplyFields } from '../../src/http/reply/reply-fields.ts';
 import { FakeContent, patternBytes, policyOf } from '../support/fake-cache.ts';
 
 const policy = policyOf();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseRange, rangeSpansMax, rangeSpecsMax, type RangeSpec, satisfy } from '../../src/http/range.ts';
+import { parseRange, type RangeSpec, rangeSpansMax, rangeSpecsMax, satisfy } from '../../src/http/reply/range.ts';
 
 describe('Range syntax (RFC 9110 14.1.1, 14.1.2)', () => {
   it.each<[string, RangeSpec[]]>([

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Fields } from '../../src/fields.ts';
-import { redactTarget } from '../../src/http/access.ts';
-import { cacheStatusMember } from '../../src/http/cache-status.ts';
-import { layOutParts } from '../../src/http/multipart.ts';
-import { longestFirst, policyFor } from '../../src/http/policies.ts';
-import { readRequest } from '../../src/http/request.ts';
-import { isAuthority, parseTarget } from '../../src/http/target.ts';
+import { redactTarget } from '../../src/http/exchange/access.ts';
+import { cacheStatusMember } from '../../src/http/reply/cache-status.ts';
+import { layOutParts } from '../../src/http/reply/multipart.ts';
+import { longestFirst, policyFor } from '../../src/http/request/policies.ts';
+import { readRequest } from '../../src/http/request/request.ts';
+import { isAuthority, parseTarget } from '../../src/http/request/target.ts';
 import { policyOf } from '../support/fake-cache.ts';
 
 describe('request target (RFC 9112 3.2)', () => {

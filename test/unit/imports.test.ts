@@ -55,10 +55,49 @@ const mayImport: Readonly<Record<string, readonly string[] | 'all'>> = {
 };
 
 /**
- * The folders of live/ and peers/, and what of the same one each may import besides itself and the leaves there. Files
- * directly in live/ or peers/ that are no leaves hold the parts together, and may import all.
+ * The folders inside a folder, and what of the same one each may import besides itself and the leaves there. Files that
+ * lie beside them and are no leaves hold the parts together, and may import all.
  */
 const within: Readonly<Record<string, Inside>> = {
+  http: {
+    leaves: ['limits', 'viewer-gone'],
+    folders: {
+      reply: [],
+      request: ['reply'],
+      socket: [],
+      exchange: ['request', 'reply', 'socket'],
+      'node-http': ['exchange', 'request', 'reply'],
+      lean: ['node-http', 'exchange', 'request', 'reply', 'socket'],
+      admin: [],
+    },
+  },
+  cache: {
+    leaves: ['key', 'recent', 'supply', 'types'],
+    folders: {
+      rules: [],
+      flight: [],
+      stored: ['flight', 'rules'],
+      fill: ['stored', 'flight', 'rules'],
+      content: ['fill', 'stored', 'flight'],
+      fetch: ['fill', 'stored', 'rules'],
+    },
+  },
+  disk: {
+    leaves: ['options'],
+    folders: {
+      record: [],
+      database: ['record'],
+      table: ['record'],
+      generation: ['table', 'database', 'record'],
+      indexes: ['generation', 'database', 'record'],
+      store: ['indexes', 'generation', 'table', 'database', 'record'],
+      writer: ['store', 'indexes', 'generation', 'database', 'record'],
+    },
+  },
+  node: {
+    leaves: [],
+    folders: { cell: [], viewers: [], process: [] },
+  },
   live: {
     leaves: ['clock', 'manifest', 'mapped-urls'],
     folders: {

@@ -1,19 +1,19 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { Fields } from '../../src/fields.ts';
+import { isLatePeerError } from '../../src/node/process/late-errors.ts';
+import { UploadBudget } from '../../src/peers/answer/upload-budget.ts';
+import { isUseful } from '../../src/peers/ask/wanted.ts';
 import { Audit } from '../../src/peers/integrity/audit.ts';
-import { CircuitBreaker } from '../../src/peers/members/breaker.ts';
 import { sliceBytes } from '../../src/peers/integrity/manifest.ts';
-import { Member } from '../../src/peers/members/member.ts';
-import { Members } from '../../src/peers/members/members.ts';
+import { BodyCheck } from '../../src/peers/integrity/verify.ts';
 import { ProgressFloor } from '../../src/peers/link/progress.ts';
 import { AnswerTimeout } from '../../src/peers/members/answer-timeout.ts';
+import { CircuitBreaker } from '../../src/peers/members/breaker.ts';
+import { Member } from '../../src/peers/members/member.ts';
+import { Members } from '../../src/peers/members/members.ts';
 import { Refusals } from '../../src/peers/mesh/refusals.ts';
 import { mayAskPeers, mayGivePeers } from '../../src/peers/shareable.ts';
-import { UploadBudget } from '../../src/peers/answer/upload-budget.ts';
-import { BodyCheck } from '../../src/peers/integrity/verify.ts';
-import { isUseful } from '../../src/peers/ask/wanted.ts';
-import { isLatePeerError } from '../../src/node/late-errors.ts';
 import { get } from '../support/peers.ts';
 import { soon } from '../support/until.ts';
 

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 
-const program = new URL('../../src/node/pool-priority.ts', import.meta.url).href;
+const program = new URL('../../src/node/process/pool-priority.ts', import.meta.url).href;
 
 /** A process that uses the pool, then lowers its priority, and tells the name and the nice value of each of its threads. */
 const script = `

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 
-const program = new URL('../../src/node/process-memory.ts', import.meta.url).href;
+const program = new URL('../../src/node/process/process-memory.ts', import.meta.url).href;
 const timeoutMs = 30_000;
 
 /** The number that a process prints which runs these lines. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { freshnessTerms } from '../../../src/cache/freshness.ts';
-import { judge } from '../../../src/cache/reuse.ts';
+import { freshnessTerms } from '../../../src/cache/rules/freshness.ts';
+import { judge } from '../../../src/cache/rules/reuse.ts';
 import { fieldsOf, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';
 
 function use(secondsLater: number, stored: string, request: string): string {

@@ -4,7 +4,7 @@ import {
   passedRequestFields,
   requestFieldsForOrigin,
   storedFields,
-} from '../../../src/cache/forwarded-fields.ts';
+} from '../../../src/cache/rules/forwarded-fields.ts';
 import type { Fields } from '../../../src/fields.ts';
 import { fieldsOf, httpDate, receivedMs, storedWith } from '../../support/stored-response.ts';
 

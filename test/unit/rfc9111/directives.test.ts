@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseCacheControl, requestDirectives } from '../../../src/cache/directives.ts';
+import { parseCacheControl, requestDirectives } from '../../../src/cache/rules/directives.ts';
 import { fieldsOf } from '../../support/stored-response.ts';
 
 describe('section 5.2: Cache-Control', () => {

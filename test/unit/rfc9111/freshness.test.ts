@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { freshnessAt, freshnessTerms } from '../../../src/cache/freshness.ts';
+import { freshnessAt, freshnessTerms } from '../../../src/cache/rules/freshness.ts';
 import type { MapPolicy, StoredResponse } from '../../../src/cache/types.ts';
 import { httpDate, type Lines, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { invalidates } from '../../../src/cache/invalidate.ts';
-import { RecentPurges } from '../../../src/cache/recent-purges.ts';
+import { invalidates } from '../../../src/cache/rules/invalidate.ts';
+import { RecentPurges } from '../../../src/cache/stored/recent-purges.ts';
 import { Fields } from '../../../src/fields.ts';
 import { fieldsOf, type Lines } from '../../support/stored-response.ts';
 

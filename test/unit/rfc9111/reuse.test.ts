@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { freshnessTerms } from '../../../src/cache/freshness.ts';
-import { judge, mayServeOnError, type Verdict } from '../../../src/cache/reuse.ts';
+import { freshnessTerms } from '../../../src/cache/rules/freshness.ts';
+import { judge, mayServeOnError, type Verdict } from '../../../src/cache/rules/reuse.ts';
 import type { MapPolicy, StoredResponse } from '../../../src/cache/types.ts';
 import { fieldsOf, type Lines, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fieldsStored, storable } from '../../../src/cache/storable.ts';
+import { fieldsStored, storable } from '../../../src/cache/rules/storable.ts';
 import type { MapPolicy } from '../../../src/cache/types.ts';
 import { fieldsOf, httpDate, type Lines, policyWith } from '../../support/stored-response.ts';
 

@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { freshen as freshenBy, freshenSelects, headFreshens as headFreshensBy } from '../../../src/cache/freshen.ts';
-import { freshnessTerms } from '../../../src/cache/freshness.ts';
-import { judge } from '../../../src/cache/reuse.ts';
+import {
+  freshen as freshenBy,
+  freshenSelects,
+  headFreshens as headFreshensBy,
+} from '../../../src/cache/rules/freshen.ts';
+import { freshnessTerms } from '../../../src/cache/rules/freshness.ts';
+import { judge } from '../../../src/cache/rules/reuse.ts';
 import type { StoredResponse } from '../../../src/cache/types.ts';
 import { conditionalFields } from '../../../src/semantics/validators.ts';
 import { fieldsOf, httpDate, type Lines, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { matches, selectVariant, varyOf } from '../../../src/cache/rules/vary.ts';
 import type { StoredResponse } from '../../../src/cache/types.ts';
-import { matches, selectVariant, varyOf } from '../../../src/cache/vary.ts';
 import { fieldsOf, httpDate, type Lines, storedWith } from '../../support/stored-response.ts';
 
 function variant(vary: string, request: Lines, changes: { date?: number; id?: number } = {}): StoredResponse {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { effectiveDirectives, parseTargeted } from '../../../src/cache/directives.ts';
-import { freshnessAt, freshnessTerms } from '../../../src/cache/freshness.ts';
-import { judge } from '../../../src/cache/reuse.ts';
-import { storable } from '../../../src/cache/storable.ts';
+import { effectiveDirectives, parseTargeted } from '../../../src/cache/rules/directives.ts';
+import { freshnessAt, freshnessTerms } from '../../../src/cache/rules/freshness.ts';
+import { judge } from '../../../src/cache/rules/reuse.ts';
+import { storable } from '../../../src/cache/rules/storable.ts';
 import { fieldsOf, httpDate, type Lines, policyWith, receivedMs, storedWith } from '../../support/stored-response.ts';
 
 const context = { target: '/page', policy: policyWith() };

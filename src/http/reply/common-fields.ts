@@ -1,0 +1,107 @@
+import { Recent } from '../../cache/recent.ts';
+import type { Answer, CacheRequest, MapPolicy, Source } from '../../cache/types.ts';
+import type { Fields } from '../../fields.ts';
+import { hopByHop } from '../../semantics/hop-by-hop.ts';
+import { cacheStatusMember } from './cache-status.ts';
+import { corsFields } from './cors.ts';
+import { type Part, ReplyFields } from './reply-fields.ts';
+
+export type Representation = Extract<Answer, { kind: 'representation' }>;
+
+/** What all replies from one answer of the cache have in common. */
+export interface Common {
+  readonly fields: ReplyFields;
+  /** Whether the origin said something about ranges itself. */
+  readonly acceptRanges: boolean;
+  /** Where the first byte comes from. */
+  readonly source: Source;
+  /** Kept by whoever makes them: the fields of the reply with the whole, of that length, and of 304. */
+  whole: { readonly length: number | undefined; readonly fields: ReplyFields } | undefined;
+  notModified: ReplyFields | undefined;
+  /** The same of the part that was asked for last. */
+  span: (Part & { readonly fields: ReplyFields }) | undefined;
+}
+
+interface Kept {
+  readonly common: Common;
+  readonly policy: MapPolicy;
+  readonly ttlSeconds: number | undefined;
+}
+
+/** Answers whose fields are kept, some 2 KB each. */
+const keptMax = 1024;
+
+/**
+ * The common fields of answers, kept for those that come again: the cache gives the same `Fields` as long as Age stays
+ * the same, so that this work is done once a second for a response that is asked for a thousand times.
+ */
+export class CommonFields {
+  readonly #recent = new Recent<Fields, Kept>(keptMax);
+
+  /** `first`: offset of the first byte to be sent. */
+  of(answer: Representation, { policy }: CacheRequest, first: number): Common {
+    const { cacheStatus, fields } = answer;
+    const source = sourceOf(answer, first);
+    if (!isPlainHit(cacheStatus)) return commonOf(fields, { policy, cacheStatus, source });
+    const kept = this.#recent.get(fields);
+    const { ttlSeconds } = cacheStatus;
+    if (kept?.policy === policy && kept.ttlSeconds === ttlSeconds && kept.common.source === source) return kept.common;
+    const common = commonOf(fields, { policy, cacheStatus, source });
+    this.#recent.set(fields, { common, policy, ttlSeconds });
+    return common;
+  }
+}
+
+export function sourceOf({ cacheStatus, content }: Representation, first: number): Source {
+  // A hit without content comes from what is known of it.
+  if (cacheStatus.hit) return content.sourceOf(first) ?? 'ram';
+  return cacheStatus.detail ?? content.sourceOf(first) ?? 'origin';
+}
+
+/** Whether lifetime and source are all that there is to say. */
+function isPlainHit({ hit, stored, collapsed }: Answer['cacheStatus']): boolean {
+  return hit && stored === undefined && collapsed === undefined;
+}
+
+export function commonOf(
+  fields: Fields,
+  about: { policy: MapPolicy; cacheStatus: Answer['cacheStatus']; source: Source },
+): Common {
+  const { policy, source } = about;
+  const { raw, acceptRanges } = copyFields(fields, policy, { ...about.cacheStatus, detail: source });
+  return {
+    fields: new ReplyFields(raw),
+    acceptRanges,
+    source,
+    whole: undefined,
+    notModified: undefined,
+    span: undefined,
+  };
+}
+
+/** Everything end-to-end, then what the HTTP side adds. Cache-Status members of caches behind us stay before ours. */
+export function copyFields(
+  { raw: from }: Fields,
+  { cors }: MapPolicy,
+  cacheStatus: Answer['cacheStatus'],
+): { raw: string[]; acceptRanges: boolean } {
+  const raw: string[] = [];
+  const seen = { date: false, allowsOrigin: false, timingAllowed: false, acceptRanges: false };
+  for (let i = 0; i + 1 < from.length; i += 2) {
+    const name = from[i] as string;
+    const lower = name.toLowerCase();
+    if (notCopied.has(lower)) continue;
+    if (lower === 'date') seen.date = true;
+    else if (lower === 'access-control-allow-origin') seen.allowsOrigin = true;
+    else if (lower === 'timing-allow-origin') seen.timingAllowed = true;
+    else if (lower === 'accept-ranges') seen.acceptRanges = true;
+    raw.push(name, from[i + 1] as string);
+  }
+  if (!seen.date) raw.push('Date', new Date().toUTCString());
+  if (cors) raw.push(...corsFields(seen));
+  raw.push('Cache-Status', cacheStatusMember(cacheStatus));
+  return { raw, acceptRanges: seen.acceptRanges };
+}
+
+/** Framing is the transport's, and a stored response's Content-Range describes what was fetched, not what is sent. */
+const notCopied: ReadonlySet<string> = new Set([...hopByHop, 'content-length', 'content-range']);

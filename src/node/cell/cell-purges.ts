@@ -1,0 +1,79 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { VideoCache } from '../../cache/cache.ts';
+import type { Cache, Purge } from '../../cache/types.ts';
+import { isPurge, parsePurge, purgeContent } from '../../http/admin/admin-purge.ts';
+import type { Log } from '../../log.ts';
+import { type Announcement, announcementBytesMax } from '../../peers/wire/announcement.ts';
+import { encodeMissed, parseMissed } from './missed-purges.ts';
+import { PurgeMemory } from './purge-memory.ts';
+
+/** What members tell each other to forget is under this topic, in the words of `POST /api/purge`. */
+export const purgeTopic = 'purge';
+/** What was purged lately, for a member that may have been away then. */
+export const missedTopic = 'purged';
+
+/** Members listen to so many announcements a second and no more. */
+const againMs = 50;
+const toldTimeoutMs = 60_000;
+/** How much earlier than it was noticed a link may have been dead, and what a member did last may be lost with it. */
+const unsureMs = 30_000;
+
+export interface Voice {
+  /** False: too much was said lately, this was not. */
+  announce(topic: string, message: Uint8Array): boolean;
+}
+
+/** Purges of the whole cell: told to the members, heeded when a member tells, and remembered for those that were away. */
+export class CellPurges {
+  readonly #log: Log;
+  readonly #memory = new PurgeMemory();
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** Tells the members of a purge here. Rejects when the signal is aborted before it could be said. */
+  async tell(which: Purge, { voice, signal }: { voice: Voice; signal: AbortSignal }): Promise<void> {
+    const message = Buffer.from(purgeContent(which));
+    // No target is that long, so nobody has anything of it.
+    if (message.length > announcementBytesMax) return;
+    this.#memory.add({ which, atMs: Date.now(), heeded: true });
+    while (!voice.announce(purgeTopic, message)) await sleep(againMs, undefined, { signal });
+  }
+
+  /** Forgets what a member says that is to be forgotten. */
+  async told(message: Buffer, { cache, peer }: { cache: Pick<Cache, 'purge'>; peer: string }): Promise<void> {
+    const which = parsePurge(message.toString());
+    if (!isPurge(which)) return;
+    this.#memory.add({ which, atMs: Date.now(), heeded: true });
+    try {
+      const purged = await cache.purge(which, AbortSignal.timeout(toldTimeoutMs));
+      this.#log.info({ which, purged, peer }, 'purged, as a member was told to');
+    } catch (error) {
+      this.#log.warn({ which, peer, reason: String(error) }, 'a purge that a member was told of failed');
+    }
+  }
+
+  /** What a member is told that links anew; its last link ended at that time, undefined: that is not known. */
+  remembered(lastLinkMs: number | undefined): Announcement[] {
+    const nowMs = Date.now();
+    const sinceMs = lastLinkMs === undefined ? undefined : lastLinkMs - unsureMs;
+    return encodeMissed(this.#memory.list(), { nowMs, sinceMs }).map((message) => ({ topic: missedTopic, message }));
+  }
+
+  /** Forgets what was purged while this node was away, as far as it is from before that. */
+  async missed(
+    message: Buffer,
+    { cache, peer }: { cache: Pick<VideoCache, 'purgeOlder'>; peer: string },
+  ): Promise<void> {
+    for (const { which, atMs, wasTold } of parseMissed(message.toString(), Date.now())) {
+      if (!this.#memory.add({ which, atMs, heeded: !wasTold }) || wasTold) continue;
+      try {
+        const purged = await cache.purgeOlder(which, { beforeMs: atMs, signal: AbortSignal.timeout(toldTimeoutMs) });
+        this.#log.info({ which, purged, peer, atMs }, 'purged what was to be forgotten while this node was away');
+      } catch (error) {
+        this.#log.warn({ which, peer, reason: String(error) }, 'a purge that was missed failed');
+      }
+    }
+  }
+}

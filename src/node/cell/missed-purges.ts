@@ -1,0 +1,66 @@
+import type { Purge } from '../../cache/types.ts';
+import { isPurge, purgeContent, purgeOf } from '../../http/admin/admin-purge.ts';
+import { announcementBytesMax } from '../../peers/wire/announcement.ts';
+
+export interface PurgeAt {
+  readonly which: Purge;
+  /** Epoch milliseconds of this node's clock. */
+  readonly atMs: number;
+}
+
+/** A purge as a member tells of it. */
+export interface ToldPurge extends PurgeAt {
+  /** It was when the two were linked, so it was told then. */
+  readonly wasTold: boolean;
+}
+
+const sinceField = 'sinceAgoMs';
+
+/**
+ * Messages of `{"sinceAgoMs":n,"purges":[{"agoMs":n,"purge":{…}},…]}`, each within the bounds of an announcement. Times are
+ * distances, for clocks differ. `sinceMs`: what was before that the receiver was told; undefined: that is not known.
+ */
+export function encodeMissed(
+  purges: readonly PurgeAt[],
+  { nowMs, sinceMs }: { nowMs: number; sinceMs: number | undefined },
+): Buffer[] {
+  const since = sinceMs === undefined ? '' : `"${sinceField}":${nowMs - sinceMs},`;
+  const groups: string[][] = [];
+  let left = 0;
+  for (const { which, atMs } of purges) {
+    const text = `{"agoMs":${nowMs - atMs},"purge":${purgeContent(which)}}`;
+    const bytes = Buffer.byteLength(text) + 1;
+    if (bytes > left) {
+      groups.push([]);
+      left = announcementBytesMax - since.length - '{"purges":[]}'.length;
+    }
+    groups.at(-1)?.push(text);
+    left -= bytes;
+  }
+  return groups.map((texts) => Buffer.from(`{${since}"purges":[${texts.join(',')}]}`));
+}
+
+/** What is malformed is left out. */
+export function parseMissed(text: string, nowMs: number): ToldPurge[] {
+  const message = parseObject(text);
+  const sinceAgoMs = agoOf(message[sinceField]) ?? Number.POSITIVE_INFINITY;
+  const purges: readonly unknown[] = Array.isArray(message['purges']) ? message['purges'] : [];
+  return purges.flatMap((each) => {
+    const { agoMs, purge } = Object(each) as { agoMs?: unknown; purge?: unknown };
+    const [ago, which] = [agoOf(agoMs), purgeOf(purge)];
+    if (ago === undefined || !isPurge(which)) return [];
+    return [{ which, atMs: nowMs - ago, wasTold: ago > sinceAgoMs }];
+  });
+}
+
+function agoOf(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isFinite(value) ? Math.max(0, value) : undefined;
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    return Object(JSON.parse(text)) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
