@@ -58,3 +58,13 @@ export class EddyError extends Error {
     return new EddyError(code, message, { side, retryable, cause: this.cause ?? this, fwd: this.fwd ?? fwd });
   }
 }
+
+/** The failure of what a request went on for says why it did. */
+export async function because<T>(fwd: ForwardReason, answering: Promise<T>): Promise<T> {
+  try {
+    return await answering;
+  } catch (error) {
+    const went = error instanceof EddyError && (error.side === 'upstream' || error.side === 'peer');
+    throw went ? error.of(fwd) : error;
+  }
+}

@@ -1,5 +1,6 @@
 import type { Fields } from '../fields.ts';
 import type { ForwardReason } from '../semantics/forward-reason.ts';
+import type { Verdict } from '../semantics/preconditions.ts';
 
 /** Where served bytes came from: Cache-Status `detail` and the `tier` label of metrics. */
 export type Source = 'ram' | 'disk' | 'peer' | 'origin';
@@ -179,6 +180,8 @@ export type Answer =
       readonly fields: Fields;
       readonly cacheStatus: CacheStatus;
       readonly content: Content;
+      /** What the preconditions of the request leave to do, where the cache had to know; undefined: evaluate them. */
+      readonly preconditions?: Verdict | undefined;
       /** The cache wants to be asked each time: no other thread may give this again by itself, be it fresh. */
       readonly askAgain?: boolean;
       /** Epoch milliseconds with fractions: when what the request was held for became known; undefined: it was not held. */

@@ -8,6 +8,7 @@ import type { Answer, CacheRequest, MapPolicy, StoredResponse } from '../../src/
 import { Fields } from '../../src/fields.ts';
 import { type Reply, ReplyPlanner } from '../../src/http/reply/reply.ts';
 import { ReplyFields } from '../../src/http/reply/reply-fields.ts';
+import type { Verdict } from '../../src/semantics/preconditions.ts';
 import { FakeContent, patternBytes, policyOf } from '../support/fake-cache.ts';
 
 const policy = policyOf();
@@ -48,11 +49,20 @@ describe('the fields of an answer from storage', () => {
 describe('the fields of replies', () => {
   const fields = Fields.of({ ETag: '"v"', Age: '7', Date: 'Sat, 01 Jan 2028 00:00:00 GMT' });
   const planner = new ReplyPlanner();
-  const plan = (about: { method?: string; ttl?: number; with?: MapPolicy; length?: number; request?: Fields } = {}) => {
+  interface About {
+    readonly method?: string;
+    readonly ttl?: number;
+    readonly with?: MapPolicy;
+    readonly length?: number;
+    readonly request?: Fields;
+    readonly preconditions?: Verdict;
+  }
+  const plan = (about: About = {}) => {
     const { method = 'GET', ttl = 30, with: asked = policy, length = 10, request = Fields.empty } = about;
     const answer: Answer = {
       ...{ kind: 'representation', status: 200, fields, cacheStatus: { hit: true, ttlSeconds: ttl } },
       content: new FakeContent(patternBytes(length)),
+      preconditions: about.preconditions,
     };
     const asking = {
       method,
@@ -86,6 +96,14 @@ describe('the fields of replies', () => {
     const unchanged = plan({ request: Fields.of({ 'If-None-Match': '"v"' }) });
     expect([unchanged.status, line(unchanged, 'content-length')]).toEqual([304, undefined]);
     expect([plan().status, line(plan(), 'content-length')]).toEqual([200, '10']);
+  });
+
+  it('go by what the cache found of the preconditions, where it had to know', () => {
+    const request = Fields.of({ 'If-None-Match': '"v"' });
+    const statuses = (['perform', 'failed', 'not-modified'] as const).map(
+      (preconditions) => plan({ request, preconditions }).status,
+    );
+    expect(statuses).toEqual([200, 412, 304]);
   });
 
   it('keep the messages of different responses apart', () => {

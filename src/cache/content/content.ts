@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import type { Verdict } from '../../semantics/preconditions.ts';
 import type { Filler } from '../fill/filler.ts';
 import type { Representation } from '../stored/representation.ts';
 import type { CacheRequest, Content, Source, Tier } from '../types.ts';
@@ -22,6 +23,8 @@ export class RepresentationContent implements Content {
   readonly #representation: Representation;
   readonly #request: CacheRequest;
   readonly #options: ContentOptions;
+  /** What the request's preconditions leave to do, told by whoever evaluated them; undefined: nobody had to. */
+  preconditions: Verdict | undefined;
   /** What `gather` found. */
   #gathered: { readonly first: number; readonly last: number; readonly buffers: readonly Buffer[] } | undefined;
 

@@ -2,20 +2,25 @@ import { Fields } from '../../fields.ts';
 import type { ContentRange } from '../../semantics/content-range.ts';
 import { passedFields } from '../rules/forwarded-fields.ts';
 import type { Supply } from '../supply.ts';
-import type { Answer, CacheStatus, Source } from '../types.ts';
+import type { Answer, CacheRequest, CacheStatus, Source } from '../types.ts';
 import type { Outcome } from './response-fetch.ts';
 
-/** Told how many bytes a viewer was given, and where they came from. */
-export type OnServed = (source: Source, bytes: number) => void;
+interface For {
+  readonly request: CacheRequest;
+  /** Told how many bytes a viewer was given, and where they came from. */
+  readonly onServed: (source: Source, bytes: number) => void;
+}
 
-/** The origin's own answer, for one viewer alone. */
-export function passedAnswer(supply: Supply, status: CacheStatus, onServed: OnServed): Answer {
+/** The origin's own answer, for one request alone. */
+export function passedAnswer(supply: Supply, status: CacheStatus, { request, onServed }: For): Answer {
+  const { source, body } = supply;
   return {
     kind: 'passed',
     status: supply.status,
     fields: passedFields(supply.fields, supply.responseTimeMs),
-    cacheStatus: { ...status, fwdStatus: supply.status, detail: supply.source },
-    body: counted(supply.body, (bytes) => onServed(supply.source, bytes)),
+    cacheStatus: { ...status, fwdStatus: supply.status, detail: source },
+    // What is fetched ahead of viewers is given to nobody.
+    body: request.ahead === true ? body : counted(body, (bytes) => onServed(source, bytes)),
   };
 }
 
@@ -23,9 +28,10 @@ export function passedAnswer(supply: Supply, status: CacheStatus, onServed: OnSe
 export function sharedAnswer(
   { supply, bytes }: Extract<Outcome, { kind: 'shared' }>,
   status: CacheStatus,
-  { method, onServed }: { method: string; onServed: OnServed },
+  to: For,
 ): Answer {
-  return passedAnswer({ ...supply, body: once(method === 'HEAD' ? Buffer.alloc(0) : bytes) }, status, onServed);
+  const body = once(to.request.method === 'HEAD' ? Buffer.alloc(0) : bytes);
+  return passedAnswer({ ...supply, body }, status, to);
 }
 
 /** A 206 that is not the range asked for: what the origin chose to send, while its bytes are stored for what they are. */

@@ -1,4 +1,4 @@
-import { EddyError } from '../../errors.ts';
+import { unlessAborted } from '../flight/shared-wait.ts';
 
 interface Pending<T> {
   readonly outcome: Promise<T>;
@@ -53,18 +53,5 @@ export class Collapse<T> {
       if (this.#pending.get(name) === pending) this.#pending.delete(name);
     });
     return pending;
-  }
-}
-
-/** Waits for something shared without letting one waiter's leaving touch it. */
-export async function unlessAborted<T>(shared: Promise<T>, signal: AbortSignal): Promise<T> {
-  const left = Promise.withResolvers<never>();
-  const leave = (): void => left.reject(new EddyError('client-gone', 'the viewer left', { side: 'downstream' }));
-  if (signal.aborted) leave();
-  signal.addEventListener('abort', leave);
-  try {
-    return await Promise.race([shared, left.promise]);
-  } finally {
-    signal.removeEventListener('abort', leave);
   }
 }

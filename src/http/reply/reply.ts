@@ -44,9 +44,9 @@ export class ReplyPlanner {
     if (request.fields.isPlain) return this.planWhole(answer, request);
     // RFC 9110 section 13.2.1: preconditions count only where the answer would be 200 without them.
     if (request.fields.isConditional) {
-      const verdict = evaluatePreconditions({ request: request.fields, response: answer.fields });
-      if (verdict === 'not-modified') return this.#notModified(answer, request);
-      if (verdict === 'failed') return refuse(answer, request, { status: 412, fields: [] });
+      const { preconditions = evaluatePreconditions({ request: request.fields, response: answer.fields }) } = answer;
+      if (preconditions === 'not-modified') return this.#notModified(answer, request);
+      if (preconditions === 'failed') return refuse(answer, request, { status: 412, fields: [] });
     }
     const specs = this.#rangeOf(answer, request);
     return specs === undefined ? this.planWhole(answer, request) : this.#planRanges(answer, request, specs);

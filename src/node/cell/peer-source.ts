@@ -55,9 +55,9 @@ function answerOf(answer: Stored, asked: Fields, signal: AbortSignal): PeerAnswe
   const { completeLength } = content;
   if (status !== 200) return whole(answer, signal);
   const both = { request: asked, response: fields };
-  const verdict = evaluatePreconditions(both);
-  if (verdict === 'failed') return undefined;
-  if (verdict === 'not-modified') return { status: 304, fields, completeLength, body: nothing() };
+  const { preconditions = evaluatePreconditions(both) } = answer;
+  if (preconditions === 'failed') return undefined;
+  if (preconditions === 'not-modified') return { status: 304, fields, completeLength, body: nothing() };
   const range = asked.get('range');
   if (range === undefined) return whole(answer, signal);
   if (!ifRangeHolds(both)) return undefined;

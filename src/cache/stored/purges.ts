@@ -1,0 +1,67 @@
+import { cacheKey } from '../key.ts';
+import type { MapPolicy, Purge } from '../types.ts';
+import type { Entries } from './entries.ts';
+import { purgeKeys } from './purge.ts';
+import type { RecentPurges } from './recent-purges.ts';
+
+export interface PurgesOptions {
+  readonly entries: Entries;
+  /** Told of each purge and invalidation, for what is still on its way. */
+  readonly recent: RecentPurges;
+  readonly policies: () => readonly MapPolicy[];
+  readonly now: () => number;
+}
+
+/** Drops stored responses, or has them validated before their next use, because somebody says so. */
+export class Purges {
+  readonly #options: PurgesOptions;
+
+  constructor(options: PurgesOptions) {
+    this.#options = options;
+  }
+
+  /** Drops what is named. Resolves to how many stored responses that were. */
+  async purge(which: Purge, signal: AbortSignal): Promise<number> {
+    const { entries, now } = this.#options;
+    let purged = 0;
+    for await (const key of this.#begin(which, now(), signal)) purged += await entries.removeKey(key);
+    return purged;
+  }
+
+  /** A purge that was to be made at that time, for what was stored or made before it. Resolves to how many that were. */
+  async purgeOlder(which: Purge, { beforeMs, signal }: { beforeMs: number; signal: AbortSignal }): Promise<number> {
+    const { entries } = this.#options;
+    let purged = 0;
+    for await (const key of this.#begin(which, beforeMs, signal))
+      if (await entries.someOlder(key, beforeMs)) purged += await entries.removeKey(key);
+    return purged;
+  }
+
+  /** What is stored for these targets is validated before its next use (RFC 9111 section 4.4). */
+  async invalidate(targets: readonly string[], policies = this.#options.policies()): Promise<void> {
+    const { entries, recent } = this.#options;
+    for (const policy of policies) {
+      for (const target of targets) {
+        const key = cacheKey({ target, policy });
+        recent.invalidated(key);
+        for (const each of await entries.find(key, target)) entries.update(each, { ...each.stored, invalidated: true });
+      }
+    }
+  }
+
+  /** Drops what that peer gave of, as far as it is in memory: it gave wrong bytes. Returns how many responses. */
+  purgeGivenBy(peerId: string): number {
+    const { entries } = this.#options;
+    const given = entries.live().filter((each) => each.givers.has(peerId));
+    for (const each of given) entries.remove(each);
+    return given.length;
+  }
+
+  /** Keys of what the purge names; what is on its way and is named counts as purged too. */
+  #begin(which: Purge, atMs: number, signal: AbortSignal): AsyncIterable<string> {
+    const { entries, recent } = this.#options;
+    const policies = this.#options.policies();
+    recent.add(which, { policies, atMs });
+    return purgeKeys(which, { entries, policies, signal });
+  }
+}
