@@ -6,7 +6,7 @@ import { type PeeringConfig, peeringSchema } from './config/peering.ts';
 import { type Address, address, flag, integer, line, multiaddr, originUrl, size } from './config/values.ts';
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
+type LogLevel = (typeof logLevels)[number];
 
 const kibibyte = 1024;
 const mebibyte = 1024 * kibibyte;
@@ -76,7 +76,7 @@ export type ConfigValues = z.output<typeof configSchema>;
 export type ConfigKey = keyof ConfigValues;
 
 /** The key is 32 bytes; whoever has none has a credential. */
-export type CellConfig =
+type CellConfig =
   | { readonly name: string; readonly key: Uint8Array; readonly credential?: undefined }
   | { readonly name: string; readonly key?: undefined; readonly credential: CellCredential };
 

@@ -36,7 +36,7 @@ export interface OpenLog {
   flush(): Promise<void>;
 }
 
-export interface LogOptions {
+interface LogOptions {
   readonly level: string;
   /** Lines for people instead of JSON. */
   readonly pretty?: boolean;

@@ -11,13 +11,13 @@ const peerOutcomes = ['have', 'pending', 'busy', 'miss', 'denied', 'timeout', 'b
 
 const peerStates = ['up', 'suspect', 'down', 'quarantined'] as const;
 
-export type PeerState = (typeof peerStates)[number];
-export type PeerDirection = (typeof directions)[number];
-export type PeerOutcome = (typeof peerOutcomes)[number];
-export type OriginOutcome = (typeof originOutcomes)[number];
+type PeerState = (typeof peerStates)[number];
+type PeerDirection = (typeof directions)[number];
+type PeerOutcome = (typeof peerOutcomes)[number];
+type OriginOutcome = (typeof originOutcomes)[number];
 
 /** What is read each time metrics are asked for. */
-export interface Readings {
+interface Readings {
   readonly stores: { readonly ram: StoreReading; readonly disk: StoreReading };
   /** Whether the disk tier takes writes. */
   readonly diskWritable: boolean;
@@ -29,7 +29,7 @@ export interface Readings {
   readonly upstreams: readonly { readonly map: string; readonly url: string; readonly up: boolean }[];
 }
 
-export interface StoreReading {
+interface StoreReading {
   readonly bytes: number;
   readonly bytesMax: number;
   readonly pieces: number;

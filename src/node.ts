@@ -10,7 +10,7 @@ import { openViewers } from './node/viewers/viewers.ts';
 import { version } from './version.ts';
 
 /** What a node tells once it serves. */
-export interface ReadyNode {
+interface ReadyNode {
   readonly http: readonly string[];
   readonly admin: string;
   readonly peerId: string;

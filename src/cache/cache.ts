@@ -28,7 +28,7 @@ import type {
   Tier,
 } from './types.ts';
 
-export interface VideoCacheOptions {
+interface VideoCacheOptions {
   readonly ram: Tier;
   /** Undefined when the disk tier is off. */
   readonly disk: { readonly tier: Tier; readonly entries: EntryStore } | undefined;

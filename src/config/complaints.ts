@@ -4,7 +4,7 @@ import { closest } from './suggest.ts';
 type Issue = z.core.$ZodIssue;
 
 /** How a value is named to whoever wrote it: `--ram`, `EDDY_RAM` or `maps[0].prefix (eddy.yaml:12)`. */
-export type NameOf = (path: readonly PropertyKey[]) => string;
+type NameOf = (path: readonly PropertyKey[]) => string;
 
 /** One line for each key that is wrong: which, its value, what is right. */
 export function complaintsOf(

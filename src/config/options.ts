@@ -2,7 +2,7 @@ import type { ConfigKey } from '../config.ts';
 import { closest } from './suggest.ts';
 
 /** One option of the command line: `--flag VALUE`, `EDDY_FLAG` and the key of the file are the same thing. */
-export interface Option {
+interface Option {
   /** Without hyphens in front: `cell-key`. */
   readonly flag: string;
   readonly key: ConfigKey;
@@ -34,12 +34,12 @@ export const options: readonly Option[] = [
 ];
 
 /** Values by key, as text, and where each came from as it is named in errors: `--ram`, `EDDY_RAM`. */
-export interface Given {
+interface Given {
   readonly values: Map<ConfigKey, string | string[]>;
   readonly names: Map<ConfigKey, string>;
 }
 
-export interface CommandLine extends Given {
+interface CommandLine extends Given {
   /** Of `--config`. */
   readonly file: string | undefined;
   readonly errors: readonly string[];

@@ -7,7 +7,7 @@ import { LeanFront, type LeanFrontOptions } from './lean/lean-front.ts';
 import type { ViewerLimits } from './limits.ts';
 import type { ListenAddress, ViewersOptions } from './listener.ts';
 
-export interface SecureServers {
+interface SecureServers {
   readonly servers: readonly { readonly address: ListenAddress; readonly server: HttpsServer }[];
   /** The certificate is not looked after any more. */
   readonly stopWatching: () => void;

@@ -5,10 +5,10 @@ const prefetchOutcomes = ['useful', 'wasted', 'dropped', 'present', 'failed'] as
 const formats = ['dash', 'hls', 'smooth', 'other', 'unknown'] as const;
 const types = ['vod', 'live', 'low-latency', 'unknown'] as const;
 
-export type PrefetchOutcome = (typeof prefetchOutcomes)[number];
+type PrefetchOutcome = (typeof prefetchOutcomes)[number];
 
 /** What a player said of itself with one request (CMCD). */
-export interface PlayerReport {
+interface PlayerReport {
   readonly format: Exclude<(typeof formats)[number], 'unknown'> | undefined;
   readonly streamType: Exclude<(typeof types)[number], 'unknown'> | undefined;
   readonly starved: boolean;

@@ -2,7 +2,7 @@ import { BucketCounts, type BucketReport, latencyBucketsSeconds, releaseBucketsS
 import { type Row, Tally } from './tally.ts';
 
 /** One finished request of a viewer. */
-export interface FinishedRequest {
+interface FinishedRequest {
   readonly method: string;
   /** 0 when nothing was sent. */
   readonly status: number;
@@ -18,7 +18,7 @@ export interface FinishedRequest {
 }
 
 /** Sums over all requests so far. */
-export interface RequestTotals {
+interface RequestTotals {
   readonly total: number;
   readonly hits: number;
   readonly inFlight: number;
@@ -26,7 +26,7 @@ export interface RequestTotals {
 }
 
 /** Where observed times go, in seconds. */
-export interface Histograms {
+interface Histograms {
   readonly duration: Times;
   readonly firstByte: Times;
   readonly release: Times;

@@ -8,7 +8,7 @@ import { reasonOf } from '../peers/failure.ts';
 import { openIdentity } from '../peers/cell/identity.ts';
 
 /** What a command prints, or what is wrong with how it was called. */
-export type CommandResult = { readonly output: string } | { readonly error: string };
+type CommandResult = { readonly output: string } | { readonly error: string };
 
 type Values = Readonly<Record<string, string>>;
 

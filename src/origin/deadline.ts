@@ -1,4 +1,4 @@
-export interface DeadlineRules {
+interface DeadlineRules {
   readonly timeoutMs: number;
   /** Whether the wait is of our own making when the time is up: then it starts again. */
   readonly ownWait?: () => boolean;

@@ -5,7 +5,7 @@ import { type OriginMap, type OriginSettings, originSettings, upstreamUrl } from
 import { upstreamPath } from './target.ts';
 import { createUpstream, type Upstream } from './upstream.ts';
 
-export interface MappedOriginOptions {
+interface MappedOriginOptions {
   readonly nowMs: () => number;
   readonly onHealth: (health: HealthReport & { map: string; url: string }) => void;
 }

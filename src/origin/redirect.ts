@@ -3,7 +3,7 @@ import { originBounds } from './origin-map.ts';
 import type { Upstream } from './upstream.ts';
 
 /** Says where a redirect may lead: undefined for anywhere that the configuration does not name. */
-export type RedirectGuard = (location: URL) => { upstream: Upstream; trusted: boolean } | undefined;
+type RedirectGuard = (location: URL) => { upstream: Upstream; trusted: boolean } | undefined;
 
 export interface FollowOptions extends AttemptOptions {
   readonly guard: RedirectGuard;

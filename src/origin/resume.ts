@@ -14,7 +14,7 @@ const resumeBounds = {
 } as const;
 
 /** The bytes that a response said it would bring, and what identifies them. */
-export interface ResumablePart {
+interface ResumablePart {
   readonly first: number;
   readonly last: number;
   readonly completeLength: number;
@@ -22,7 +22,7 @@ export interface ResumablePart {
   readonly validator: string;
 }
 
-export interface ResumeOptions {
+interface ResumeOptions {
   readonly part: ResumablePart;
   /** Sends the request again with these fields (name, value, name, value) in place of its conditions and range. */
   readonly reopen: (fields: readonly string[]) => Promise<OriginAnswer>;

@@ -22,7 +22,7 @@ export interface OriginHealth extends HealthReport {
 }
 
 /** What is logged: changes of health and bodies that are continued. */
-export interface OriginLog {
+interface OriginLog {
   info(about: object, message: string): void;
   warn(about: object, message: string): void;
 }

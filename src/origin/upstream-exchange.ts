@@ -10,7 +10,7 @@ import type { ReadTurn } from './read-turn.ts';
 import { type ResponseHead, rawFields, unusable } from './response-head.ts';
 import { UnreadBody } from './unread-body.ts';
 
-export interface ExchangeRequest {
+interface ExchangeRequest {
   readonly method: string;
   /** Request target, sent as it is. */
   readonly path: string;
@@ -19,7 +19,7 @@ export interface ExchangeRequest {
   readonly body: Readable | null;
 }
 
-export interface UpstreamExchangeOptions {
+interface UpstreamExchangeOptions {
   /** Scheme, host and port, for messages. */
   readonly origin: string;
   readonly connectTimeoutMs: number;

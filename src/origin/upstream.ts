@@ -18,7 +18,7 @@ export interface Upstream {
   readonly health: UpstreamHealth;
 }
 
-export interface UpstreamOptions {
+interface UpstreamOptions {
   readonly nowMs: () => number;
   readonly onChange: (report: HealthReport) => void;
   /** False for hosts that only redirects lead to: no credentials, their own Host. */

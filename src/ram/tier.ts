@@ -11,7 +11,7 @@ const pinnedRatioMax = 1.125;
 /** Shorter pieces are sent as fast by copying. */
 const admittedBytesMin = 128 * 1024;
 
-export interface RamTierOptions {
+interface RamTierOptions {
   /** Budget of memory held, in bytes; 0 turns the tier off. */
   readonly bytesMax: number;
   /** Share of the budget that is left to pieces which are no longer kept and wait for the collector. Default 0. */
@@ -27,7 +27,7 @@ export interface RamTierOptions {
 /** An arena for the pieces of one tier. */
 export type RamArena = Arena<Piece>;
 
-export interface RamTierStats {
+interface RamTierStats {
   /** Memory held: the pieces and what it takes to keep them. Never above `bytesMax`. */
   readonly bytes: number;
   readonly bytesMax: number;

@@ -5,7 +5,7 @@ import { readSampleFiles, type SampleFiles } from './files.ts';
 import { type LiveChannel, livePlaylist, livePlaylistSinceMs, liveSegment } from './live.ts';
 import { answerFrom, type Resource, type ResourceAnswer, resourceOf } from './resource.ts';
 
-export interface SampleOriginOptions {
+interface SampleOriginOptions {
   /** What `/sample/status.json` says at each request; a JSON value. */
   readonly status: () => unknown;
   /** The clock of the live channel. */

@@ -12,7 +12,7 @@ export interface Resource {
   readonly lastModified: string;
 }
 
-export interface ResourceAbout {
+interface ResourceAbout {
   readonly contentType: string;
   readonly cacheControl: string;
   readonly modifiedMs: number;

@@ -7,7 +7,7 @@ import type { Port } from './port.ts';
 import { ServedAsk } from './served-ask.ts';
 import { toWire } from './wire-error.ts';
 
-export interface AskServerOptions {
+interface AskServerOptions {
   readonly cache: Cache;
   readonly lending: LendingCache;
   readonly ram: LendingTier;

@@ -6,7 +6,7 @@ import type { Port } from './port.ts';
 import { Reading } from './reading.ts';
 import { fromWire, toWire } from './wire-error.ts';
 
-export interface AskOptions {
+interface AskOptions {
   readonly port: Port<ToMain>;
   readonly onLeft: () => void;
 }

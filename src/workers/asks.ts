@@ -9,7 +9,7 @@ import type { Port } from './port.ts';
 const sweepMs = 250;
 
 /** Messages that belong to an ask. */
-export type AskEvent = Extract<ToThread, { ask: AskNumber }>;
+type AskEvent = Extract<ToThread, { ask: AskNumber }>;
 
 /** What this thread has asked the main thread for and is not done with. */
 export class Asks {

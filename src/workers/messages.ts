@@ -6,7 +6,7 @@ import type { ForwardReason } from '../semantics/forward-reason.ts';
 export type AskNumber = number;
 
 /** Fields as they travel: flat, as `Fields.raw`. */
-export type RawFields = readonly string[];
+type RawFields = readonly string[];
 
 /** An EddyError as it travels. */
 export interface WireError {

@@ -14,7 +14,7 @@ import { hasPlayerReport } from './player-report.ts';
 import type { Port } from './port.ts';
 import { ThreadContent, type ThreadContentOptions } from './thread-content.ts';
 
-export interface RelayedCacheOptions {
+interface RelayedCacheOptions {
   readonly now: () => number;
   /** Bytes given to viewers from what is lent; those that the main thread gives are counted there. */
   readonly onServed: (source: Source, bytes: number) => void;

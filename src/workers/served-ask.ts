@@ -13,7 +13,7 @@ import { toWire } from './wire-error.ts';
 type Message<Kind extends ToMain['kind']> = Extract<ToMain, { kind: Kind }>;
 type Representation = Extract<Answer, { kind: 'representation' }>;
 
-export interface ServedAskOptions {
+interface ServedAskOptions {
   readonly cache: Cache;
   readonly lending: LendingCache;
   readonly ram: LendingTier;

@@ -16,7 +16,7 @@ export interface ThreadContentOptions {
 }
 
 /** Which bytes: one stored response, as far as it is known here. */
-export interface ThreadContentOf {
+interface ThreadContentOf {
   readonly request: CacheRequest;
   /** Undefined: nothing of it is lent. */
   readonly id: RepresentationId | undefined;

@@ -41,6 +41,17 @@ export function importsOf({ path, text }: SourceFile): readonly Import[] {
   });
 }
 
+const named = /\bimport\s+(?:type\s+)?\{([^}]*)\}\s*from\s+'(\.[^']+)'/g;
+
+/** What a file imports by name, as path and name with `#` between; `*` for all of a file that is imported as it runs. */
+export function namesImported({ path, text }: SourceFile): readonly string[] {
+  const byName = [...text.matchAll(named)].flatMap(([, names = '', from = '']) =>
+    names.split(',').map((name) => `${resolved(path, from)}#${name.trim().replace(/^type | as .*/g, '')}`),
+  );
+  const whole = [...text.matchAll(dynamic)].map(([, from = '']) => `${resolved(path, from)}#*`);
+  return [...byName, ...whole];
+}
+
 /** The folder of src/ that a file belongs to; a file directly in src/ stands for itself, without its extension. */
 export function unitOf(path: string): string {
   return path.split('/', 1)[0]?.replace(/\.ts$/, '') ?? path;

@@ -1,6 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { cycleIn, type Import, importsOf, readSources, type SourceFile, unitOf } from '../support/source-files.ts';
+import {
+  cycleIn,
+  type Import,
+  importsOf,
+  namesImported,
+  readSources,
+  type SourceFile,
+  unitOf,
+} from '../support/source-files.ts';
 
 /** May be imported from everywhere, and import nothing but each other. */
 const leaves = [
@@ -182,7 +190,7 @@ describe('the sources', () => {
     expect(unwantedExports(sources)).toEqual([]);
   });
 
-  it('export no value that only its own file uses', () => {
+  it('export nothing that only its own file uses', () => {
     const elsewhere = ['test', 'bench'].flatMap((folder) =>
       readSources(fileURLToPath(new URL(`../../${folder}`, import.meta.url))),
     );
@@ -258,10 +266,13 @@ describe('these checks', () => {
   });
 
   it('see exports that nobody imports', () => {
-    const a = file('a.ts', 'export const used = 1;\nexport function tested() {}\nexport class Unused {}');
-    const b = file('b.ts', "import { used } from './a.ts';");
+    const a = file(
+      'a.ts',
+      'export const used = 1;\nexport function tested() {}\nexport class Unused {}\nexport type Own = 1;',
+    );
+    const b = file('b.ts', "import { used } from './a.ts';\n// Own");
     const test = file('unit/a.test.ts', "import { tested } from '../../src/a.ts';");
-    expect(unusedExports([a, b], [test])).toEqual(['a.ts exports Unused']);
+    expect(unusedExports([a, b], [test])).toEqual(['a.ts exports Unused', 'a.ts exports Own']);
   });
 
   it('see default exports and barrels', () => {
@@ -320,15 +331,13 @@ function folderCycle(files: readonly SourceFile[]): readonly string[] | undefine
   return cycleIn(edges);
 }
 
-/** A name that stands in one file only, be it imported or just mentioned elsewhere. */
+/** Names that no other file imports from where they are exported. `elsewhere`: files outside src/. */
 function unusedExports(files: readonly SourceFile[], elsewhere: readonly SourceFile[]): readonly string[] {
-  const filesWith = new Map<string, number>();
-  for (const { text } of [...files, ...elsewhere])
-    for (const word of new Set(text.match(/\w+/g))) filesWith.set(word, (filesWith.get(word) ?? 0) + 1);
-  const value = /^export (?:async )?(?:function\*?|class|const) (\w+)/gm;
+  const used = new Set([...files, ...elsewhere].flatMap(namesImported).map((each) => each.replace(/^\.\.\/src\//, '')));
+  const exported = /^export (?:async )?(?:function\*?|class|const|interface|type) (\w+)/gm;
   return files.flatMap(({ path, text }) =>
-    [...text.matchAll(value)]
-      .filter(([, name = '']) => filesWith.get(name) === 1)
+    [...text.matchAll(exported)]
+      .filter(([, name]) => !used.has(`${path}#${name}`) && !used.has(`${path}#*`))
       .map(([, name]) => `${path} exports ${name}`),
   );
 }

@@ -11,7 +11,7 @@ import type { CacheRequest, Source, Tier } from '../types.ts';
 const failuresMax = 3;
 const fruitlessMax = 64;
 
-export interface ContentReadOptions {
+interface ContentReadOptions {
   readonly filler: Filler;
   readonly ram: Tier;
   /** first .. last goes to the viewer, from there. */

@@ -10,7 +10,7 @@ import type { Answer, CacheRequest, CacheStatus, Source, Tier } from '../types.t
 import { type ContentOptions, RepresentationContent } from './content.ts';
 import { RecentView } from './recent-view.ts';
 
-export interface StoredAnswersOptions {
+interface StoredAnswersOptions {
   readonly filler: Filler;
   readonly ram: Tier;
   /** Undefined when the disk tier is off. */

@@ -11,7 +11,7 @@ import type { PassThrough } from './pass-through.ts';
 import type { Outcome } from './response-fetch.ts';
 import type { Shared, SharedFetches } from './shared-fetches.ts';
 
-export interface FetchedAnswersOptions {
+interface FetchedAnswersOptions {
   readonly fetches: SharedFetches;
   readonly stored: StoredAnswers;
   readonly passThrough: PassThrough;

@@ -11,7 +11,7 @@ import type { Supply } from '../supply.ts';
 import type { Answer, CacheRequest, Source } from '../types.ts';
 import { passedAnswer } from './answers.ts';
 
-export interface PassThroughOptions {
+interface PassThroughOptions {
   readonly filler: Filler;
   readonly entries: Entries;
   readonly purges: Purges;

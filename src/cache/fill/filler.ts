@@ -17,7 +17,7 @@ const heldBytesMax = 64 * 1024 * 1024;
 /** How far ahead of a reader gaps are fetched, in parallel. */
 const lookaheadBytes = 4 * 1024 * 1024;
 
-export interface FillerOptions {
+interface FillerOptions {
   /** Nearest first. */
   readonly tiers: readonly Tier[];
   /** In the order they are asked. */
@@ -30,7 +30,7 @@ export interface FillerOptions {
   readonly onSettled: (representation: Representation, outcome: { completeLength: number } | 'broken') => void;
 }
 
-export interface FillOptions extends SupplyOptions {
+interface FillOptions extends SupplyOptions {
   readonly peersForbidden?: boolean | undefined;
   /** Whether an answer of a peer is what was asked for; else the next supplier is asked. */
   readonly fits?: (supply: Supply) => boolean;

@@ -6,7 +6,7 @@ import type { Reader } from './reader.ts';
 /** Readers are told of so much at once, of less at the end of the turn: each time costs each of them a write. */
 const toldBytes = 128 * 1024;
 
-export interface FlightOptions {
+interface FlightOptions {
   readonly keeper: Keeper;
   /** What this flight holds itself counts there. */
   readonly holding: Holding;

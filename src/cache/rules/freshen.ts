@@ -7,14 +7,14 @@ import { fieldsStored } from './storable.ts';
 import { varyOf } from './vary.ts';
 
 /** A response that updates stored ones; every Supply is one. */
-export interface Update {
+interface Update {
   readonly fields: Fields;
   readonly requestTimeMs: number;
   readonly responseTimeMs: number;
 }
 
 /** The request that brought the update. */
-export interface UpdatingRequest {
+interface UpdatingRequest {
   readonly fields: Fields;
   readonly policy: Pick<MapPolicy, 'targetedFields'>;
 }

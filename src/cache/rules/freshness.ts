@@ -6,11 +6,11 @@ import { mediaKind } from './media.ts';
 import { isHeuristicallyCacheable, isUnderstood } from './statuses.ts';
 
 /** The parts of a response that its freshness depends on; every StoredResponse has them. */
-export type Dated = Pick<StoredResponse, 'status' | 'fields' | 'requestTimeMs' | 'responseTimeMs'> &
+type Dated = Pick<StoredResponse, 'status' | 'fields' | 'requestTimeMs' | 'responseTimeMs'> &
   Partial<Pick<StoredResponse, 'invalidated'>>;
 
 /** Where a response belongs: the target of its request, and the policy of its map. */
-export interface Context {
+interface Context {
   readonly target: string;
   readonly policy: MapPolicy;
 }

@@ -1,7 +1,7 @@
 import type { Fields } from '../../fields.ts';
 
 /** What a response carries, as far as its freshness depends on it. */
-export type MediaKind = 'segment' | 'playlist' | undefined;
+type MediaKind = 'segment' | 'playlist' | undefined;
 
 const segmentExtensions: ReadonlySet<string> = new Set([
   ...['ts', 'm2ts', 'm4s', 'm4f', 'm4i', 'mp4', 'm4v', 'm4a', 'cmfv', 'cmfa', 'cmft', 'cmfm', 'webm', 'mkv'],

@@ -4,7 +4,7 @@ import { type Directives, requestDirectives } from './directives.ts';
 import { ageSecondsAt, type Freshness, type FreshnessTerms, freshnessAt } from './freshness.ts';
 
 /** The parts of a request that decide about reuse; every CacheRequest has them. */
-export interface ReuseRequest {
+interface ReuseRequest {
   readonly fields: Fields;
   readonly policy: MapPolicy;
 }

@@ -8,7 +8,7 @@ import { isHeuristicallyCacheable, isUnderstood } from './statuses.ts';
 import { varyOf } from './vary.ts';
 
 /** The parts of a request that decide about storing; every CacheRequest has them. */
-export interface StoringRequest {
+interface StoringRequest {
   readonly method: string;
   readonly fields: Fields;
   readonly policy: MapPolicy;

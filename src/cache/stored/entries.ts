@@ -7,7 +7,7 @@ import { Representation } from './representation.ts';
 /** Stored responses of one key; more than this many variants and the oldest goes. */
 const variantsMax = 16;
 
-export interface EntriesOptions {
+interface EntriesOptions {
   readonly tiers: readonly Tier[];
   /** Where entries outlive a restart; undefined when the disk tier is off. */
   readonly store: EntryStore | undefined;

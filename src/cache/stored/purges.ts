@@ -4,7 +4,7 @@ import type { Entries } from './entries.ts';
 import { purgeKeys } from './purge.ts';
 import type { RecentPurges } from './recent-purges.ts';
 
-export interface PurgesOptions {
+interface PurgesOptions {
   readonly entries: Entries;
   /** Told of each purge and invalidation, for what is still on its way. */
   readonly recent: RecentPurges;

@@ -11,7 +11,7 @@ const asideMax = 2;
 const probeMsLeast = 10_000;
 const probeBytesPerMs = 50_000;
 
-export interface MendOptions {
+interface MendOptions {
   readonly sizes: LevelSizes;
   /** The process ended while this database was in use, again and again. */
   readonly suspect: boolean;

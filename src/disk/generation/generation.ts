@@ -16,7 +16,7 @@ const recordOverheadBytes = 40;
 /** Bytes that a piece takes in a generation. */
 export const storedBytes = (length: number): number => pieceHeaderBytes + length + recordOverheadBytes;
 
-export interface GenerationOptions {
+interface GenerationOptions {
   readonly number: number;
   readonly directory: string;
   readonly level: Level;

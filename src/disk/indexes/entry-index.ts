@@ -23,7 +23,7 @@ const keysMin = 65_536;
 const learntBytesMax = 128 * 1024 * 1024;
 
 /** What saving or deleting entries came to. */
-export interface EntryChange {
+interface EntryChange {
   /** Representations that no entry has any more. */
   readonly orphans: readonly RepresentationId[];
   /** Bytes that the new records take, everything about them counted. */

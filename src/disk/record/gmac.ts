@@ -2,9 +2,9 @@ import { createCipheriv } from 'node:crypto';
 import { type Libc, openLibc } from '../../libc.ts';
 
 /** The tag that AES-128-GCM gives bytes as additional data (NIST SP 800-38D): 16 bytes, valid until the next call. */
-export type Gmac = (bytes: Buffer) => Buffer;
+type Gmac = (bytes: Buffer) => Buffer;
 
-export interface GmacOptions {
+interface GmacOptions {
   /** 16 bytes. */
   readonly key: Buffer;
   /** 12 bytes. */

@@ -11,7 +11,7 @@ const blockBytesMax = pieceBytes + pieceHeaderBytes + 8192;
 const loadsAtOnce = 8;
 
 /** Where a record is: in this block of that table. */
-export interface RecordPlace extends BlockHandle {
+interface RecordPlace extends BlockHandle {
   readonly path: string;
   readonly sequence: number;
 }

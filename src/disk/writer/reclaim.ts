@@ -9,7 +9,7 @@ import type { StoreParts } from '../store/store-parts.ts';
 
 const lookupsAtOnce = 64;
 
-export interface ReclaimOptions {
+interface ReclaimOptions {
   readonly scratch: Buffer;
   /** Not its turn yet: entries without pieces that were saved then stay, as if they were saved now. */
   readonly early?: boolean;

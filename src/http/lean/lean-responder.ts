@@ -36,7 +36,7 @@ export function headTails(keepAliveTimeoutMs: number): HeadTails {
   return { plain: tails('\r\n'), chunked: tails('Transfer-Encoding: chunked\r\n\r\n') };
 }
 
-export interface LeanResponderOptions {
+interface LeanResponderOptions {
   readonly tails: HeadTails;
   /** Whether every response is to end its connection from now on. */
   readonly draining: () => boolean;

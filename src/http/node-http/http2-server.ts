@@ -6,7 +6,7 @@ import type { RequestHead } from '../request/message.ts';
 import { RequestBody } from './body.ts';
 import { Http2Responder } from './http2-responder.ts';
 
-export interface Http2Options {
+interface Http2Options {
   readonly front: Front;
   readonly limits: ViewerLimits;
   readonly onSession: (session: ServerHttp2Session) => void;

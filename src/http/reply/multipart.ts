@@ -6,7 +6,7 @@ export interface Part extends Span {
   readonly head: Buffer;
 }
 
-export interface PartsLayout {
+interface PartsLayout {
   readonly contentType: string;
   /** Exact, of all parts with their delimiters and the closing one. */
   readonly contentLength: number;

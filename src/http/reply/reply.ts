@@ -26,7 +26,7 @@ export interface Reply {
 }
 
 /** A closed range of a representation whose length is not known yet: to be looked at before the status is. */
-export interface PendingSpan {
+interface PendingSpan {
   readonly pending: Span;
 }
 

@@ -4,7 +4,7 @@ import type { Mapping } from './policies.ts';
 import type { ReadRequest } from './request.ts';
 
 /** Who waits for the answer. */
-export interface Viewer {
+interface Viewer {
   readonly scheme: 'http' | 'https';
   /** Aborted when the viewer is gone; made when it is asked for. */
   signal(): AbortSignal;

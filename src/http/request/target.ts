@@ -1,5 +1,5 @@
 /** What a request target says (RFC 9112 section 3.2). */
-export type Target =
+type Target =
   | { readonly form: 'origin'; readonly target: string }
   | { readonly form: 'absolute'; readonly target: string; readonly authority: string }
   | { readonly form: 'asterisk' }

@@ -3,7 +3,7 @@ import { Socket, type SocketConstructorOpts } from 'node:net';
 import { canReadInto, type OnRead, type ReadHandle, readInto, takesBuffer } from '../../socket-reads.ts';
 
 /** Takes what was read. The bytes are valid until it returns: who needs them longer copies them. */
-export type TakeBytes = (buffer: Buffer, length: number) => void;
+type TakeBytes = (buffer: Buffer, length: number) => void;
 
 /** What node keeps in an accepted socket, as far as it is looked at here. */
 interface Accepted {
@@ -11,7 +11,7 @@ interface Accepted {
   _server?: Server | null;
 }
 
-export interface OpenReads {
+interface OpenReads {
   readonly socket: Socket;
   readonly release: () => void;
 }

@@ -18,7 +18,7 @@ const mostBytes = 1280 * 1024;
 /** A socket is told anew when its share has changed by so much of what it was told. */
 const changeMin = 1 / 4;
 
-export interface UnsentBoundOptions {
+interface UnsentBoundOptions {
   /** For the unsent bytes of all connections together. */
   readonly bytesMax: number;
   readonly connections: () => number;

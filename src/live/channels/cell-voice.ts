@@ -11,7 +11,7 @@ export interface CellVoice {
 }
 
 /** What the owner of a playlist tells the other members of a cell. */
-export interface Announcement {
+interface Announcement {
   readonly key: string;
   /** Of the playlist, as `Manifest.version`. */
   readonly version: string;

@@ -7,7 +7,7 @@ import type { PlaylistRequest } from '../message/playlist-request.ts';
 import { type Expected, expectedOf } from './live-edge.ts';
 import type { Manifest } from '../manifest.ts';
 
-export interface ChannelMediaOptions {
+interface ChannelMediaOptions {
   readonly inner: Cache;
   readonly clock: Clock;
   /** The target at the edge for a URL at the origin. */

@@ -4,7 +4,7 @@ import type { FollowedPlaylist } from '../follow/followed-playlist.ts';
 import type { PlaylistRequest } from '../message/playlist-request.ts';
 import type { SettledPlaylist } from './settled-playlist.ts';
 
-export interface Followed {
+interface Followed {
   readonly kind: 'followed';
   readonly followed: FollowedPlaylist;
   readonly asked: PlaylistRequest;

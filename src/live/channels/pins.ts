@@ -4,7 +4,7 @@ import { Fields } from '../../fields.ts';
 import type { Clock } from '../clock.ts';
 import type { LiveMap } from '../mapped-urls.ts';
 
-export interface PinsOptions {
+interface PinsOptions {
   readonly maps: () => readonly LiveMap[];
   readonly policies: () => readonly MapPolicy[];
   readonly clock: Clock;

@@ -34,7 +34,7 @@ export interface PlaylistsOptions extends PlaylistRequestOptions {
   readonly onManifest?: ((asked: PlaylistRequest, manifest: Manifest) => void) | undefined;
 }
 
-export interface LoaderOptions extends PlaylistsOptions {
+interface LoaderOptions extends PlaylistsOptions {
   /** By how much the numbers of another playlist of the same map are moved for viewers. */
   readonly offsetOf: (target: string, asked: PlaylistRequest) => number;
 }

@@ -20,7 +20,7 @@ import { refusesSharing } from '../message/sharing.ts';
 import { reportOf, type StreamReport } from './stream-report.ts';
 
 /** `handed`: the answer to the one request that it was asked for. */
-export type Found = Known | { readonly kind: 'handed'; readonly answer: Answer };
+type Found = Known | { readonly kind: 'handed'; readonly answer: Answer };
 
 const unnamedMax = 4_096;
 const followedMax = 1_024;

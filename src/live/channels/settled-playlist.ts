@@ -8,7 +8,7 @@ import { receive } from '../message/receive.ts';
 
 type Representation = Extract<Answer, { kind: 'representation' }>;
 
-export interface SettledOptions {
+interface SettledOptions {
   readonly nowMs: () => number;
   /** Reads another version of it; undefined when it is no settled playlist any more. */
   readonly read: (bytes: { bytes: Buffer; answer: Representation }) => PlaylistVersion | undefined;

@@ -2,7 +2,7 @@ import { dateTimeMs, durationSeconds } from './mpd-time.ts';
 import type { MpdElement } from './mpd-xml.ts';
 
 /** A period on the time line of the presentation. */
-export interface MpdPeriod {
+interface MpdPeriod {
   readonly startSeconds: number;
   /** Undefined: open, the last one of a live stream. */
   readonly durationSeconds: number | undefined;

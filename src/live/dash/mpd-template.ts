@@ -1,5 +1,5 @@
 /** What stands for the identifiers of a URL template (ISO/IEC 23009-1 section 5.3.9.4.4). */
-export interface TemplateValues {
+interface TemplateValues {
   readonly representationId: string | undefined;
   readonly bandwidth: string | undefined;
   readonly number: number | undefined;

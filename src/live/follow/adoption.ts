@@ -5,7 +5,7 @@ import type { Manifest } from '../manifest.ts';
  * newer: media was added. changed: the same media, said otherwise. behind: another origin, or a cache, that lags.
  * restart: the numbers began anew; to be believed once it is seen again.
  */
-export type Step = 'same' | 'newer' | 'changed' | 'behind' | 'restart';
+type Step = 'same' | 'newer' | 'changed' | 'behind' | 'restart';
 
 export function stepBetween(known: Manifest, came: Manifest): Step {
   if (known.version === came.version) return 'same';

@@ -5,7 +5,7 @@ import { type Coding, encode } from '../message/coding.ts';
 import type { Manifest } from '../manifest.ts';
 import type { Received } from '../message/receive.ts';
 
-export interface VersionOptions {
+interface VersionOptions {
   readonly received: Received;
   readonly toEdge: (url: string) => string | undefined;
   readonly onServed: OnServed;
@@ -16,7 +16,7 @@ export interface VersionOptions {
 }
 
 /** What a viewer gets of a version. */
-export interface Form {
+interface Form {
   readonly coding: Coding;
   /** A delta update where there is one: `v2` for who keeps the date ranges it knows. */
   readonly delta: false | 'YES' | 'v2';

@@ -20,7 +20,7 @@ const slackKept = 0.95;
 /** How long after the latest expected moment the first of several asks is made. */
 const marginMs = 15;
 
-export interface Load {
+interface Load {
   readonly startedMs: number;
   readonly nowMs: number;
 }

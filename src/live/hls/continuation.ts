@@ -23,14 +23,14 @@ interface Mark {
   readonly discontinuities: number;
 }
 
-export interface ContinueOptions {
+interface ContinueOptions {
   /** Whether a URI of the playlist is an origin's: then it is told apart from the same name of before. */
   readonly isOurs: (uri: string) => boolean;
   /** By how much another rendition's numbers are moved; by its URI. */
   readonly offsetOf: (uri: string) => number;
 }
 
-export interface RestartOptions extends ContinueOptions {
+interface RestartOptions extends ContinueOptions {
   /** Since the newest media of before were first seen. */
   readonly elapsedMs: number;
 }

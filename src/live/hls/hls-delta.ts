@@ -5,7 +5,7 @@ const keptTag = /^#EXT-X-DATERANGE:/;
 /** Version of the protocol that has EXT-X-SKIP (section 8). */
 const skipVersion = 9;
 
-export interface SkipOptions {
+interface SkipOptions {
   /** Segments that are older than the Skip Boundary. */
   readonly segments: number;
   /** IDs of date ranges that are gone, for a client that asked for that (`_HLS_skip=v2`). */

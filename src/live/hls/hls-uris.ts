@@ -1,7 +1,7 @@
 /** Attributes of tags that hold a URI (RFC 8216bis section 4.4; interstitials: appendix D). */
 const uriAttribute = /([:,] ?(?:URI|SERVER-URI|X-ASSET-URI|X-ASSET-LIST)=")([^"]*)"/g;
 
-export interface RewriteOptions {
+interface RewriteOptions {
   /** Absolute URL of the playlist at the origin. */
   readonly url: string;
   /** The target at the edge for an absolute URL; undefined where that is not mapped. */

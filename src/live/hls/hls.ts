@@ -18,7 +18,7 @@ const none: ReadonlySet<string> = new Set();
 setOptions({ silent: true, strictMode: false });
 
 /** What a live media playlist says about itself beyond `Manifest`. */
-export interface MediaFacts {
+interface MediaFacts {
   readonly targetSeconds: number;
   readonly partTargetSeconds: number | undefined;
   /** Media sequence number of the first segment. */

@@ -1,7 +1,7 @@
 import type { CacheRequest } from '../../cache/types.ts';
 import { Fields } from '../../fields.ts';
 
-export interface MirroredOptions {
+interface MirroredOptions {
   readonly target: string;
   readonly signal: AbortSignal;
   /** Cache-Control of the request: how the inner cache is to treat it. */

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 
-export interface AheadRunnerOptions {
+interface AheadRunnerOptions {
   readonly clock: Clock;
   /** Fetches at once. */
   readonly requestsMax: number;

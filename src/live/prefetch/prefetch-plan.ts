@@ -1,7 +1,7 @@
 import type { ClientData } from './cmcd.ts';
 import type { MediaReference } from './sequences.ts';
 
-export interface PlanOptions {
+interface PlanOptions {
   /** What the player says of itself. */
   readonly data: ClientData | undefined;
   /** How many segments are fetched ahead of a player; 0: none. */

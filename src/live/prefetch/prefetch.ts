@@ -11,7 +11,7 @@ export interface PrefetchCounts {
   readonly bytes: (outcome: 'useful' | 'wasted', bytes: number) => void;
 }
 
-export interface PrefetcherOptions<Context> {
+interface PrefetcherOptions<Context> {
   readonly clock: Clock;
   /** Fetches it into the cache. `onBytes` hears of each chunk that was not there, and says whether to go on. Never rejects. */
   readonly fetch: (wanted: MediaReference, options: FetchOptions<Context>) => Promise<'fetched' | 'present' | 'failed'>;

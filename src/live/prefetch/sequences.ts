@@ -10,7 +10,7 @@ export interface MediaReference {
   readonly availableAtMs?: number | undefined;
 }
 
-export interface SequencesOptions {
+interface SequencesOptions {
   /** The cache key of a target. */
   readonly keyOf: (target: string) => string;
   /** The target at the edge of an absolute URL; undefined where no map has it. */

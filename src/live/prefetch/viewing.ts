@@ -29,7 +29,7 @@ export interface PrefetchLimits {
   readonly requestsMax: number;
 }
 
-export interface ViewingCounts {
+interface ViewingCounts {
   readonly prefetch: PrefetchCounts;
   /** What a player says of itself. `stream`: target of its manifest without query, where known. */
   readonly player: (data: ClientData, stream: string | undefined) => void;

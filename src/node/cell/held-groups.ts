@@ -1,6 +1,6 @@
 import type { EntryStore, RepresentationId, Tier } from '../../cache/types.ts';
 
-export interface HeldGroupsOptions {
+interface HeldGroupsOptions {
   readonly tiers: readonly Tier[];
   /** Bytes of a group: the aligned window that one node is responsible for. */
   readonly windowBytes: number;

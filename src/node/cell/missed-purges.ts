@@ -9,7 +9,7 @@ export interface PurgeAt {
 }
 
 /** A purge as a member tells of it. */
-export interface ToldPurge extends PurgeAt {
+interface ToldPurge extends PurgeAt {
   /** It was when the two were linked, so it was told then. */
   readonly wasTold: boolean;
 }

@@ -24,7 +24,7 @@ export interface Peers {
   readonly held: HeldGroups | undefined;
 }
 
-export interface PeersDeps {
+interface PeersDeps {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly policies: () => readonly MapPolicy[];

@@ -9,7 +9,7 @@ import type { ThreadData } from './thread-messages.ts';
 import { type ThreadOptions, ViewerThread } from './viewer-thread-handle.ts';
 import type { NodeViewers } from './viewers.ts';
 
-export interface ViewerThreadsOptions extends Omit<ThreadOptions, 'onCrashed' | 'program'> {
+interface ViewerThreadsOptions extends Omit<ThreadOptions, 'onCrashed' | 'program'> {
   readonly config: Config;
   readonly policies: readonly MapPolicy[];
   readonly arena?: ArenaPlace | undefined;

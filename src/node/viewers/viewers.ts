@@ -29,7 +29,7 @@ export interface NodeViewers {
   close(): Promise<void>;
 }
 
-export interface NodeViewersOptions {
+interface NodeViewersOptions {
   readonly config: Config;
   /** What viewers are served from: `store`, or what stands in front of it. */
   readonly cache: Cache;

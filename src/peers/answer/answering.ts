@@ -14,7 +14,7 @@ import { keyBytes, mayGivePeers } from '../shareable.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from './source.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
-export interface AnsweringOptions {
+interface AnsweringOptions {
   readonly id: number;
   readonly source: PeerSource;
   readonly budget: UploadBudget;

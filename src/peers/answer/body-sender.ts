@@ -6,7 +6,7 @@ import type { KeptDigests } from '../integrity/kept-digests.ts';
 import { signedBytesMax } from '../integrity/manifest.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
-export interface BodySenderOptions {
+interface BodySenderOptions {
   readonly id: number;
   readonly budget: UploadBudget;
   readonly digests: KeptDigests;

@@ -33,7 +33,7 @@ export interface ResponderOptions {
   readonly onOutcome: (outcome: ResponseOutcome) => void;
 }
 
-export interface ResponderLink {
+interface ResponderLink {
   readonly member: Member;
   readonly send: (frame: Buffer) => void;
   readonly bulk: () => Promise<FramedStream>;

@@ -1,4 +1,4 @@
-export interface UploadBudgetOptions {
+interface UploadBudgetOptions {
   /** Bytes a second at that time of day; Infinity for no limit. Asked anew for each turn, so it may follow a schedule. */
   readonly bytesPerSecond: (nowMs: number) => number;
   readonly nowMs: () => number;

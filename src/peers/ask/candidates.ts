@@ -8,7 +8,7 @@ export interface CandidatesOptions {
 }
 
 /** A peer to ask. */
-export interface Candidate {
+interface Candidate {
   readonly link: Link;
   /** It is not responsible: it is asked for what it holds, and not to fetch it. */
   readonly heldOnly: boolean;

@@ -5,7 +5,7 @@ import { conditionNames } from '../../semantics/condition-names.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';
 import { PeerError } from '../failure.ts';
 
-export interface ContinuedBodyOptions {
+interface ContinuedBodyOptions {
   readonly request: SupplyRequest;
   readonly status: number;
   readonly fields: Fields;

@@ -2,7 +2,7 @@ import type { PeerExchange } from '../link/peer-exchange.ts';
 import { PeerError } from '../failure.ts';
 import type { BodyCheck } from '../integrity/verify.ts';
 
-export interface PeerBodyOptions {
+interface PeerBodyOptions {
   readonly check: BodyCheck;
   /** Once: with nothing when all bytes came and are right. */
   readonly onEnded: (error: PeerError | undefined) => void;

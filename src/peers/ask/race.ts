@@ -8,7 +8,7 @@ import { afterOwnStalls } from '../members/answer-timeout.ts';
 /** How a request to a peer ended, for counting. */
 export type AskOutcome = StatusName | PeerError['failure'];
 
-export interface RaceOptions {
+interface RaceOptions {
   readonly signal: AbortSignal;
   readonly onOutcome: (outcome: AskOutcome, member: Member) => void;
 }

@@ -16,7 +16,7 @@ import { isKeyTarget, mayAskPeers, mayGivePeers } from '../shareable.ts';
 import { BodyCheck } from '../integrity/verify.ts';
 import { isUseful } from './wanted.ts';
 
-export interface PeerSupplierOptions extends CandidatesOptions {
+interface PeerSupplierOptions extends CandidatesOptions {
   readonly nowMs: () => number;
   /** What a representation is called in the whole cell: the cache key. Must be the same on every node. */
   readonly keyOf: (request: SupplyRequest) => string;

@@ -20,7 +20,7 @@ export interface Greeting {
 }
 
 /** What the other end showed of itself, and until when that counts. */
-export interface Shown {
+interface Shown {
   readonly hello: Hello;
   readonly expiresMs: number;
 }

@@ -3,7 +3,7 @@ import { Fields } from '../../fields.ts';
 import { conditionNames } from '../../semantics/condition-names.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';
 
-export interface AuditOptions {
+interface AuditOptions {
   /** Asked for the same bytes. */
   readonly origin: Supplier;
   /** Share of bodies that are audited, 0 to 1. */
@@ -15,7 +15,7 @@ export interface AuditOptions {
   readonly onMismatch: (peerId: string, request: SupplyRequest, reason: string) => void;
 }
 
-export interface Audited {
+interface Audited {
   bytes(bytes: Buffer, position: number): void;
   /** The body came to its end: now the origin is asked. */
   end(): void;

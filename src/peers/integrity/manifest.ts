@@ -8,7 +8,7 @@ export const sliceBytes = 256 * 1024;
 export const signedBytesMax = 4 * 1024 * 1024;
 
 /** What a node that fetched from the origin says of the bytes. */
-export interface ManifestContent {
+interface ManifestContent {
   readonly key: string;
   /** Validators as received, empty where there was none. */
   readonly etag: string;

@@ -27,7 +27,7 @@ export interface Described {
 }
 
 /** All bytes of a body, when they are in memory that is never written to again. */
-export type Peek = () => readonly Buffer[] | undefined;
+type Peek = () => readonly Buffer[] | undefined;
 
 /** Signs what this node fetched from the origin, and keeps what others signed, to be given on with the bytes. */
 export class Manifests {

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import type { KeptDigests } from './kept-digests.ts';
 import { sliceBytes } from './manifest.ts';
 
-export interface SliceDigests {
+interface SliceDigests {
   /** Index of the slice of the first digest. */
   readonly firstSlice: number;
   readonly digests: readonly Buffer[];

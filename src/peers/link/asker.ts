@@ -5,7 +5,7 @@ import { encodeFrame, type Frame, readDataPrefix, readOffset, withId } from '../
 import type { Member } from '../members/member.ts';
 import { parseStatus } from '../wire/messages.ts';
 
-export interface AskerOptions {
+interface AskerOptions {
   readonly member: Member;
   readonly send: (frame: Buffer) => void;
   readonly memory: FrameMemory;

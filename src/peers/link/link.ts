@@ -11,7 +11,7 @@ import { encodeFrame, type Frame } from '../wire/frames.ts';
 import type { Member } from '../members/member.ts';
 import { Responder, type ResponderOptions } from '../answer/responder.ts';
 
-export interface LinkOptions {
+interface LinkOptions {
   readonly member: Member;
   readonly dialled: boolean;
   readonly connection: Connection;

@@ -18,7 +18,7 @@ const silenceMsMax = 700;
 const headMsMax = 20_000;
 const byteMsMax = 10_000;
 
-export interface PeerExchangeOptions {
+interface PeerExchangeOptions {
   readonly member: Member;
   readonly send: (frame: Buffer) => void;
   readonly onEnded: () => void;

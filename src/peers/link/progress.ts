@@ -11,7 +11,7 @@ const restMsMax = 2_000;
 /** How long a peer's word that it is itself waiting for the origin counts. */
 const waitingMs = 600;
 
-export interface ProgressOptions {
+interface ProgressOptions {
   readonly nowMs: number;
   readonly bytesPerSecond: number | undefined;
   readonly silenceMsMax: number;

@@ -4,7 +4,7 @@ import { isDialable, type MemberNews } from '../wire/messages.ts';
 import { AnswerTimeout } from './answer-timeout.ts';
 import { Placement } from './placement.ts';
 
-export interface MembersOptions extends MemberOptions {
+interface MembersOptions extends MemberOptions {
   readonly selfId: string;
   readonly selfWeight: number;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 
 /** A member as placement sees it. */
-export interface Placed {
+interface Placed {
   readonly peerId: string;
   /** Share of the pieces, relative to the others: 1 by default. */
   readonly weight: number;

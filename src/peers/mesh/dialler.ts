@@ -10,7 +10,7 @@ import type { Link } from '../link/link.ts';
 import type { Member } from '../members/member.ts';
 import { bulkProtocol, controlProtocol, type Proven } from './reception.ts';
 
-export interface DiallerOptions {
+interface DiallerOptions {
   readonly selfId: string;
   readonly bootstrap: readonly string[];
   readonly greeting: Greeting;

@@ -4,7 +4,7 @@ interface Attempt {
   running: boolean;
 }
 
-export interface AttemptOptions {
+interface AttemptOptions {
   /** Before the very first attempt. */
   readonly delayMs?: number;
   /** Between attempts, however many fail. */

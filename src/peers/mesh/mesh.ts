@@ -17,9 +17,7 @@ import { type Proven, Reception } from './reception.ts';
 import { Relays } from './relays.ts';
 import type { ResponderOptions } from '../answer/responder.ts';
 
-export interface MeshOptions
-  extends Omit<HostOptions, 'gate' | 'circuits'>,
-    Pick<GossipOptions, 'onAnnounced' | 'missedBy'> {
+interface MeshOptions extends Omit<HostOptions, 'gate' | 'circuits'>, Pick<GossipOptions, 'onAnnounced' | 'missedBy'> {
   readonly peerId: string;
   readonly greeting: Greeting;
   /** Addresses to begin with. Any one member is enough: it tells of the others. */

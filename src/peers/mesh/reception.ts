@@ -22,7 +22,7 @@ export interface Proven {
   readonly dialled: boolean;
 }
 
-export interface ReceptionOptions {
+interface ReceptionOptions {
   readonly greeting: Greeting;
   readonly log: Log;
   readonly stateOf: (peerId: string) => MemberState | undefined;

@@ -7,7 +7,7 @@ import { reasonOf } from '../failure.ts';
 import { encodeFrame } from '../wire/frames.ts';
 import type { Link } from '../link/link.ts';
 
-export interface RelaysOptions {
+interface RelaysOptions {
   /** Whether others can dial this node; `auto`: members that relay are asked to try. */
   readonly reachable: boolean | 'auto';
   readonly circuits: Circuits;

@@ -4,7 +4,7 @@ import { AbstractMultiaddrConnection, ipPortToMultiaddr } from '@libp2p/utils';
 import type { Multiaddr } from '@multiformats/multiaddr';
 import { canReadInto, readInto } from '../../socket-reads.ts';
 
-export interface TlsConnectionInit {
+interface TlsConnectionInit {
   readonly socket: TLSSocket;
   readonly direction: MessageStreamDirection;
   readonly log: Logger;

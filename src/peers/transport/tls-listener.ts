@@ -4,7 +4,7 @@ import { type Listener, type ListenerEvents, TypedEventEmitter } from '@libp2p/i
 import { getThinWaistAddresses } from '@libp2p/utils';
 import type { Multiaddr } from '@multiformats/multiaddr';
 
-export interface TlsListenerOptions {
+interface TlsListenerOptions {
   readonly tlsOptions: () => Promise<TlsOptions>;
   readonly acceptAddress: (address: string) => boolean;
   /** Upgrades the secured socket; it is destroyed when this rejects. */

@@ -21,12 +21,12 @@ import { TlsConnection } from './tls-connection.ts';
 import { TlsListener } from './tls-listener.ts';
 
 /** What the transport needs of the libp2p node. */
-export interface TlsComponents {
+interface TlsComponents {
   readonly privateKey: PrivateKey;
   readonly logger: ComponentLogger;
 }
 
-export interface TlsTransportOptions {
+interface TlsTransportOptions {
   readonly muxer: StreamMuxerFactory;
   /** Asked before the TLS handshake, so that a refused address costs no cryptography. */
   readonly acceptAddress: (address: string) => boolean;

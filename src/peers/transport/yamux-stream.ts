@@ -4,7 +4,7 @@ import { PeerError } from '../failure.ts';
 import { yamuxFlags, yamuxTypes } from './yamux-header.ts';
 
 /** Sends a frame of a stream. False: the connection is to drain first. */
-export type SendYamuxFrame = (frame: { type: number; flags: number; length: number }, data?: SentData) => boolean;
+type SendYamuxFrame = (frame: { type: number; flags: number; length: number }, data?: SentData) => boolean;
 type SentData = Parameters<AbstractStream['sendData']>[0];
 type Sent = ReturnType<AbstractStream['sendData']>;
 
@@ -17,7 +17,7 @@ export const windowBytesMax = 2 * 1024 * 1024;
 /** Received and not read, sent and not taken; beyond it the stream is reset, and not kept in memory. */
 export const bufferedBytesMax = 4 * 1024 * 1024;
 
-export interface YamuxStreamInit {
+interface YamuxStreamInit {
   readonly id: number;
   readonly direction: MessageStreamDirection;
   readonly log: Logger;

@@ -5,7 +5,7 @@ import type { FrameMemory } from './frame-memory.ts';
 import { type Frame, FrameDecoder } from './frames.ts';
 import { YamuxStream } from '../transport/yamux-stream.ts';
 
-export interface FramedStreamHandler {
+interface FramedStreamHandler {
   /** What it throws ends the stream. */
   onFrame(frame: Frame): void;
   /** Once, for whatever reason. */
