@@ -374,6 +374,17 @@ describe('a manifest', () => {
     expect(through(new BodyCheck({ status: 206, fields: range, manifest }), part).equals(part)).toBe(true);
   });
 
+  it('takes the digest of a frame that is a slice, and hashes what is not', () => {
+    const check = new BodyCheck({ status: 200, fields: Fields.of({ 'content-length': bytes.length }), manifest });
+    const [first, second] = digests;
+    if (first === undefined || second === undefined) throw new Error('no digests');
+    const slice = bytes.subarray(0, sliceBytes);
+    expect(check.push(slice, first)).toBe(slice);
+    expect(check.push(bytes.subarray(sliceBytes, sliceBytes + 10), second)).toBeUndefined();
+    expect(check.push(bytes.subarray(sliceBytes + 10, 2 * sliceBytes), second)?.length).toBe(sliceBytes);
+    expect(() => check.push(bytes.subarray(2 * sliceBytes), first)).toThrow('somebody signed');
+  });
+
   it.each([0, sliceBytes + 5, 2 * sliceBytes])('gives nothing of a slice that is wrong at %i', (at) => {
     const wrong = Buffer.from(bytes);
     wrong[at] = (wrong[at] ?? 0) ^ 1;

@@ -117,6 +117,7 @@ export class Answering {
       }
       await this.#sender.send(iterator, {
         bulk: await this.#options.bulk(),
+        first: described?.first ?? 0,
         kept: answer.buffersAreKept === true,
         signed: isSigned,
       });

@@ -3,7 +3,7 @@ import { PeerError } from '../failure.ts';
 import type { FramedStream } from '../wire/framed-stream.ts';
 import { creditBytes, dataFrameHead } from '../wire/frames.ts';
 import type { KeptDigests } from '../integrity/kept-digests.ts';
-import { signedBytesMax } from '../integrity/manifest.ts';
+import { signedBytesMax, sliceBytes } from '../integrity/manifest.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
 interface BodySenderOptions {
@@ -14,16 +14,15 @@ interface BodySenderOptions {
   readonly onBytes: (bytes: number) => void;
 }
 
-/**
- * An eighth of a piece, so that what is read in powers of two leaves no little frames over. Of longer frames each is one
- * segment of the loopback device, and one that does not fit the receiver's window, 64 KiB at first, waits whole until an
- * acknowledgement is due: 40 ms.
- */
-const frameBytesMax = 32 * 1024;
 /** The first frame of a body is one TLS record of 16 KiB, with all its headers: a viewer waits for it. */
 const firstBytesMax = 16 * 1024 - 64;
 
-/** Sends one body as data frames: each with its digest, within the credit and the upload budget. */
+/**
+ * Sends one body as data frames: each with its digest, within the credit and the upload budget. A frame is a slice, where
+ * all of it is there, so that it is hashed once for the peer and for the manifest. Of longer frames each is one segment of
+ * the loopback device, and one that does not fit the receiver's window, 64 KiB at first, waits whole until an
+ * acknowledgement is due: 40 ms.
+ */
 export class BodySender {
   /** Whether the source is what everybody waits for. */
   idle = true;
@@ -49,10 +48,13 @@ export class BodySender {
     this.#wake?.();
   }
 
-  /** `kept`: whether the memory of the body's buffers is never written to again. `signed`: and whether it is to be signed. */
+  /**
+   * `first`: where the body begins in its representation. `kept`: whether the memory of its buffers is never written to
+   * again. `signed`: and whether it is to be signed.
+   */
   async send(
     iterator: AsyncIterator<Buffer>,
-    { bulk, kept, signed }: { bulk: FramedStream; kept: boolean; signed: boolean },
+    { bulk, first, kept, signed }: { bulk: FramedStream; first: number; kept: boolean; signed: boolean },
   ): Promise<void> {
     for (;;) {
       this.#options.signal.throwIfAborted();
@@ -62,7 +64,8 @@ export class BodySender {
       if (done) return;
       if (signed && this.position <= signedBytesMax) addTo(this.sent, value);
       for (let at = 0; at < value.length; ) {
-        const part = value.subarray(at, at + (this.position === 0 ? firstBytesMax : frameBytesMax));
+        const sliceLeft = sliceBytes - ((first + this.position) % sliceBytes);
+        const part = value.subarray(at, at + (this.position === 0 ? Math.min(firstBytesMax, sliceLeft) : sliceLeft));
         await this.#sendData(bulk, part, kept);
         at += part.length;
       }

@@ -32,7 +32,7 @@ export class PeerBody implements AsyncIterable<Buffer>, AsyncIterator<Buffer> {
     try {
       while (!this.#ended) {
         const { done, value } = await this.#body.next();
-        const bytes = done ? this.#options.check.end() : this.#options.check.push(value);
+        const bytes = done ? this.#options.check.end() : this.#options.check.push(value, this.#exchange.digest);
         if (done) this.#end(undefined);
         if (bytes !== undefined) return this.#give(bytes);
       }

@@ -2,8 +2,11 @@ import type { Ed25519PrivateKey } from '@libp2p/interface';
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id';
 import { PeerError } from '../failure.ts';
 
-/** Digests are of aligned slices of this size; the last one of a representation may be shorter. */
-export const sliceBytes = 256 * 1024;
+/**
+ * Digests are of aligned slices of this size; the last one of a representation may be shorter. A data frame is no longer,
+ * so that one digest serves for both.
+ */
+export const sliceBytes = 32 * 1024;
 /** Longer bodies go without a manifest: what is given with one is hashed before it is sent. */
 export const signedBytesMax = 4 * 1024 * 1024;
 

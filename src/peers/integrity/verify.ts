@@ -29,12 +29,12 @@ export class BodyCheck {
     this.#slices = manifest && new SliceCheck(manifest, range?.first ?? 0);
   }
 
-  /** What may be given now, which may be nothing yet. Throws PeerError. */
-  push(bytes: Buffer): Buffer | undefined {
+  /** `digest`: SHA-256 of the bytes, where it is known. What may be given now, which may be nothing yet. Throws PeerError. */
+  push(bytes: Buffer, digest?: Buffer): Buffer | undefined {
     this.#received += bytes.length;
     if (this.#length !== undefined && this.#received > this.#length)
       throw new PeerError('corrupt', `more than the ${this.#length} bytes promised`);
-    const proven = this.#slices === undefined ? bytes : this.#slices.push(bytes);
+    const proven = this.#slices === undefined ? bytes : this.#slices.push(bytes, digest);
     return proven && this.#proven(proven);
   }
 
@@ -74,7 +74,13 @@ class SliceCheck {
     this.#position = first;
   }
 
-  push(bytes: Buffer): Buffer | undefined {
+  push(bytes: Buffer, digest: Buffer | undefined): Buffer | undefined {
+    // A frame that is a slice, as most are, was hashed when it came.
+    if (this.#length === 0 && this.#position + bytes.length === this.#sliceEnd()) {
+      const slice = this.#checked(bytes, digest);
+      this.#position += bytes.length;
+      return slice;
+    }
     this.#chunks.push(bytes);
     this.#length += bytes.length;
     const proven: Buffer[] = [];
@@ -82,8 +88,8 @@ class SliceCheck {
       const all = Buffer.concat(this.#chunks);
       const slice = all.subarray(0, end - this.#position);
       proven.push(this.#checked(slice));
-      this.#chunks = [all.subarray(slice.length)];
       this.#length -= slice.length;
+      this.#chunks = this.#length === 0 ? [] : [all.subarray(slice.length)];
       this.#position = end;
       if (this.#length === 0) break;
     }
@@ -100,11 +106,11 @@ class SliceCheck {
     return Math.min(border, Math.max(this.#manifest.completeLength, this.#position + 1));
   }
 
-  #checked(slice: Buffer): Buffer {
+  #checked(slice: Buffer, known?: Buffer): Buffer {
     const index = Math.floor(this.#position / sliceBytes);
     const digest = this.#manifest.digests[index - this.#manifest.firstSlice];
     const whole = this.#position === index * sliceBytes;
-    if (whole && digest !== undefined && !hash('sha256', slice, 'buffer').equals(digest))
+    if (whole && digest !== undefined && !(known ?? hash('sha256', slice, 'buffer')).equals(digest))
       throw new PeerError('corrupt', `not the bytes that ${this.#manifest.signer} signed at ${this.#position}`);
     return slice;
   }

@@ -36,13 +36,15 @@ export class PeerExchange implements AsyncIterable<Buffer> {
   readonly head: Promise<HeadMessage | undefined>;
   /** What it said last. */
   answer: StatusName | undefined;
+  /** SHA-256 of the buffer that the body gave last. */
+  digest: Buffer | undefined;
   /** A signed manifest, if one came. */
   manifest: Buffer | undefined;
   readonly #id: number;
   readonly #options: PeerExchangeOptions;
   readonly #statusGate = Promise.withResolvers<StatusName>();
   readonly #headGate = Promise.withResolvers<HeadMessage | undefined>();
-  readonly #queue: Buffer[] = [];
+  readonly #queue: { readonly bytes: Buffer; readonly digest: Buffer }[] = [];
   readonly #startedMs = performance.now();
   readonly #timer: NodeJS.Timeout;
   #heardMs = performance.now();
@@ -107,7 +109,7 @@ export class PeerExchange implements AsyncIterable<Buffer> {
     this.#options.member.bytesIn += length;
     this.#position += length;
     this.#queuedBytes += length;
-    this.#queue.push(bytes);
+    this.#queue.push({ bytes, digest });
     this.#wake();
   }
 
@@ -155,10 +157,11 @@ export class PeerExchange implements AsyncIterable<Buffer> {
 
   async #next(): Promise<IteratorResult<Buffer>> {
     for (;;) {
-      const bytes = this.#queue.shift();
-      if (bytes !== undefined) {
-        this.#read(bytes.length);
-        return { done: false, value: bytes };
+      const frame = this.#queue.shift();
+      if (frame !== undefined) {
+        this.digest = frame.digest;
+        this.#read(frame.bytes.length);
+        return { done: false, value: frame.bytes };
       }
       if (this.#error !== undefined) throw this.#error;
       if (this.#complete) return { done: true, value: undefined };
