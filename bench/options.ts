@@ -47,9 +47,8 @@ export interface BenchOptions {
 }
 
 export const usage = `npm run bench -- [options]
-  --only SCENARIO       compare, workers, disk, cold, herd, paced, mixed, writes, memory, peers, live, amplification, storm or
-                        wan;
-                        repeatable; default: all
+  --only SCENARIO       compare, workers, disk, cold, herd, paced, mixed, writes, memory, peers, live, amplification,
+                        cold-segments, storm or wan; repeatable; default: all
   --quick               2 s a cell and few cells: whether all works, not how fast it is
   --duration SECONDS    of each run of a load generator; default 5
   --rounds N            times each server is measured in each cell, in turns; default 2

@@ -1,5 +1,6 @@
 import { amplification } from './amplification.ts';
 import { cold } from './cold.ts';
+import { coldSegments } from './cold-segments.ts';
 import { compare } from './compare.ts';
 import { disk } from './disk.ts';
 import { herd } from './herd.ts';
@@ -27,6 +28,7 @@ export const scenarios: readonly Scenario[] = [
   memory,
   peers,
   amplification,
+  coldSegments,
   live,
   storm,
   wan,

@@ -7,7 +7,6 @@ import { usageOf } from '../proc.ts';
 import { nginxVariants, startNginx } from '../servers/nginx.ts';
 import type { Server } from '../servers/server.ts';
 import { rounded } from '../statistics.ts';
-import { coldSegments } from './cold-segments.ts';
 import { showSentAgain } from '../sent-again.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
@@ -41,8 +40,6 @@ export const amplification: Scenario = {
         findings.push(await measure(bench, { size, kind, failures }));
         bench.show(`${viewersEach} + ${viewersEach} viewers a node`, findings);
       }
-    const cold = await coldSegments(bench, failures);
-    bench.show('Cold segments, one at a time', cold.findings);
     const of = (kind: string) => sizes.map((nodes) => amplificationIn(findings, { kind, nodes }));
     const chart = {
       kind: 'bars',
@@ -58,9 +55,8 @@ export const amplification: Scenario = {
     const notes = [
       `On each node ${viewersEach} viewers of a live channel (1 Mb/s, ${media.segmentMs / 1000} s segments) and ${viewersEach} of a file of ${media.fileBytes / 1e6} MB (ranges of 1 MB, 2 Mb/s); all start at once with nothing stored. Every byte is checked.`,
       'Nodes, origin and viewers share the machine and are not pinned: 20 nodes do not fit one core. Read times accordingly.',
-      ...cold.notes,
     ];
-    return { findings: [...findings, ...cold.findings], notes, charts: [chart], failures };
+    return { findings, notes, charts: [chart], failures };
   },
 };
 
