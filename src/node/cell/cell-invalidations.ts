@@ -1,10 +1,11 @@
 import type { VideoCache } from '../../cache/cache.ts';
 import type { Log } from '../../log.ts';
-import { announcementBytesMax } from '../../peers/wire/announcement.ts';
+import { announcementsOf, fits } from './announced-lists.ts';
 import type { Voice } from './cell-purges.ts';
 
 /** What unsafe requests changed is under this topic: `{"targets":[…]}`. */
 export const invalidatedTopic = 'invalidated';
+const around = { start: '{"targets":[', end: ']}' };
 
 /** Viewers decide how often this happens: what else is announced must not have to wait for it. */
 const sayEveryMs = 50;
@@ -17,6 +18,7 @@ const waitingMax = 1_000;
 export class CellInvalidations {
   readonly #voice: Voice;
   readonly #log: Log;
+  /** Targets as JSON. */
   readonly #waiting = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #untold = 0;
@@ -28,7 +30,8 @@ export class CellInvalidations {
 
   tell(targets: readonly string[]): void {
     for (const target of targets) {
-      if (this.#waiting.size < waitingMax && bytesOf(target) <= targetsBytesMax) this.#waiting.add(target);
+      const item = JSON.stringify(target);
+      if (this.#waiting.size < waitingMax && fits(around, item)) this.#waiting.add(item);
       else this.#untold++;
     }
     if (this.#timer === undefined) this.#say();
@@ -36,10 +39,10 @@ export class CellInvalidations {
 
   #say(): void {
     this.#timer = undefined;
-    if (this.#waiting.size === 0) return;
-    const targets = firstOf(this.#waiting);
-    if (this.#voice.announce(invalidatedTopic, Buffer.from(JSON.stringify({ targets }))))
-      for (const target of targets) this.#waiting.delete(target);
+    const [first] = announcementsOf(around, this.#waiting);
+    if (first === undefined) return;
+    if (this.#voice.announce(invalidatedTopic, first.message))
+      for (const item of first.items) this.#waiting.delete(item);
     if (this.#untold > 0)
       this.#log.warn({ untold: this.#untold }, 'members are not told of all that unsafe requests changed');
     this.#untold = 0;
@@ -59,25 +62,6 @@ export async function invalidateAsTold(
   } catch (error) {
     log.warn({ peer, reason: String(error) }, 'what a member told to be changed could not be marked');
   }
-}
-
-const targetsBytesMax = announcementBytesMax - '{"targets":[]}'.length;
-
-/** With the comma behind it. */
-function bytesOf(target: string): number {
-  return Buffer.byteLength(JSON.stringify(target)) + 1;
-}
-
-/** As many as one announcement holds. */
-function firstOf(waiting: ReadonlySet<string>): string[] {
-  const targets: string[] = [];
-  let bytes = 0;
-  for (const target of waiting) {
-    bytes += bytesOf(target);
-    if (bytes > targetsBytesMax) break;
-    targets.push(target);
-  }
-  return targets;
 }
 
 function parseTargets(text: string): string[] {

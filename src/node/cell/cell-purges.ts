@@ -46,12 +46,8 @@ export class CellPurges {
     const which = parsePurge(message.toString());
     if (!isPurge(which)) return;
     this.#memory.add({ which, atMs: Date.now(), heeded: true });
-    try {
-      const purged = await cache.purge(which, AbortSignal.timeout(toldTimeoutMs));
-      this.#log.info({ which, purged, peer }, 'purged, as a member was told to');
-    } catch (error) {
-      this.#log.warn({ which, peer, reason: String(error) }, 'a purge that a member was told of failed');
-    }
+    const signal = AbortSignal.timeout(toldTimeoutMs);
+    await this.#logged(cache.purge(which, signal), { which, peer });
   }
 
   /** What a member is told that links anew; its last link ended at that time, undefined: that is not known. */
@@ -68,12 +64,17 @@ export class CellPurges {
   ): Promise<void> {
     for (const { which, atMs, wasTold } of parseMissed(message.toString(), Date.now())) {
       if (!this.#memory.add({ which, atMs, heeded: !wasTold }) || wasTold) continue;
-      try {
-        const purged = await cache.purgeOlder(which, { beforeMs: atMs, signal: AbortSignal.timeout(toldTimeoutMs) });
-        this.#log.info({ which, purged, peer, atMs }, 'purged what was to be forgotten while this node was away');
-      } catch (error) {
-        this.#log.warn({ which, peer, reason: String(error) }, 'a purge that was missed failed');
-      }
+      const signal = AbortSignal.timeout(toldTimeoutMs);
+      await this.#logged(cache.purgeOlder(which, { beforeMs: atMs, signal }), { which, peer, beforeMs: atMs });
+    }
+  }
+
+  /** Waits for a purge that a member asked for. Its failure is nobody's to handle. */
+  async #logged(purging: Promise<number>, about: { which: Purge; peer: string; beforeMs?: number }): Promise<void> {
+    try {
+      this.#log.info({ ...about, purged: await purging }, 'purged, as a member was told to');
+    } catch (error) {
+      this.#log.warn({ ...about, reason: String(error) }, 'a purge that a member was told of failed');
     }
   }
 }

@@ -1,6 +1,6 @@
 import type { Purge } from '../../cache/types.ts';
 import { isPurge, purgeContent, purgeOf } from '../../http/admin/admin-purge.ts';
-import { announcementBytesMax } from '../../peers/wire/announcement.ts';
+import { announcementsOf } from './announced-lists.ts';
 
 export interface PurgeAt {
   readonly which: Purge;
@@ -25,19 +25,9 @@ export function encodeMissed(
   { nowMs, sinceMs }: { nowMs: number; sinceMs: number | undefined },
 ): Buffer[] {
   const since = sinceMs === undefined ? '' : `"${sinceField}":${nowMs - sinceMs},`;
-  const groups: string[][] = [];
-  let left = 0;
-  for (const { which, atMs } of purges) {
-    const text = `{"agoMs":${nowMs - atMs},"purge":${purgeContent(which)}}`;
-    const bytes = Buffer.byteLength(text) + 1;
-    if (bytes > left) {
-      groups.push([]);
-      left = announcementBytesMax - since.length - '{"purges":[]}'.length;
-    }
-    groups.at(-1)?.push(text);
-    left -= bytes;
-  }
-  return groups.map((texts) => Buffer.from(`{${since}"purges":[${texts.join(',')}]}`));
+  const texts = purges.map(({ which, atMs }) => `{"agoMs":${nowMs - atMs},"purge":${purgeContent(which)}}`);
+  const around = { start: `{${since}"purges":[`, end: ']}' };
+  return [...announcementsOf(around, texts)].map(({ message }) => message);
 }
 
 /** What is malformed is left out. */

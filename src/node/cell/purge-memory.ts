@@ -1,4 +1,3 @@
-import type { Purge } from '../../cache/types.ts';
 import { purgeContent } from '../../http/admin/admin-purge.ts';
 import type { PurgeAt } from './missed-purges.ts';
 
@@ -7,52 +6,56 @@ interface RememberedPurge extends PurgeAt {
   readonly heeded: boolean;
 }
 
+interface Kept extends RememberedPurge {
+  /** `which` as JSON, to compare and to measure it by. */
+  readonly text: string;
+}
+
 const purgesMax = 256;
+/** Of what they are as JSON. */
 const bytesMax = 128 * 1024;
 /** Members that tell of one purge do not agree on its time to the millisecond. */
 const sameMs = 1_000;
 
 /** The last purges of the cell, for members that were away. What is too much becomes a purge of all there was by then. */
 export class PurgeMemory {
-  #purges: readonly RememberedPurge[] = [];
+  #purges: readonly Kept[] = [];
 
   /** Returns whether it is news. */
   add(added: RememberedPurge): boolean {
-    const { which, atMs, heeded } = added;
+    const { atMs, heeded } = added;
+    const kept: Kept = { ...added, text: purgeContent(added.which) };
     const isKnown = this.#purges.some(
-      (known) => known.atMs >= atMs - sameMs && covers(known.which, which) && (known.heeded || !heeded),
+      (known) => known.atMs >= atMs - sameMs && covers(known, kept) && (known.heeded || !heeded),
     );
     if (isKnown) return false;
-    const others = this.#purges.filter((known) => known.atMs > atMs || !covers(which, known.which));
-    this.#purges = bounded([...others, added].sort((a, b) => a.atMs - b.atMs));
+    const others = this.#purges.filter((known) => known.atMs > atMs || !covers(kept, known));
+    this.#purges = bounded([...others, kept].sort((one, other) => one.atMs - other.atMs));
     return true;
   }
 
   /** Oldest first. */
   list(): readonly PurgeAt[] {
-    return this.#purges;
+    return this.#purges.map(({ which, atMs }) => ({ which, atMs }));
   }
 }
 
-function bounded(purges: readonly RememberedPurge[]): readonly RememberedPurge[] {
-  let bytes = purges.reduce((sum, { which }) => sum + bytesOf(which), 0);
+/** As many of the last ones as there is room for, and one that covers all before them. */
+function bounded(purges: readonly Kept[]): readonly Kept[] {
+  let bytes = purges.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
   let count = 0;
-  for (const { which } of purges) {
+  for (const { text } of purges) {
     if (purges.length - count < purgesMax && bytes <= bytesMax) break;
-    bytes -= bytesOf(which);
+    bytes -= Buffer.byteLength(text);
     count++;
   }
   const forgotten = purges.slice(0, count);
   const last = forgotten.at(-1);
   if (last === undefined) return purges;
   const heeded = forgotten.every((each) => each.heeded);
-  return [{ which: 'all', atMs: last.atMs, heeded }, ...purges.slice(count)];
+  return [{ which: 'all', text: purgeContent('all'), atMs: last.atMs, heeded }, ...purges.slice(count)];
 }
 
-function covers(one: Purge, other: Purge): boolean {
-  return one === 'all' || purgeContent(one) === purgeContent(other);
-}
-
-function bytesOf(which: Purge): number {
-  return Buffer.byteLength(purgeContent(which));
+function covers(one: Kept, other: Kept): boolean {
+  return one.which === 'all' || one.text === other.text;
 }
