@@ -1,3 +1,4 @@
+import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 
 /*
@@ -82,7 +83,18 @@ export function multiaddr() {
   const error =
     'a multiaddr such as /ip4/192.0.2.1/tcp/4001, /dns4/edge.example/tcp/4001 or one of these with /p2p/PEER-ID';
   const pattern = /^\/(?:ip4|ip6|dns|dns4|dns6|dnsaddr)\/[^/\s]+(?:\/[a-z0-9-]+(?:\/[^/\s]+)?)*$/;
-  return z.string({ error }).max(1024, { error }).regex(pattern, { error });
+  return z.string({ error }).max(1024, { error }).regex(pattern, { error }).refine(isTcpMultiaddr, { error });
+}
+
+/** The parts that pattern leaves open: an address of that family, a port, and peer ids in base58 or as a CID. */
+function isTcpMultiaddr(text: string): boolean {
+  const [, family = '', host = '', ...rest] = text.split('/');
+  if (family === 'ip4' && !isIPv4(host)) return false;
+  if (family === 'ip6' && !isIPv6(host)) return false;
+  const [transport, port = ''] = rest;
+  if (family !== 'dnsaddr' && !(transport === 'tcp' && /^\d{1,5}$/.test(port) && Number(port) < 65_536)) return false;
+  const peerIds = rest.filter((_, i) => rest[i - 1] === 'p2p');
+  return peerIds.every((id) => /^(?:[1-9A-HJ-NP-Za-km-z]{40,64}|b[a-z2-7]{50,80})$/.test(id));
 }
 
 /** Text on one line, without control characters. `what` is the noun phrase of its error. */

@@ -26,6 +26,8 @@ export interface DiskOptions {
   readonly openPiecesMax?: number;
   /** Bytes that wait to be written; what is offered beyond is declined. Default 64 MiB. */
   readonly queueBytesMax?: number;
+  /** What the directory holds from before is not to be given any more. Default false. */
+  readonly startsEmpty?: boolean;
   /** Between tries to get a full or failed disk back. Default 5,000. */
   readonly retryIntervalMs?: number;
 }
@@ -66,6 +68,7 @@ export function diskSettings(options: DiskOptions): DiskSettings {
     reappendHits: options.reappendHits ?? 1,
     openPiecesMax: options.openPiecesMax ?? 1_000_000,
     queueBytesMax: options.queueBytesMax ?? 64 * mebibyte,
+    startsEmpty: options.startsEmpty ?? false,
     retryIntervalMs: options.retryIntervalMs ?? 5_000,
     writeBufferBytes,
     indexWriteBufferBytes: Math.min(4 * mebibyte, Math.max(64 * 1024, Math.floor(bytesMax / 64))),

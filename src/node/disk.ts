@@ -1,38 +1,47 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { DiskTier } from '../disk/tier.ts';
-import { EddyError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { failureOf, LateDisk } from './late-disk.ts';
 import { lowerPoolPriority } from './process/pool-priority.ts';
 
 export interface Disk {
-  /** Undefined when it is off, or cannot be used. */
-  readonly tier: DiskTier | undefined;
+  /** Undefined when it is off. */
+  readonly tier: DiskTier | LateDisk | undefined;
   health(): { readonly state: 'ok' | 'full' | 'failed'; readonly reason?: string };
+}
+
+export interface OpenDiskOptions {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Between tries to get a disk that cannot be used. */
+  readonly retryIntervalMs?: number;
 }
 
 const mebibyte = 1024 * 1024;
 
-/** A disk that cannot be used is no reason not to serve: the node runs from RAM and origin, and says so. */
-export async function openDisk(config: Config, { log, metrics }: { log: Log; metrics: Metrics }): Promise<Disk> {
+/** A disk that cannot be used is no reason not to serve: the node runs from RAM and origin, says so, and tries again. */
+export async function openDisk(config: Config, options: OpenDiskOptions): Promise<Disk> {
+  const { log, metrics, retryIntervalMs = 5_000 } = options;
   if (config.diskBytesMax === 0) return { tier: undefined, health: () => ({ state: 'ok' }) };
-  try {
+  const open = async ({ startsEmpty }: { startsEmpty: boolean }) => {
     const tier = await DiskTier.open({
       directory: join(config.dataDir, 'store'),
       bytesMax: config.diskBytesMax,
       ...memoryFor(config.ramBytesMax),
-      log,
+      ...{ log, retryIntervalMs, startsEmpty },
       onEvicted: (bytes) => metrics.evictedBytes.disk.add(bytes),
     });
     lowerPoolPriority();
-    return { tier, health: () => tier.health() };
-  } catch (error) {
-    const state = error instanceof EddyError && error.code === 'disk-full' ? 'full' : 'failed';
-    const reason = error instanceof Error ? error.message : String(error);
+    return tier;
+  };
+  const tier = await open({ startsEmpty: false }).catch((error: unknown) => {
+    const { reason } = failureOf(error);
     log.error({ directory: config.dataDir, reason }, 'the disk tier is off: serving from RAM and origin');
-    return { tier: undefined, health: () => ({ state, reason }) };
-  }
+    return new LateDisk({ openEmpty: () => open({ startsEmpty: true }), error, retryIntervalMs });
+  });
+  return { tier, health: () => tier.health() };
 }
 
 /** What the disk tier may hold in memory beside a RAM tier of that size: pieces that wait for it, and places of pieces. */

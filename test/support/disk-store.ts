@@ -12,6 +12,8 @@ export const mebibyte = 1024 * 1024;
 export class KeptLog implements DiskLog {
   readonly lines: string[] = [];
 
+  debug(): void {}
+
   info(about: object, message: string): void {
     this.lines.push(`info ${message} ${JSON.stringify(about)}`);
   }

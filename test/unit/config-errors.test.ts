@@ -40,6 +40,33 @@ limits:
     ]);
   });
 
+  it.each([
+    '/ip4/999.1.1.1/tcp/4001',
+    '/ip4/::1/tcp/4001',
+    '/ip6/1::2::3/tcp/4001',
+    '/ip4/192.0.2.1/tcp/70000',
+    '/ip4/192.0.2.1/tcp',
+    '/ip4/192.0.2.1/udp/4001',
+    '/ip4/192.0.2.1/tcp/4001/p2p/garbage',
+    '/dns4/edge.example',
+  ])('name the multiaddr %s', (address) => {
+    for (const option of ['--peer', '--peer-listen'])
+      expect(errorsOf({ argv: [option, address] })).toEqual([
+        expect.stringMatching(new RegExp(`^${option} is "${address}": must be a multiaddr such as /ip4/`)),
+      ]);
+  });
+
+  it.each([
+    '/ip4/192.0.2.1/tcp/0',
+    '/ip6/::1/tcp/4001',
+    '/dns4/edge.example/tcp/4001/p2p/12D3KooWBwSS9bkjZQuxARV4xFL2HYYCPRWYYCvhUe24VyuY1VVG',
+    '/dnsaddr/edge.example',
+    '/ip4/192.0.2.1/tcp/4001/p2p/12D3KooWBwSS9bkjZQuxARV4xFL2HYYCPRWYYCvhUe24VyuY1VVG/p2p-circuit',
+    '/ip4/192.0.2.1/tcp/4001/p2p/bafzaajaiaejcamuj7tupvbpwe3odl2ox7nlgzkxqrqggwa2oohdi5jy5fqqbg3aw',
+  ])('do not name the multiaddr %s', (address) => {
+    expect(errorsOf({ argv: ['--peer', address] })).toEqual([]);
+  });
+
   it('name unknown options and offer the nearest', () => {
     expect(errorsOf({ argv: ['--orign', 'http://a.example', '--frobnicate', 'serve', '--ram', '--disk=0'] })).toEqual([
       '--orign is not an option: did you mean --origin?',

@@ -1,10 +1,11 @@
 import { readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { EddyError } from '../../errors.ts';
+import { makeDirectory } from '../../make-directory.ts';
 import { CrashMarks } from '../database/crash-marks.ts';
 import { IndexDatabase } from '../database/index-database.ts';
 import { closeLevel, type Level, openLevel, reasonOf, troubleOf } from '../database/level.ts';
-import { asideBytes, exists, makeDirectory, removeTree } from '../database/recovery.ts';
+import { asideBytes, exists, removeTree } from '../database/recovery.ts';
 import { generationNumbersIn, generationPath } from '../generation/generation.ts';
 import { Generations } from '../generation/generations.ts';
 import { type GenerationsOptions, openGenerations } from '../generation/open-generations.ts';
@@ -39,6 +40,7 @@ export async function openStore(directory: string, settings: DiskSettings): Prom
   let marks: CrashMarks | undefined;
   try {
     await checkFormat(store, settings);
+    if (settings.startsEmpty) await forgetAll(store);
     marks = new CrashMarks(join(store, 'marks'));
     const files = new TableFiles(tableFilesMax, ResidentReads.on(join(store, 'FORMAT')));
     const options = { directory: store, settings, marks, files };
@@ -99,7 +101,7 @@ async function closeStore(parts: StoreParts, marks: CrashMarks, lock: Level): Pr
 async function usableDirectory(directory: string): Promise<string> {
   const absolute = resolve(directory);
   try {
-    await makeDirectory(absolute);
+    await makeDirectory(absolute, { mode: 0o700 });
     return await realpath(absolute);
   } catch (error) {
     throw unusable(absolute, error);
@@ -129,10 +131,14 @@ async function checkFormat(store: string, { log }: DiskSettings): Promise<void> 
   if (found === format) return;
   if (found !== undefined && /^eddy disk tier, format \d+\n$/.test(found)) {
     log.warn({ directory: store, found: found.trim(), wanted: format.trim() }, 'another format; starting empty');
-    await removeTree(join(store, 'index'));
-    await removeGenerations(store);
+    await forgetAll(store);
   }
   await writeFile(path, format).catch(() => undefined);
+}
+
+async function forgetAll(store: string): Promise<void> {
+  await removeTree(join(store, 'index'));
+  await removeGenerations(store);
 }
 
 async function removeGenerations(store: string): Promise<void> {

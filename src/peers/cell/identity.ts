@@ -1,9 +1,10 @@
-import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { chmod, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys';
 import type { Ed25519PrivateKey } from '@libp2p/interface';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
 import { EddyError } from '../../errors.ts';
+import { makeDirectory } from '../../make-directory.ts';
 import { reasonOf } from '../failure.ts';
 
 /** Who this node is to its peers. */
@@ -23,7 +24,8 @@ export async function openIdentity(file: string): Promise<Identity> {
     throw unusable(file, error);
   });
   if (stored === undefined) return identityOf(await create(file));
-  await chmod(file, 0o600);
+  // On a file system that is read-only it stays what it is, and is the node's all the same.
+  await chmod(file, 0o600).catch(() => undefined);
   return identityOf(parse(file, stored));
 }
 
@@ -50,7 +52,7 @@ function parse(file: string, stored: string): Ed25519PrivateKey {
 async function create(file: string): Promise<Ed25519PrivateKey> {
   const key = await generateKeyPair('Ed25519');
   const part = `${file}.${process.pid}.part`;
-  await mkdir(dirname(file), { recursive: true });
+  await makeDirectory(dirname(file));
   await rm(part, { force: true });
   const handle = await open(part, 'wx', 0o600);
   try {

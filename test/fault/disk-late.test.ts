@@ -1,0 +1,60 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createMetrics } from '../../src/metrics.ts';
+import { type Disk, openDisk } from '../../src/node/disk.ts';
+import { configOf } from '../support/config-load.ts';
+import { entryOf, KeptLog, mebibyte, never, openDisk as openStore, temporaryDirectory } from '../support/disk-store.ts';
+import { bytesOf } from '../support/tier-bytes.ts';
+import { until } from '../support/until.ts';
+
+let data: Awaited<ReturnType<typeof temporaryDirectory>>;
+let disk: Disk | undefined;
+
+beforeEach(async () => {
+  data = await temporaryDirectory();
+});
+afterEach(async () => {
+  await disk?.tier?.close();
+  await data.remove();
+});
+
+async function openNodeDisk(): Promise<Disk> {
+  const config = configOf({ argv: ['--data', data.path, '--disk', '32MiB', '--ram', '16MiB'] });
+  const log = new KeptLog();
+  disk = await openDisk(config, { log, metrics: createMetrics({ version: '0' }), retryIntervalMs: 20 });
+  return disk;
+}
+
+it('a disk that cannot be used when the node starts is used once it can be', async () => {
+  await writeFile(join(data.path, 'store'), 'in the way');
+  const { tier, health } = await openNodeDisk();
+  expect(health()).toMatchObject({ state: 'failed', reason: expect.stringContaining('cannot be used') });
+  tier?.put(1, 0, bytesOf(1, 0, 1000));
+  expect(tier?.find(1, 0)).toBeUndefined();
+
+  await rm(join(data.path, 'store'));
+  await until(() => health().state === 'ok');
+  tier?.save(entryOf('key', 2));
+  tier?.put(2, 0, bytesOf(2, 0, 1000));
+  expect(tier?.find(2, 0)).toEqual({ first: 0, length: 1000 });
+  expect((await tier?.load('key', never))?.variants).toHaveLength(1);
+});
+
+it('what a store holds that opens late is not given: it may have been purged since', async () => {
+  const other = await openStore(join(data.path, 'store'), { bytesMax: 32 * mebibyte });
+  other.save(entryOf('key', 1));
+  other.put(1, 0, bytesOf(1, 0, 1000));
+  await other.flushed();
+  const { tier, health } = await openNodeDisk();
+  expect(health()).toMatchObject({ state: 'failed', reason: expect.stringContaining('in use by another') });
+
+  await other.close();
+  await until(() => health().state === 'ok');
+  expect(await tier?.load('key', never)).toBeUndefined();
+  expect(tier?.stats().pieces).toBe(0);
+});
+
+it('says that a directory cannot be made where the system would have it tried without end', async () => {
+  await expect(openStore('/proc/nothing/store')).rejects.toMatchObject({ code: 'disk-failed' });
+});
