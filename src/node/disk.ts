@@ -12,7 +12,7 @@ export interface Disk {
   health(): { readonly state: 'ok' | 'full' | 'failed'; readonly reason?: string };
 }
 
-export interface OpenDiskOptions {
+interface OpenDiskOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   /** Between tries to get a disk that cannot be used. */

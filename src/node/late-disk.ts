@@ -3,7 +3,7 @@ import type { DiskState } from '../disk/options.ts';
 import type { DiskTier } from '../disk/tier.ts';
 import { EddyError } from '../errors.ts';
 
-export interface LateDiskOptions {
+interface LateDiskOptions {
   /**
    * Opens the store without what it holds from before: what was purged or replaced since the node started is still in
    * there, and nobody keeps a list of it.

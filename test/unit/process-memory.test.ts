@@ -28,3 +28,17 @@ it('lets the young generation grow at once though nothing in it survives, and no
   expect(bytes).toBeGreaterThanOrEqual(8 * 1024 * 1024);
   expect(bytes).toBeLessThanOrEqual(16 * 1024 * 1024);
 });
+
+it('goes on where the system does not tell what is resident, as without a free file descriptor', () => {
+  const looks = run(`
+    let looks = 0;
+    process.memoryUsage.rss = () => {
+      if (++looks === 3) console.log(looks);
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    };
+    memory.boundResidentMemory(0);
+    setTimeout(() => {}, 5_000).unref();
+    const wait = setInterval(() => looks >= 3 && clearInterval(wait), 20);
+  `);
+  expect(looks).toBe(3);
+});

@@ -64,22 +64,32 @@ export function tuneProcessMemory(): void {
  */
 export function boundResidentMemory(ramBytesMax: number): void {
   const libc = openLibc(glibc);
-  const { rss } = process.memoryUsage;
   const boundBytes = Math.max(boundBytesMin, ramBytesMax * residentOfBudget + programBytes);
   const trimmedFromBytes = boundBytes - marginBytes;
   const letWait = waitingSetter(Math.max(waitingBytesMax, ramBytesMax * uncollectedShare));
   let dueBytes = trimmedFromBytes;
   const check = (): void => {
-    if (rss() > dueBytes) {
+    const before = residentBytesNow();
+    if (before === undefined) return;
+    if (before > dueBytes) {
       libc?.call.malloc_trim(0n);
       // Anew from what could not be given back.
       dueBytes = Number.POSITIVE_INFINITY;
     }
-    const residentBytes = rss();
+    const residentBytes = residentBytesNow() ?? before;
     dueBytes = Math.max(trimmedFromBytes, Math.min(dueBytes, residentBytes + regrownBytes));
     letWait((boundBytes - residentBytes) * waitingOfRoom);
   };
   setInterval(check, checkMs).unref();
+}
+
+/** Undefined while the system does not tell: it takes a file descriptor, and viewers may have the last one. */
+function residentBytesNow(): number | undefined {
+  try {
+    return process.memoryUsage.rss();
+  } catch {
+    return undefined;
+  }
 }
 
 /** Tells V8 how much may come before it marks its heap again. It counts in shares of what is held. */
