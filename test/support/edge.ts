@@ -16,7 +16,7 @@ import type { Clock } from '../../src/live/clock.ts';
 import { LiveCache, type LiveCacheOptions } from '../../src/live/live-cache.ts';
 import type { LiveSettings } from '../../src/live/mapped-urls.ts';
 import type { ClientData } from '../../src/live/prefetch/cmcd.ts';
-import type { Outcome } from '../../src/live/prefetch/prefetch.ts';
+import type { Outcome } from '../../src/live/prefetch/prefetcher.ts';
 import type { PrefetchLimits } from '../../src/live/prefetch/viewing.ts';
 import type { OriginMap } from '../../src/origin/origin-map.ts';
 import { OriginSupplier } from '../../src/origin/supplier.ts';

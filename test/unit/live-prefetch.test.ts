@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { ClientData } from '../../src/live/prefetch/cmcd.ts';
 import type { Announced } from '../../src/live/manifest.ts';
-import { type FetchOptions, type Outcome, Prefetcher } from '../../src/live/prefetch/prefetch.ts';
-import { nextWanted } from '../../src/live/prefetch/prefetch-plan.ts';
-import { Sequences, type MediaReference } from '../../src/live/prefetch/sequences.ts';
+import type { ClientData } from '../../src/live/prefetch/cmcd.ts';
+import { nextWanted } from '../../src/live/prefetch/next-wanted.ts';
+import { type FetchOptions, type Outcome, Prefetcher } from '../../src/live/prefetch/prefetcher.ts';
+import { type MediaReference, Sequences } from '../../src/live/prefetch/sequences.ts';
 import { HandClock } from '../support/hand-clock.ts';
 
 const wanted = (name: string): MediaReference => ({ key: `m /${name}`, target: `/${name}`, range: undefined });

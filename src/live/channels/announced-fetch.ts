@@ -1,4 +1,4 @@
-import { AheadRunner } from '../prefetch/ahead-runner.ts';
+import { BackgroundFetches } from '../prefetch/background-fetches.ts';
 import type { Cache, CacheRequest } from '../../cache/types.ts';
 import type { Clock } from '../clock.ts';
 import type { Announced, Manifest } from '../manifest.ts';
@@ -14,22 +14,22 @@ const firstMax = 3;
 /** Asks for what a playlist newly names before viewers do, through the same flights. */
 export class AnnouncedFetch {
   readonly #inner: Cache;
-  readonly #runner: AheadRunner;
+  readonly #fetches: BackgroundFetches;
 
   constructor(inner: Cache, clock: Clock) {
     this.#inner = inner;
-    this.#runner = new AheadRunner({ clock, requestsMax: fetchesMax, timeoutMs });
+    this.#fetches = new BackgroundFetches({ clock, requestsMax: fetchesMax, timeoutMs });
   }
 
   /** `like`: a request of the same map. */
   fetch(list: readonly { readonly target: string; readonly range: string | undefined }[], like: CacheRequest): void {
-    for (const each of list) if (this.#runner.hasRoom) void this.#ask(each.target, each.range, like);
+    for (const each of list) if (this.#fetches.hasRoom) void this.#ask(each.target, each.range, like);
   }
 
   async #ask(target: string, range: string | undefined, like: CacheRequest): Promise<void> {
     const controller = new AbortController();
     try {
-      const answer = await this.#runner.run(controller, (signal) =>
+      const answer = await this.#fetches.run(controller, (signal) =>
         this.#inner.answer(aheadRequest(like, { target, range, signal })),
       );
       // What may not be stored is of no use to others.

@@ -1,6 +1,6 @@
-import type { AheadContext } from './ahead-context.ts';
-import type { ClientData } from './cmcd.ts';
 import type { Clock } from '../clock.ts';
+import type { AheadContext } from './ahead-fetch.ts';
+import type { ClientData } from './cmcd.ts';
 
 /** What a viewer asked for, who is at the newest of a live rendition. */
 export interface Watched {

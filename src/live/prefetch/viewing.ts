@@ -1,17 +1,16 @@
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Cache, CacheRequest, MapPolicy } from '../../cache/types.ts';
-import type { Fields } from '../../fields.ts';
 import { ExpiringSet } from '../../expiring-set.ts';
-import { type AheadContext, contextOf, requestAhead } from './ahead-context.ts';
+import type { Fields } from '../../fields.ts';
 import type { Clock } from '../clock.ts';
-import { type ClientData, clientDataOf } from './cmcd.ts';
-import { EdgeWatch, type Watched } from './edge-watch.ts';
-import { fetchAhead } from './fetch-ahead.ts';
 import type { Manifest } from '../manifest.ts';
 import { edgeTarget, type LiveMap, mapOf } from '../mapped-urls.ts';
-import { type PrefetchCounts, Prefetcher } from './prefetch.ts';
-import { nextWanted } from './prefetch-plan.ts';
-import { keyWithRange, type Place, Sequences, type MediaReference } from './sequences.ts';
+import { type AheadContext, contextOf, fetchAhead, requestAhead } from './ahead-fetch.ts';
+import { type ClientData, clientDataOf } from './cmcd.ts';
+import { EdgeWatch, type Watched } from './edge-watch.ts';
+import { nextWanted } from './next-wanted.ts';
+import { type PrefetchCounts, Prefetcher } from './prefetcher.ts';
+import { keyWithRange, type MediaReference, type Place, Sequences } from './sequences.ts';
 
 export interface ViewingOptions {
   readonly inner: Cache;

@@ -1,6 +1,6 @@
 import { ExpiringSet } from '../../expiring-set.ts';
-import { AheadRunner } from './ahead-runner.ts';
 import type { Clock } from '../clock.ts';
+import { BackgroundFetches } from './background-fetches.ts';
 import type { MediaReference } from './sequences.ts';
 
 /** What became of something fetched ahead. */
@@ -50,7 +50,7 @@ const settledMs = 10_000;
 /** Fetches what viewers will ask for, within bounds, and keeps account of what came of it. */
 export class Prefetcher<Context> {
   readonly #options: PrefetcherOptions<Context>;
-  readonly #runner: AheadRunner;
+  readonly #fetches: BackgroundFetches;
   /** Oldest first. */
   readonly #jobs = new Map<string, Job<Context>>();
   readonly #byViewing = new Map<string, Set<Job<Context>>>();
@@ -61,7 +61,7 @@ export class Prefetcher<Context> {
 
   constructor(options: PrefetcherOptions<Context>) {
     this.#options = options;
-    this.#runner = new AheadRunner({ ...options, timeoutMs });
+    this.#fetches = new BackgroundFetches({ ...options, timeoutMs });
     this.#settled = new ExpiringSet({ forMs: settledMs, namesMax: 4_096, nowMs: () => options.clock.nowMs() });
   }
 
@@ -119,7 +119,7 @@ export class Prefetcher<Context> {
   #run(): void {
     const { bytesMax } = this.#options;
     for (const job of this.#jobs.values()) {
-      if (!this.#runner.hasRoom || this.#bytes >= bytesMax) return;
+      if (!this.#fetches.hasRoom || this.#bytes >= bytesMax) return;
       if (job.state === 'queued') void this.#fetch(job);
     }
   }
@@ -137,7 +137,7 @@ export class Prefetcher<Context> {
       return within;
     };
     const { wanted, context, controller } = job;
-    const outcome = await this.#runner.run(controller, (signal) => fetch(wanted, { context, signal, onBytes }));
+    const outcome = await this.#fetches.run(controller, (signal) => fetch(wanted, { context, signal, onBytes }));
     if (this.#jobs.get(wanted.key) === job) {
       job.state = 'done';
       if (outcome !== 'fetched') this.#end(job, outcome);

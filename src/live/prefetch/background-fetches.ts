@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 
-interface AheadRunnerOptions {
+interface BackgroundFetchesOptions {
   readonly clock: Clock;
   /** Fetches at once. */
   readonly requestsMax: number;
@@ -9,11 +9,11 @@ interface AheadRunnerOptions {
 }
 
 /** Runs fetches that nobody waits for: so many at once, each under a deadline. */
-export class AheadRunner {
-  readonly #options: AheadRunnerOptions;
+export class BackgroundFetches {
+  readonly #options: BackgroundFetchesOptions;
   #running = 0;
 
-  constructor(options: AheadRunnerOptions) {
+  constructor(options: BackgroundFetchesOptions) {
     this.#options = options;
   }
 
