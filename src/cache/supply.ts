@@ -21,7 +21,10 @@ export interface Supply {
   readonly fields: Fields;
   /** Buffers belong to the reader from the moment they are given. */
   readonly body: AsyncIterable<Buffer>;
-  /** For a reader that has copied such a buffer and lets go of it: the supplier uses its memory for the next bytes. */
+  /**
+   * For a reader that has copied such a buffer, and all before it, and lets go of them: the supplier frees their memory
+   * at once, or uses it for the next bytes.
+   */
   readonly onTaken?: (bytes: Buffer) => void;
   readonly requestTimeMs: number;
   readonly responseTimeMs: number;

@@ -6,6 +6,7 @@ import { conditionNames } from '../semantics/condition-names.ts';
 import { endToEnd } from '../semantics/hop-by-hop.ts';
 import type { Clock } from './attempt-plan.ts';
 import { type AttemptOutcome, attempt, type OriginRequest } from './attempts.ts';
+import { freeChunk } from './chunk-memory.ts';
 import { originClosed } from './failure.ts';
 import type { HealthReport } from './health.ts';
 import { MappedOrigin } from './mapped-origin.ts';
@@ -75,7 +76,8 @@ export class OriginSupplier implements Supplier {
     const follow = this.#followOptions(map, options);
     try {
       const followed = await askFollowing(route, asked, follow);
-      return { source: 'origin', ...followed.answer.head, body: this.#body(followed, { ...follow, release }) };
+      const body = this.#body(followed, { ...follow, release });
+      return { source: 'origin', ...followed.answer.head, body, onTaken: freeChunk };
     } catch (error) {
       release();
       throw error;
