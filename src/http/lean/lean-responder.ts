@@ -145,8 +145,7 @@ export class LeanResponder implements Responder {
     // A chunk of no bytes would be the end.
     else if (bytes > 0) parts.push(Buffer.from(`${bytes.toString(16)}\r\n`), ...buffers, lineEnd);
     if (bytes > smallBytesMax) this.#bound();
-    const bounded = this.#unsentMax > 0;
-    if (bytes >= fileBytesMin && !this.#chunked && this.#files?.write(parts, bounded) === true) return this.#files.done;
+    if (bytes >= fileBytesMin && !this.#chunked && this.#files?.write(parts) === true) return this.#files.done;
     if (bytes > this.#directBytesMax || this.#direct?.write(parts) !== true) this.#writeStream(parts);
     if (socket.destroyed || socket.writableNeedDrain) return drained(socket);
     // What is sent from a file would overtake it.

@@ -17,7 +17,7 @@ export interface Sendfile {
   readonly backing: FileBacking;
   /** How many bytes the socket took; -1: none, or it failed. At most `bytesMax`. */
   send(socketFd: number, offset: number, bytesMax: number): number;
-  /** Where sockets can be waited for together; undefined: nowhere. */
+  /** Undefined: libuv waits for room. */
   readonly room: SocketRoom | undefined;
 }
 
@@ -54,8 +54,6 @@ export class FileWrites {
   readonly #sendfile: Sendfile;
   readonly #direct: DirectWrites;
   readonly #onTaken: () => void;
-  /** Undefined: libuv waits for room. */
-  #room: SocketRoom | undefined;
   /** The number under which the socket is known there; -1: it is not. */
   #roomFd = -1;
   #waitsForRoom = false;
@@ -98,13 +96,11 @@ export class FileWrites {
 
   /**
    * False: nothing of it is in the file, or nothing can be written this way now. Destroys the socket where sending fails.
-   * `together`: this viewer may be told of room a little later, and cost less.
    */
-  write(parts: readonly Buffer[], together: boolean): boolean {
-    const { backing, room } = this.#sendfile;
+  write(parts: readonly Buffer[]): boolean {
+    const { backing } = this.#sendfile;
     if (this.#done !== undefined || !this.#direct.ready) return false;
     if (!parts.some((part) => backing.offsetOf(part) !== undefined)) return false;
-    this.#room = together ? room : undefined;
     this.#parts = parts;
     this.#next = 0;
     this.#nextSent = 0;
@@ -152,13 +148,10 @@ export class FileWrites {
   }
 
   #waitForRoom(): boolean {
-    const room = this.#room;
+    const { room } = this.#sendfile;
     if (room === undefined) return false;
-    if (this.#roomFd < 0) {
-      const fd = fdOf(this.#socket);
-      if (!room.add(fd)) return false;
-      this.#roomFd = fd;
-    }
+    if (this.#roomFd < 0) this.#roomFd = room.add(this.#socket);
+    if (this.#roomFd < 0) return false;
     this.#waitsForRoom = true;
     room.wait(this.#roomFd, this.#onRoom);
     return true;
@@ -215,7 +208,7 @@ export class FileWrites {
 
   readonly #onClose = (): void => {
     this.#parts = [];
-    if (this.#waitsForRoom) this.#room?.forget(this.#roomFd, this.#onRoom);
+    if (this.#waitsForRoom) this.#sendfile.room?.forget(this.#roomFd, this.#onRoom);
     this.#done?.reject(viewerGone());
     this.#done = undefined;
   };

@@ -1,5 +1,7 @@
 import { closeSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import { type Libc, openLibc } from '../../libc.ts';
+import { fdOf } from './socket-fd.ts';
 
 const definitions = {
   epoll_create1: { return: 'i32', arguments: ['i32'] },
@@ -16,23 +18,40 @@ const eventWords = process.arch === 'x64' ? 3 : 4;
 const dataWord = eventWords - 2;
 /** At one look. */
 const eventsMax = 4096;
-const lookMs = 5;
+/** While so many wait, room is looked for this often only: each look then finds it for several, and more of it for each. */
+const crowdMin = 16;
+const crowdLookMs = 5;
+
+/** The part of a socket's handle that is used here, for a descriptor that is none of a socket's. */
+interface Handle {
+  onread: () => void;
+  open(fd: number): number;
+  useUserBuffer(buffer: Uint8Array): void;
+  readStart(): number;
+  readStop(): number;
+  unref(): void;
+  close(): void;
+}
+
+type HandleOf = new (kind: 0) => Handle;
 
 /**
- * Tells when sockets have room again, all of them at one look each few milliseconds. libuv tells it by a write that waits,
- * which is five system calls each time; so it costs less this way, and a viewer gets its share of room at most 200 times
- * a second.
+ * Tells when sockets have room again: an epoll of our own watches them, and libuv watches that. libuv by itself tells it
+ * by a write that waits, which is four system calls and some objects each time.
  */
 export class SocketRoom {
   readonly #libc: Libc<typeof definitions>;
-  #fd: number;
+  readonly #fd: number;
   readonly #found = new Uint32Array(eventsMax * eventWords);
   readonly #foundAddress: bigint;
   readonly #added = new Uint32Array(eventWords);
   readonly #addedAddress: bigint;
   /** By the socket's number. */
   readonly #waiting = new Map<number, () => void>();
-  #timer: NodeJS.Timeout | undefined;
+  #handle: Handle | undefined;
+  /** While there is a crowd. */
+  #looks: NodeJS.Timeout | undefined;
+  #closed = false;
 
   /** Undefined where the system does not offer it. */
   static open(): SocketRoom | undefined {
@@ -48,17 +67,20 @@ export class SocketRoom {
     this.#addedAddress = libc.addressOf(this.#added.buffer);
   }
 
-  /** From now on until it is closed the socket can be waited for. False: it cannot. */
-  add(socketFd: number): boolean {
+  /** From now on until it is closed the socket can be waited for, by the number that this returns. Below 0: it cannot. */
+  add(socket: Socket): number {
+    if (this.#closed) return -1;
+    const socketFd = fdOf(socket);
+    this.#handle ??= this.#watched(socket);
     this.#added[0] = roomAgain;
     this.#added[dataWord] = socketFd;
-    return this.#libc.call.epoll_ctl(this.#fd, ctlAdd, socketFd, this.#addedAddress) === 0;
+    const failed = this.#libc.call.epoll_ctl(this.#fd, ctlAdd, socketFd, this.#addedAddress) !== 0;
+    return this.#handle === undefined || failed ? -1 : socketFd;
   }
 
   /** Calls `onRoom` once there is room, or an error to be met. Only for a socket that took less than it was offered. */
   wait(socketFd: number, onRoom: () => void): void {
     this.#waiting.set(socketFd, onRoom);
-    this.#timer ??= setInterval(() => this.#look(), lookMs).unref();
   }
 
   /** The socket is closed. Its number may be that of another by now, who waits here as well. */
@@ -67,20 +89,43 @@ export class SocketRoom {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    if (this.#closed) return;
+    this.#closed = true;
+    clearInterval(this.#looks);
     this.#waiting.clear();
-    if (this.#fd >= 0) closeSync(this.#fd);
-    this.#fd = -1;
+    if (this.#handle === undefined) closeSync(this.#fd);
+    else this.#handle.close();
+    this.#handle = undefined;
+  }
+
+  /**
+   * Lets libuv watch the epoll by a handle as sockets have it. It is told that there is something to read, and has no
+   * buffer to read it into.
+   */
+  #watched(socket: Socket): Handle | undefined {
+    const { _handle: like } = socket as unknown as { readonly _handle: { readonly constructor: HandleOf } };
+    const handle = new like.constructor(0);
+    if (handle.open(this.#fd) !== 0) return undefined;
+    handle.useUserBuffer(new Uint8Array(0));
+    handle.onread = () => this.#look();
+    handle.readStart();
+    handle.unref();
+    return handle;
   }
 
   #look(): void {
-    if (this.#waiting.size === 0) {
-      clearInterval(this.#timer);
-      this.#timer = undefined;
-      return;
-    }
     const found = this.#libc.call.epoll_wait(this.#fd, this.#foundAddress, eventsMax, 0);
     for (let i = 0; i < found; i++) this.#tell(this.#found[i * eventWords + dataWord] ?? -1);
+    const crowded = this.#waiting.size >= crowdMin;
+    if (crowded === (this.#looks !== undefined) || this.#handle === undefined) return;
+    if (crowded) {
+      this.#handle.readStop();
+      this.#looks = setInterval(() => this.#look(), crowdLookMs).unref();
+    } else {
+      clearInterval(this.#looks);
+      this.#looks = undefined;
+      this.#handle.readStart();
+    }
   }
 
   #tell(socketFd: number): void {
