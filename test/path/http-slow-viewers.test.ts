@@ -172,6 +172,31 @@ describe('viewers who are sent from a file, and too many to be fast', () => {
     expect(second.every((answer) => answer?.body.equals(bytes) === true)).toBe(true);
   });
 
+  it('get their bytes as they are in a crowd, when they leave it and when it is gone', async () => {
+    const viewers = 24;
+    const { url, slow } = await start(viewers * share, { sendfile: true, viewers });
+    for (const connection of slow) connection.send(request);
+    await settled(url, viewers);
+    const [last, ...others] = slow;
+    for (let round = 0; round < 2; round++) {
+      const answers = others.map((connection) => connection.response());
+      for (const { socket } of others) socket.resume();
+      expect((await Promise.all(answers)).every((answer) => answer?.body.equals(bytes) === true)).toBe(true);
+      for (const connection of others) connection.send(request);
+    }
+    last?.socket.resume();
+    expect((await last?.response())?.body.equals(bytes)).toBe(true);
+    for (const connection of slow) connection.destroy();
+    await expect.poll(() => open?.viewers.connections()).toBe(0);
+    const next = await RawConnection.open(url);
+    connections.push(next);
+    next.socket.pause();
+    next.send(request);
+    await settled(url, 1);
+    next.socket.resume();
+    expect((await next.response())?.body.equals(bytes)).toBe(true);
+  });
+
   it('are cut off when they take nothing', async () => {
     const { slow } = await start(slowViewers * share, { sendfile: true, limits: { stallTimeoutMs: 1000 } });
     const record = open?.nextRecord();
