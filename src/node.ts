@@ -34,7 +34,7 @@ export interface RunningNode {
  * 1. metrics;
  * 2. maps (`node/maps.ts`): what comes from which origins, and the sample origin where none is configured;
  * 3. caches (`node/caches.ts`): RAM, disk, origin, peers, cache, live mirror, each given those before it;
- * 4. viewers (`node/viewers.ts`): their listeners, in this thread or in others (`node/viewer-threads.ts`);
+ * 4. viewers (`node/viewers/viewers.ts`): their listeners, in this thread or in others (`viewer-threads.ts`);
  * 5. what the node says of itself (`node/reports.ts`), and the admin port;
  * 6. the playlists that the configuration names are followed: the node is ready.
  *

@@ -125,12 +125,12 @@ export class StoredAnswers {
 
   /** Whether every byte of that is at hand or on its way. */
   #holds(content: RepresentationContent, wanted: Span | undefined): boolean {
+    if (wanted !== undefined && (wanted.last < wanted.first || content.gather(wanted.first, wanted.last))) return true;
     const { representation, request } = content;
     const { originForbidden = false } = request;
     if (wanted === undefined) return representation.flights.size > 0 && !originForbidden;
-    const { first, last } = wanted;
-    if (last < first || content.gather(first, last)) return true;
     const { filler } = this.#options;
+    const { first, last } = wanted;
     return originForbidden
       ? filler.holdsItself(representation, first, last)
       : filler.holds(representation, first, last);
@@ -141,9 +141,9 @@ export class StoredAnswers {
     const { request, completeLength } = content;
     const { method, fields } = request;
     if (method === 'HEAD') return nothing;
+    if (fields.isPlain) return completeLength === undefined ? undefined : { first: 0, last: completeLength - 1 };
     if (fields.isConditional && this.#preconditions(content) !== 'perform') return nothing;
     if (completeLength === undefined) return undefined;
-    if (fields.isPlain) return { first: 0, last: completeLength - 1 };
     return within(this.#ranges.of(method, fields), completeLength) ?? nothing;
   }
 
