@@ -1,6 +1,6 @@
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
-import type { AddressInfo, Server as NetServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import type { Cache, MapPolicy } from '../cache/types.ts';
 import { listening } from '../listening.ts';
 import type { CertificateFiles } from './certificate.ts';
@@ -65,6 +65,14 @@ export interface Viewers {
   connections(): number;
 }
 
+/** A server, and where it is to listen, by which option. */
+interface Bound {
+  readonly server: HttpServer | HttpsServer;
+  readonly address: ListenAddress;
+  readonly scheme: 'http' | 'https';
+  readonly option: '--listen' | '--https';
+}
+
 /** Starts serving `cache` to viewers over HTTP/1.1 and, with a certificate, HTTPS with HTTP/2. Rejects if it cannot listen. */
 export async function startViewers(options: ViewersOptions): Promise<Viewers> {
   const { limits } = options;
@@ -79,19 +87,20 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     limits,
   });
   const plain = options.listen.map((address) => ({ address, server: createHttp1Server(http1) as HttpServer }));
-  const optionOf = (server: NetServer) => (plain.some((each) => each.server === server) ? '--listen' : '--https');
-  const isLean = options.lean !== false;
+  const lean = options.lean !== false;
   for (const { server } of plain) {
-    if (isLean) connections.addLeanFront(leanFrontOf(server, { ...http1, sendfile, onAccepted: connections.track }));
+    if (lean) connections.addLeanFront(leanFrontOf(server, { ...http1, sendfile, onAccepted: connections.track }));
     else server.on('connection', connections.track);
   }
   for (const { server } of secure.servers) {
     server.on('connection', connections.track);
-    const lean = shareByAlpn(server, { http2, ...(isLean && { lean: http1 }) });
-    if (lean !== undefined) connections.addLeanFront(lean);
+    const leanFront = shareByAlpn(server, { http2, ...(lean && { lean: http1 }) });
+    if (leanFront !== undefined) connections.addLeanFront(leanFront);
   }
-  const bound = [...plain, ...secure.servers];
-  const { reusePort = false } = options;
+  const bound: Bound[] = [
+    ...plain.map((each) => ({ ...each, scheme: 'http', option: '--listen' }) as const),
+    ...secure.servers.map((each) => ({ ...each, scheme: 'https', option: '--https' }) as const),
+  ];
   for (const { server } of bound) connections.addServer(server, limits.connectionsMax);
   const close = async (): Promise<void> => {
     secure.stopWatching();
@@ -99,18 +108,13 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     sendfile?.room?.close();
   };
   try {
-    await Promise.all(
-      bound.map(({ server, address }) => listen(server, { ...address, reusePort, option: optionOf(server) })),
-    );
+    await Promise.all(bound.map((each) => listen(each, options)));
   } catch (error) {
     await close();
     throw error;
   }
   return {
-    urls: [
-      ...plain.map(({ server, address }) => urlOf('http', server, address)),
-      ...secure.servers.map(({ server, address }) => urlOf('https', server, address)),
-    ],
+    urls: bound.map(urlOf),
     stopAccepting: () => connections.stopAccepting(),
     drain: async (deadlineMs) => {
       secure.stopWatching();
@@ -144,12 +148,12 @@ function openUnsentBound({ unsentBytesMax: bytesMax }: ViewersOptions, all: Conn
 /** Connections waiting to be accepted: a crowd that comes at once is not turned away. The system may allow fewer. */
 const backlogMax = 4096;
 
-async function listen(server: NetServer, where: Parameters<typeof listening>[1]): Promise<void> {
-  await listening(server, { ...where, backlog: backlogMax });
+async function listen({ server, address, option }: Bound, { reusePort = false }: ViewersOptions): Promise<void> {
+  await listening(server, { ...address, reusePort, option, backlog: backlogMax });
   acceptTogether(server);
 }
 
-function urlOf(scheme: string, server: NetServer, { host }: ListenAddress): string {
+function urlOf({ scheme, server, address: { host } }: Bound): string {
   const { port } = server.address() as AddressInfo;
   return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

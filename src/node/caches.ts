@@ -1,7 +1,6 @@
 import { VideoCache } from '../cache/cache.ts';
 import { cacheKey } from '../cache/key.ts';
 import { namedBy } from '../cache/stored/purge.ts';
-import type { Source } from '../cache/types.ts';
 import type { Config } from '../config.ts';
 import type { CellVoice } from '../live/channels/cell-voice.ts';
 import { LiveCache } from '../live/live-cache.ts';
@@ -49,17 +48,10 @@ const liveTopic = 'live';
 export async function openCaches(config: Config, around: Surroundings): Promise<Caches> {
   const { maps, metrics, log } = around;
   const policies = () => maps.policies;
-  const onServed = (source: Source, bytes: number): void => metrics.servedBytes[source].add(bytes);
   const entriesMax = entriesMaxFor(config.ramBytesMax);
   const arena: RamArena | undefined = config.listen.length > 0 ? Arena.open(config.ramBytesMax) : undefined;
   const lender = createLender(config, { entriesMax, arena });
-  const ram = new RamTier({
-    arena,
-    bytesMax: config.ramBytesMax,
-    waitingShare: uncollectedShare,
-    onEvicted: (bytes) => metrics.evictedBytes.ram.add(bytes),
-    ...(lender && { onDropped: lender.dropped }),
-  });
+  const ram = openRam(config, { arena, lender, metrics });
   const disk = await openDisk(config, { log, metrics });
   const origin = new ReplaceableOrigin(maps.maps, { log, metrics });
   // Peers ask the caches, and the caches ask peers: what follows is there before anybody is connected.
@@ -71,18 +63,19 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
     store: disk.tier,
     purgeGivenBy: (peerId) => later.cache?.purgeGivenBy(peerId) ?? 0,
     missedBy: (lastLinkMs) => purges.remembered(lastLinkMs),
-    onAnnounced: (peerId, topic, message) => {
+    onAnnounced: (peer, topic, message) => {
       const { cache, live } = later;
       if (cache === undefined || live === undefined) return;
-      if (topic === liveTopic) live.announced(peerId, message);
-      else if (topic === purgeTopic) void purges.told(message, { cache: live, peer: peerId });
-      else if (topic === missedTopic) void purges.missed(message, { cache, peer: peerId });
-      else if (topic === invalidatedTopic) void invalidateAsTold(message, { cache, peer: peerId, log });
+      if (topic === liveTopic) live.announced(peer, message);
+      else if (topic === purgeTopic) void purges.told(message, { cache: live, peer });
+      else if (topic === missedTopic) void purges.missed(message, { cache, peer });
+      else if (topic === invalidatedTopic) void invalidateAsTold(message, { cache, peer, log });
     },
   });
   const invalidations = peers.plane && new CellInvalidations(peers.plane, log);
   const cache = new VideoCache({
-    ...{ ram, policies, entriesMax, onServed },
+    ...{ ram, policies, entriesMax },
+    onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
     disk: disk.tier && { tier: disk.tier, entries: disk.tier },
     suppliers: peers.plane === undefined ? [origin] : [peers.plane.supplier, origin],
     now: Date.now,
@@ -91,19 +84,40 @@ export async function openCaches(config: Config, around: Surroundings): Promise<
     ...(lender && { onChanged: lender.changed }),
     onInvalidated: (targets) => invalidations?.tell(targets),
   });
-  const live = new LiveCache({
-    ...{ inner: cache, keyOf: cacheKey, onServed, log },
-    namedBy: (which) => namedBy(which, policies()),
-    maps: () => maps.maps,
-    onPlaylistRequest: (side) => metrics.playlistRequests[side].add(1),
-    onTold: (lagMs) => metrics.told.observe(lagMs / 1000),
-    ...(peers.plane && { voice: voiceOf(peers.plane) }),
-    viewing: viewingOf(config, { metrics, peerId: peers.peerId, ready: around.ready }),
-  });
+  const live = openLive(config, { cache, peers, around });
   later.cache = cache;
   later.live = live;
   peers.source.cache = live;
   return { live, cache, ram, arena, disk, peers, purges, origin, lender };
+}
+
+function openRam(
+  { ramBytesMax: bytesMax }: Config,
+  { arena, lender, metrics }: Pick<Caches, 'arena' | 'lender'> & { metrics: Metrics },
+): RamTier {
+  return new RamTier({
+    ...{ arena, bytesMax },
+    waitingShare: uncollectedShare,
+    onEvicted: (bytes) => metrics.evictedBytes.ram.add(bytes),
+    ...(lender && { onDropped: lender.dropped }),
+  });
+}
+
+function openLive(
+  config: Config,
+  { cache, peers, around }: Pick<Caches, 'cache' | 'peers'> & { around: Surroundings },
+): LiveCache {
+  const { maps, metrics, log, ready } = around;
+  return new LiveCache({
+    ...{ inner: cache, keyOf: cacheKey, log },
+    onServed: (source, bytes) => metrics.servedBytes[source].add(bytes),
+    namedBy: (which) => namedBy(which, maps.policies),
+    maps: () => maps.maps,
+    onPlaylistRequest: (side) => metrics.playlistRequests[side].add(1),
+    onTold: (lagMs) => metrics.told.observe(lagMs / 1000),
+    ...(peers.plane && { voice: voiceOf(peers.plane) }),
+    viewing: viewingOf(config, { metrics, peerId: peers.peerId, ready }),
+  });
 }
 
 function voiceOf(plane: NonNullable<Peers['plane']>): CellVoice {

@@ -1,20 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Supplier, SupplyRequest } from '../cache/supply.ts';
 import type { Log } from '../log.ts';
-import type { Announcement } from './wire/announcement.ts';
-import { Audit } from './integrity/audit.ts';
-import type { Identity } from './cell/identity.ts';
-import { KeptDigests } from './integrity/kept-digests.ts';
-import type { PeerReport } from './members/member.ts';
-import { Manifests } from './integrity/manifests.ts';
-import { type CellProof, type GivenCredential, Membership } from './cell/membership.ts';
-import { Mesh } from './mesh/mesh.ts';
-import { groupOf } from './members/placement.ts';
-import type { AskOutcome } from './ask/race.ts';
-import { PeerSupplier } from './ask/requester.ts';
 import type { ResponseOutcome } from './answer/responder.ts';
 import type { PeerSource } from './answer/source.ts';
 import { UploadBudget } from './answer/upload-budget.ts';
+import type { AskOutcome } from './ask/race.ts';
+import { PeerSupplier } from './ask/requester.ts';
+import type { Identity } from './cell/identity.ts';
+import { type CellProof, type GivenCredential, Membership } from './cell/membership.ts';
+import { Audit } from './integrity/audit.ts';
+import { KeptDigests } from './integrity/kept-digests.ts';
+import { Manifests } from './integrity/manifests.ts';
+import type { PeerReport } from './members/member.ts';
+import { groupOf } from './members/placement.ts';
+import { Mesh } from './mesh/mesh.ts';
+import type { Announcement } from './wire/announcement.ts';
 
 export interface PeerPlaneOptions {
   readonly identity: Identity;
@@ -106,26 +106,7 @@ export class PeerPlane {
         onOutcome: (outcome) => options.onOutcome('in', outcome),
       },
     });
-    const onCorrupt = (corruptId: string, reason: string): void => {
-      mesh.quarantine(corruptId, reason);
-      options.onCorrupt(corruptId, reason);
-    };
-    supplier = new PeerSupplier({
-      members: mesh.members,
-      link: (id) => mesh.link(id),
-      selfId: peerId,
-      nowMs: Date.now,
-      keyOf: options.keyOf,
-      onOutcome: (outcome) => options.onOutcome('out', outcome),
-      onBytes: (bytes) => options.onBytes('in', bytes),
-      onCorrupt,
-      origin: options.origin,
-      manifests,
-      audit: audit(options, {
-        onCorrupt,
-        nodes: () => 1 + mesh.members.all().filter(({ state }) => state === 'up').length,
-      }),
-    });
+    supplier = supplierOf(options, { mesh, manifests });
     return new PeerPlane(peerId, { mesh, membership, supplier });
   }
 
@@ -180,6 +161,28 @@ export class PeerPlane {
   async close(): Promise<void> {
     await this.#mesh.close();
   }
+}
+
+function supplierOf(
+  options: PeerPlaneOptions,
+  { mesh, manifests }: { mesh: Mesh; manifests: Manifests },
+): PeerSupplier {
+  const { members } = mesh;
+  const onCorrupt = (peerId: string, reason: string): void => {
+    mesh.quarantine(peerId, reason);
+    options.onCorrupt(peerId, reason);
+  };
+  const nodes = (): number => 1 + members.all().filter(({ state }) => state === 'up').length;
+  return new PeerSupplier({
+    ...{ members, manifests, onCorrupt, audit: audit(options, { onCorrupt, nodes }) },
+    link: (id) => mesh.link(id),
+    selfId: options.identity.peerId,
+    nowMs: Date.now,
+    keyOf: options.keyOf,
+    onOutcome: (outcome) => options.onOutcome('out', outcome),
+    onBytes: (bytes) => options.onBytes('in', bytes),
+    origin: options.origin,
+  });
 }
 
 function audit(
