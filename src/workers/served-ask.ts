@@ -187,9 +187,11 @@ function sourceOf({ content }: Representation, { method, fields }: CacheRequest)
 
 function wakened(reading: Reading): Promise<void> {
   return new Promise((resolve) => {
-    reading.wake = () => {
+    // Has a name first: V8 puts a function that is assigned to a property into its old generation, and all that it holds.
+    const wake = (): void => {
       reading.wake = undefined;
       resolve();
     };
+    reading.wake = wake;
   });
 }

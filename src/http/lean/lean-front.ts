@@ -80,11 +80,13 @@ export class LeanFront {
     const { socket, release } = this.#reads.open(accepted, (buffer, length) => connection.take(buffer, length));
     const connection = new LeanConnection(socket, this.#options);
     socket.once('close', () => this.#connections.delete(connection));
-    connection.onHandedOver = () => {
+    // Has a name first: V8 puts a function that is assigned to a property into its old generation, and all that it holds.
+    const handedOver = (): void => {
       this.#connections.delete(connection);
       release();
       this.#toHttp(socket);
     };
+    connection.onHandedOver = handedOver;
     this.#connections.add(connection);
     this.#onAccepted(socket);
     if (this.#timer !== undefined) return;
