@@ -52,7 +52,11 @@ export async function manifestFault(manifest: Manifest): Promise<string | undefi
 
 /** Whether somebody said exactly this. */
 export function sameContent(said: ManifestContent | undefined, content: ManifestContent): boolean {
-  return said !== undefined && contentBytes({ ...said, signer: '' }).equals(contentBytes({ ...content, signer: '' }));
+  if (said === undefined || said.digests.length !== content.digests.length) return false;
+  const { key, etag, lastModified, completeLength, firstSlice } = said;
+  if (key !== content.key || etag !== content.etag || lastModified !== content.lastModified) return false;
+  if (completeLength !== content.completeLength || firstSlice !== content.firstSlice) return false;
+  return said.digests.every((digest, i) => content.digests[i]?.equals(digest));
 }
 
 /** Four texts, each after its length in 16 bits; length u64; first slice u32; count u32; the digests; the signature. */
@@ -60,7 +64,7 @@ export function encodeManifest(manifest: Manifest): Buffer {
   return Buffer.concat([contentBytes(manifest), manifest.signature]);
 }
 
-/** Undefined when it has not the form of one. Says nothing about the signature. */
+/** Undefined when it has not the form of one. Says nothing about the signature. Its digests are parts of `encoded`. */
 export function decodeManifest(encoded: Buffer): Manifest | undefined {
   let at = 0;
   const texts: string[] = [];
@@ -80,7 +84,7 @@ export function decodeManifest(encoded: Buffer): Manifest | undefined {
     return undefined;
   if ((firstSlice + count - 1) * sliceBytes >= Math.max(1, completeLength)) return undefined;
   const digests = Array.from({ length: count }, (_, i) =>
-    Buffer.from(encoded.subarray(at + i * digestBytes, at + (i + 1) * digestBytes)),
+    encoded.subarray(at + i * digestBytes, at + (i + 1) * digestBytes),
   );
   const signature = Buffer.from(encoded.subarray(at + count * digestBytes));
   const [key = '', etag = '', lastModified = '', signer = ''] = texts;
