@@ -1,22 +1,19 @@
-import { BoundedMap } from '../../bounded-map.ts';
 import type { Answer, Purge } from '../../cache/types.ts';
-import { stepBetween } from '../follow/adoption.ts';
-import type { PlaylistRequest } from '../message/playlist-request.ts';
-import { decodeAnnouncement, encodeAnnouncement } from './cell-voice.ts';
-import { ChannelMedia } from './channel-media.ts';
 import { preciseNowMs } from '../clock.ts';
-import { offsetIn } from '../hls/continuation.ts';
-import { RemovedDateRanges } from '../hls/date-ranges.ts';
-import { readDirectives } from '../hls/delivery-directives.ts';
-import { FollowedPlaylist } from '../follow/followed-playlist.ts';
-import { given, type Known, KnownPlaylists, originOf } from './known-playlists.ts';
-import type { Expected } from './live-edge.ts';
-import { offersBlocking, PlaylistLoader, type PlaylistsOptions, waitsUpstream } from './playlist-loader.ts';
-import { isPlaylistType, namesPlaylist } from '../message/playlist-target.ts';
 import type { PlaylistVersion } from '../follow/playlist-version.ts';
-import { type Received, receive } from '../message/receive.ts';
-import { SettledPlaylist } from './settled-playlist.ts';
+import { offsetIn } from '../hls/continuation.ts';
+import { readDirectives } from '../hls/delivery-directives.ts';
+import type { PlaylistRequest } from '../message/playlist-request.ts';
+import { isPlaylistType, namesPlaylist } from '../message/playlist-target.ts';
+import { receive } from '../message/receive.ts';
 import { refusesSharing } from '../message/sharing.ts';
+import { decodeAnnouncement } from './cell-voice.ts';
+import { ChannelMedia } from './channel-media.ts';
+import { Following } from './following.ts';
+import { given, type Known, KnownPlaylists } from './known-playlists.ts';
+import type { Expected } from './live-edge.ts';
+import { PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
+import { SettledPlaylist } from './settled-playlist.ts';
 import { reportOf, type StreamReport } from './stream-report.ts';
 
 /** `handed`: the answer to the one request that it was asked for. */
@@ -24,9 +21,9 @@ type Found = Known | { readonly kind: 'handed'; readonly answer: Answer };
 
 const unnamedMax = 4_096;
 const followedMax = 1_024;
-const lastMax = 256;
 const loadTimeoutMs = 30_000;
 
+/** All playlists of all channels: found, loaded once for all who ask, and followed where they are live. */
 export class Playlists {
   readonly #options: PlaylistsOptions;
   readonly #loader: PlaylistLoader;
@@ -35,9 +32,7 @@ export class Playlists {
   /** Targets of playlists whose path does not tell. */
   readonly #unnamed = new Set<string>();
   readonly media: ChannelMedia;
-  /** Those that are not followed any more: for viewers who come back the numbers go on, whatever the origin did meanwhile. */
-  readonly #last = new BoundedMap<string, Pick<FollowedPlaylist, 'version' | 'newestMs'>>(lastMax);
-  #followed = 0;
+  readonly #following: Following;
 
   constructor(options: PlaylistsOptions) {
     this.#options = options;
@@ -49,6 +44,7 @@ export class Playlists {
     this.#loader = new PlaylistLoader({ ...options, offsetOf });
     this.#known = new KnownPlaylists(options.clock);
     this.media = new ChannelMedia({ ...options, toTarget: (url) => this.#loader.target(url) });
+    this.#following = new Following(options, { loader: this.#loader, known: this.#known, media: this.media });
   }
 
   get polls(): number {
@@ -103,7 +99,7 @@ export class Playlists {
 
   /** Whether there are live playlists, so that a 404 may mean "not yet". */
   get following(): boolean {
-    return this.#followed > 0;
+    return this.#following.count > 0;
   }
 
   /** What a live playlist names by that target, and some origin may not have yet. */
@@ -166,28 +162,15 @@ export class Playlists {
     const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
     const manifest = received && this.#loader.parse(received.bytes, asked);
     if (received === undefined || manifest === undefined) return this.#known.set(asked.key, 'passed');
-    const version = this.#afterLast(received, asked) ?? this.#loader.version(manifest, received, asked);
+    const version = this.#following.afterLast(received, asked) ?? this.#loader.version(manifest, received, asked);
     this.media.named(version.manifest);
     this.#options.onManifest?.(asked, version.manifest);
     if (!manifest.live) {
       const read = ({ bytes }: { bytes: Buffer }) => this.#reread(asked, bytes, answer);
       return this.#known.set(asked.key, new SettledPlaylist(version, answer, { nowMs: () => clock.nowMs(), read }));
     }
-    if (this.#followed >= followedMax) return this.#known.set(asked.key, 'passed');
-    return this.#follow(asked, version);
-  }
-
-  /** What came, to viewers who had the last version while it was followed before; undefined: there was none. */
-  #afterLast(received: Received, asked: PlaylistRequest): PlaylistVersion | undefined {
-    const last = this.#last.get(asked.key);
-    if (last === undefined) return undefined;
-    this.#last.delete(asked.key);
-    const { version: before, newestMs } = last;
-    const came = this.#loader.read(received, { asked, before });
-    if (came.kind === 'same') return before;
-    if (came.kind !== 'version') return undefined;
-    const restarted = stepBetween(before.manifest, came.version.manifest) === 'restart';
-    return (restarted && came.anew?.(this.#options.clock.nowMs() - newestMs)) || came.version;
+    if (this.#following.count >= followedMax) return this.#known.set(asked.key, 'passed');
+    return this.#following.follow(asked, version);
   }
 
   #reread(asked: PlaylistRequest, bytes: Buffer, { fields }: Answer): PlaylistVersion | undefined {
@@ -199,47 +182,5 @@ export class Playlists {
     this.#options.onManifest?.(asked, manifest);
     const received = { bytes, fields, atMs: this.#options.clock.nowMs(), learntMs: preciseNowMs() };
     return this.#loader.version(manifest, received, asked);
-  }
-
-  #follow(asked: PlaylistRequest, version: PlaylistVersion): Known {
-    const { map, key, request } = asked;
-    const { clock } = this.#options;
-    this.#followed++;
-    const removed = new RemovedDateRanges(version.manifest, clock);
-    const followed = new FollowedPlaylist(version, {
-      clock,
-      blocks: (manifest) => offersBlocking(manifest, map),
-      load: (wanted, ending) => this.#loader.next(asked, { before: followed.version, wanted, ending }),
-      waitsUpstream: (manifest) => waitsUpstream(manifest, map),
-      owns: () => this.#loader.owns(key),
-      tell: (newest, what) => {
-        if (what === 'newer') newest.removedDateRanges = removed.advance(newest.manifest);
-        this.#tell(key, newest, what);
-      },
-      onVersion: (newest, before) => {
-        const both = { version: newest.manifest, before: before.manifest };
-        this.media.advanced(asked, { ...both, fetches: this.#loader.owns(key) });
-        this.#options.onManifest?.(asked, newest.manifest);
-      },
-      onEnd: () => {
-        this.#followed--;
-        if (followed.version.manifest.live) this.#last.set(key, followed);
-        if (this.#known.get(key) === known) this.#known.delete(key);
-      },
-    });
-    this.media.advanced(asked, { version: version.manifest, before: undefined, fetches: this.#loader.owns(key) });
-    const varies = version.received.fields.get('vary')?.toLowerCase().includes('origin') === true;
-    const known: Known = { kind: 'followed', followed, asked, origin: varies ? originOf(request) : undefined };
-    return this.#known.set(asked.key, known);
-  }
-
-  /** Tells the cell what is new, where that is this node's part. */
-  #tell(key: string, { manifest, received }: PlaylistVersion, what: 'newer' | 'current'): void {
-    const { voice } = this.#options;
-    if (voice === undefined || !this.#loader.owns(key)) return;
-    const { bytes, fields, learntMs } = received;
-    const news = what === 'newer' ? { playlist: { bytes, fields }, atMs: learntMs } : {};
-    const message = encodeAnnouncement({ key, version: manifest.version, ...news });
-    if (message !== undefined) voice.announce(message);
   }
 }
