@@ -1,7 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { pieceBytes } from '../../src/cache/types.ts';
+import { PieceIndex } from '../../src/disk/indexes/piece-index.ts';
 import type { DiskOptions } from '../../src/disk/options.ts';
 import type { DiskTier } from '../../src/disk/tier.ts';
 import { bytesOf } from '../contract/tier-contract.ts';
@@ -256,7 +257,8 @@ describe('entries', () => {
   it('can all be deleted while they are listed', async () => {
     const disk = await open();
     // They are listed 500 at a time.
-    for (let i = 0; i < 4_000; i++) {
+    const count = 20_000;
+    for (let i = 0; i < count; i++) {
       disk.save(entryOf(`e${i}`, i));
       if (i % 2000 === 1999) await disk.flushed();
     }
@@ -265,11 +267,31 @@ describe('entries', () => {
       disk.delete(key);
       listed++;
     }
-    expect(listed).toBe(4_000);
+    expect(listed).toBe(count);
     expect(await Array.fromAsync(disk.keys('all', never))).toEqual([]);
     expect(await disk.load('e7', never)).toBeUndefined();
     await disk.flushed();
     expect(await disk.load('e7', never)).toBeUndefined();
+    // Those that are left must not go from one generation to the next with every few that are deleted.
+    const generations = readdirSync(directory.path).map((name) => Number(/^generation-(\d+)$/.exec(name)?.[1] ?? 0));
+    expect(Math.max(...generations)).toBeLessThan(5);
+  });
+
+  it('are looked through for their pieces once when they are deleted with them', async () => {
+    const disk = await open();
+    for (let id = 0; id < 300; id++) {
+      disk.save(entryOf(`e${id}`, id));
+      disk.put(id, 0, bytesOf(id, 0, 1000));
+    }
+    await disk.flushed();
+    const forgetAll = vi.spyOn(PieceIndex.prototype, 'forgetAll');
+    for (let id = 0; id < 300; id++) {
+      disk.delete(`e${id}`);
+      disk.remove(id);
+    }
+    await disk.flushed();
+    expect(forgetAll).toHaveBeenCalledTimes(300);
+    expect(disk.stats().pieces).toBe(0);
   });
 
   it('without pieces stay when the pieces around them are removed', async () => {

@@ -56,10 +56,10 @@ export class Generations {
     return undefined;
   }
 
-  /** A sealed one of whose pieces none is needed. */
+  /** A sealed one of whose pieces none is needed. Without any there is nothing to gain: entries would go to the next one. */
   get emptySealed(): Generation | undefined {
     for (const generation of this.#byNumber.values()) {
-      if (generation !== this.#active && generation.pieces <= 0) return generation;
+      if (generation !== this.#active && generation.sequence > 0 && generation.pieces <= 0) return generation;
     }
     return undefined;
   }

@@ -1,5 +1,6 @@
 import { readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { BoundedMap } from '../../bounded-map.ts';
 import { EddyError } from '../../errors.ts';
 import { makeDirectory } from '../../make-directory.ts';
 import { CrashMarks } from '../database/crash-marks.ts';
@@ -22,6 +23,7 @@ import type { StoreParts } from './store-parts.ts';
 /** The file `FORMAT` in the directory. Another one means another layout. */
 const format = 'eddy disk tier, format 1\n';
 const queuePiecesMax = 65_536;
+const forgottenMax = 65_536;
 /** Open at once, unless more are being read. */
 const tableFilesMax = 512;
 
@@ -87,6 +89,7 @@ function partsOf(parts: Pick<StoreParts, 'settings' | 'index' | 'generations' | 
     pieceQueue: new PieceQueue(settings.queueBytesMax, queuePiecesMax),
     entryQueue: new EntryQueue(),
     removals: new Set(),
+    forgotten: new BoundedMap(forgottenMax),
     counts: { declined: 0, corrupt: 0, readFailures: 0, writtenBytes: 0, reappendedBytes: 0, evictedBytes: 0 },
   };
 }

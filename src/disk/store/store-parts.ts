@@ -1,3 +1,4 @@
+import type { BoundedMap } from '../../bounded-map.ts';
 import type { RepresentationId } from '../../cache/types.ts';
 import type { IndexDatabase } from '../database/index-database.ts';
 import type { Generations } from '../generation/generations.ts';
@@ -35,6 +36,8 @@ export interface StoreParts {
   readonly entryQueue: EntryQueue;
   /** Representations to be forgotten by the index. */
   readonly removals: Set<RepresentationId>;
+  /** Those it forgot lately, whose entries may be still on their way out. */
+  readonly forgotten: BoundedMap<RepresentationId, true>;
   readonly counts: DiskCounts;
   /** Bytes in databases that were set aside. */
   readonly asideBytes: number;

@@ -14,7 +14,8 @@ export const missedTopic = 'purged';
 
 /** Members listen to so many announcements a second and no more. */
 const againMs = 50;
-const toldTimeoutMs = 60_000;
+/** All of a store with a million entries takes some minutes. */
+const toldTimeoutMs = 600_000;
 /** How much earlier than it was noticed a link may have been dead, and what a member did last may be lost with it. */
 const unsureMs = 30_000;
 
