@@ -54,7 +54,7 @@ export class FileWrites {
   readonly #sendfile: Sendfile;
   readonly #direct: DirectWrites;
   readonly #onTaken: () => void;
-  /** The number under which the socket is known there; -1: it is not. */
+  /** The number under which the socket is waited for; -1: it was not yet. */
   #roomFd = -1;
   #waitsForRoom = false;
   /** Held until the kernel has all of them: as long as they are, their places in the file are theirs. */
@@ -94,9 +94,7 @@ export class FileWrites {
     return this.#bytesSent;
   }
 
-  /**
-   * False: nothing of it is in the file, or nothing can be written this way now. Destroys the socket where sending fails.
-   */
+  /** False: nothing of it is in the file, or nothing can be written this way now. Destroys the socket where sending fails. */
   write(parts: readonly Buffer[]): boolean {
     const { backing } = this.#sendfile;
     if (this.#done !== undefined || !this.#direct.ready) return false;
