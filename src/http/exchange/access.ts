@@ -2,7 +2,8 @@ import { performance } from 'node:perf_hooks';
 import type { CacheStatus, Source } from '../../cache/types.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { ReplyFields } from '../reply/reply-fields.ts';
-import type { RequestHead, Responder } from '../request/message.ts';
+import type { Responder } from '../reply/responder.ts';
+import type { RequestHead } from '../request/request-head.ts';
 
 /** One line of the access log: one request, after its last byte was handed over or its viewer left. */
 export interface AccessRecord {

@@ -7,12 +7,13 @@ import { errorCode, errorReply, statusOfFailed } from '../reply/error-status.ts'
 import { settlePending } from '../reply/pending-span.ts';
 import type { Reply, ReplyPlanner } from '../reply/reply.ts';
 import { ReplyFields } from '../reply/reply-fields.ts';
+import type { Responder } from '../reply/responder.ts';
 import { textReply } from '../reply/text-reply.ts';
 import { LookupRequest } from '../request/lookup-request.ts';
-import type { RequestHead, Responder } from '../request/message.ts';
 import { forwardedFields, localReply } from '../request/options-method.ts';
 import { mappingOf } from '../request/policies.ts';
 import { type ReadRequest, type RequestLimits, readRequest } from '../request/request.ts';
+import type { RequestHead } from '../request/request-head.ts';
 import type { ThroughputOf } from '../socket/socket-throughput.ts';
 import { viewerGone } from '../viewer-gone.ts';
 import { type AccessRecord, MeteredResponder, type Outcome } from './access.ts';

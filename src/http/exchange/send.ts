@@ -3,7 +3,7 @@ import type { Content } from '../../cache/types.ts';
 import { discard } from '../../discard.ts';
 import { EddyError } from '../../errors.ts';
 import { isContentless, type Reply, type ReplyBody } from '../reply/reply.ts';
-import type { Responder } from '../request/message.ts';
+import type { Responder } from '../reply/responder.ts';
 
 /** How much of RAM one viewer's socket may hold on to at a time, however slow it is. */
 const windowBytes = 1024 * 1024;

@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { drained } from '../node-http/http1-responder.ts';
 import type { ReplyFields } from '../reply/reply-fields.ts';
-import type { Responder } from '../request/message.ts';
+import type { Responder } from '../reply/responder.ts';
 import { DirectWrites, takenOf } from '../socket/direct-writes.ts';
+import { drained } from '../socket/drained.ts';
 import { FileWrites, type Sendfile } from '../socket/file-writes.ts';
 import type { UnsentBound } from '../socket/unsent-bound.ts';
 

@@ -6,7 +6,7 @@ import { Exchange, type Front } from '../exchange/exchange.ts';
 import type { ViewerLimits } from '../limits.ts';
 import type { Reply } from '../reply/reply.ts';
 import { serializeReply, textReply } from '../reply/text-reply.ts';
-import type { RequestHead } from '../request/message.ts';
+import type { RequestHead } from '../request/request-head.ts';
 import { RequestBody } from './body.ts';
 import { Http1Responder } from './http1-responder.ts';
 

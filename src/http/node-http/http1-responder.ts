@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { ReplyFields } from '../reply/reply-fields.ts';
-import type { Responder } from '../request/message.ts';
-import { viewerGone } from '../viewer-gone.ts';
+import type { Responder } from '../reply/responder.ts';
+import { drained } from '../socket/drained.ts';
 
 const heldBytesMax = 64 * 1024;
 
@@ -87,29 +87,4 @@ export class Http1Responder implements Responder {
     this.#begun ||= more.length > 0 || wasHeld;
     return accepted;
   }
-}
-
-/** Resolves once the viewer has taken what was written; rejects when it is gone. Stalls are the connection's to end. */
-export function drained(stream: {
-  on(event: 'drain' | 'close', listener: () => void): unknown;
-  off(event: 'drain' | 'close', listener: () => void): unknown;
-  readonly destroyed: boolean;
-}): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const settle = () => {
-      stream.off('drain', onDrain);
-      stream.off('close', onClose);
-    };
-    const onDrain = () => {
-      settle();
-      resolve();
-    };
-    const onClose = () => {
-      settle();
-      reject(viewerGone());
-    };
-    if (stream.destroyed) return onClose();
-    stream.on('drain', onDrain);
-    stream.on('close', onClose);
-  });
 }

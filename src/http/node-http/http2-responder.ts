@@ -1,8 +1,8 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import { hopByHop } from '../../semantics/hop-by-hop.ts';
 import type { ReplyFields } from '../reply/reply-fields.ts';
-import type { Responder } from '../request/message.ts';
-import { drained } from './http1-responder.ts';
+import type { Responder } from '../reply/responder.ts';
+import { drained } from '../socket/drained.ts';
 
 /** A Responder on one HTTP/2 stream. */
 export class Http2Responder implements Responder {

@@ -2,7 +2,7 @@ import { constants, createServer, type Http2Server, type ServerHttp2Session, typ
 import { Fields } from '../../fields.ts';
 import { Exchange, type Front } from '../exchange/exchange.ts';
 import type { ViewerLimits } from '../limits.ts';
-import type { RequestHead } from '../request/message.ts';
+import type { RequestHead } from '../request/request-head.ts';
 import { RequestBody } from './body.ts';
 import { Http2Responder } from './http2-responder.ts';
 

@@ -3,8 +3,8 @@ import { hopByHop } from '../../semantics/hop-by-hop.ts';
 import type { ViewerLimits } from '../limits.ts';
 import type { Reply } from '../reply/reply.ts';
 import { textReply } from '../reply/text-reply.ts';
-import type { RequestHead } from './message.ts';
 import type { Mapping } from './policies.ts';
+import type { RequestHead } from './request-head.ts';
 import { isAuthority, parseTarget } from './target.ts';
 
 export type RequestLimits = Pick<ViewerLimits, 'headBytesMax' | 'targetBytesMax' | 'fieldsMax' | 'bodyBytesMax'>;
