@@ -7,6 +7,7 @@ import { CannotListen } from './listening.ts';
 import { type OpenLog, openLog } from './log.ts';
 import { isLatePeerError } from './node/process/late-errors.ts';
 import { boundResidentMemory, boundYoungGeneration, tuneProcessMemory } from './node/process/process-memory.ts';
+import { lowerCollectorPriority } from './node/process/thread-priority.ts';
 import type { RunningNode } from './node.ts';
 import { version } from './version.ts';
 
@@ -42,6 +43,7 @@ async function run(config: Config): Promise<void> {
   tuneProcessMemory();
   boundResidentMemory(config.ramBytesMax);
   if (config.workers === 1) boundYoungGeneration();
+  lowerCollectorPriority(config.ramBytesMax);
   const output = openLog({ level: config.logLevel, pretty: process.stdout.isTTY === true });
   for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
     process.on(event, (error: unknown) => {

@@ -4,7 +4,7 @@ import { DiskTier } from '../disk/tier.ts';
 import type { Log } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { failureOf, LateDisk } from './late-disk.ts';
-import { lowerPoolPriority } from './process/pool-priority.ts';
+import { lowerPoolPriority } from './process/thread-priority.ts';
 
 export interface Disk {
   /** Undefined when it is off. */
