@@ -46,3 +46,16 @@ it('sends what came at once, also where it is no whole slice', async () => {
   expect(frames).toEqual([16_320, sliceBytes - 16_320, sliceBytes, 700, sliceBytes - 700, sliceBytes]);
   expect(known).toEqual([false, true, false, true]);
 });
+
+it('waits no longer for a source that does not heed the signal', async () => {
+  const budget = new UploadBudget({ bytesPerSecond: () => Number.POSITIVE_INFINITY, nowMs: Date.now });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const sender = new BodySender({ id: 1, budget, digests: new KeptDigests(), signal, onBytes: () => {} });
+  const never: AsyncIterator<Buffer> = { next: () => new Promise(() => {}) };
+  const sending = sender.send(never, { bulk: {} as FramedStream, first: 0, kept: true, signed: false });
+  const reason = new Error('the peer wants no more');
+  controller.abort(reason);
+  sender.stopped();
+  await expect(sending).rejects.toBe(reason);
+});
