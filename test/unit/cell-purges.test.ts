@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { CellPurges } from '../../src/node/cell/cell-purges.ts';
 import { encodeMissed, parseMissed } from '../../src/node/cell/missed-purges.ts';
 import { PurgeMemory } from '../../src/node/cell/purge-memory.ts';
 import { announcementBytesMax } from '../../src/peers/wire/announcement.ts';
+import { until } from '../support/until.ts';
 
 describe('purges that are remembered', () => {
   const heeded = true;
@@ -39,6 +41,23 @@ describe('purges that are remembered', () => {
       memory.add({ which: { url: `/${i}${'x'.repeat(8_000)}` }, atMs: (1_000 + i) * 10_000, heeded });
     expect(Buffer.byteLength(JSON.stringify(memory.list()))).toBeLessThan(192 * 1024);
     expect(memory.list()[0]).toMatchObject({ which: 'all' });
+  });
+});
+
+describe('a purge that a member tells of', () => {
+  it('is tried again when it fails', async () => {
+    const lines: string[] = [];
+    const line = (_: object, message: string) => lines.push(message);
+    const purges = new CellPurges({ debug: line, info: line, warn: line, error: line }, { retryMs: 1 });
+    let attempts = 0;
+    const purge = async () => {
+      if (++attempts < 3) throw new Error('the disk has trouble');
+      return 7;
+    };
+    await purges.told(Buffer.from('{"url":"/a"}'), { cache: { purge }, peer: 'a member' });
+    await until(() => lines.length >= 3);
+    const failed = 'a purge that a member was told of failed';
+    expect(lines).toEqual([failed, failed, 'purged, as a member was told to']);
   });
 });
 

@@ -42,6 +42,8 @@ export interface Freshness extends FreshnessTerms {
   readonly ttlSeconds: number;
 }
 
+/** By so much a clock is corrected now and then. */
+const clockStepMs = 1_000;
 /** Lifetime of playlists without an explicit one. */
 const playlistLifetimeSeconds = 1;
 
@@ -66,9 +68,10 @@ export function freshnessTerms(stored: Dated, { target, policy }: Context): Fres
 
 /** The current age (RFC 9111 section 4.2.3), with fractions. */
 export function ageSecondsAt(terms: FreshnessTerms, nowMs: number): number {
-  // A clock that was set back makes nothing younger than it was when it came.
-  const residentSeconds = Math.max(0, nowMs - terms.responseTimeMs) / 1000;
-  return Math.min(terms.initialAgeSeconds + residentSeconds, deltaSecondsMax);
+  const residentMs = nowMs - terms.responseTimeMs;
+  // The clock was set back: how long it has been here nobody knows, so that it is taken to be stale by now.
+  if (residentMs < -clockStepMs) return Math.max(terms.initialAgeSeconds, terms.lifetimeSeconds);
+  return Math.min(terms.initialAgeSeconds + Math.max(0, residentMs) / 1000, deltaSecondsMax);
 }
 
 export function freshnessAt(terms: FreshnessTerms, nowMs: number): Freshness {

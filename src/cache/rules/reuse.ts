@@ -46,7 +46,7 @@ function useOf(now: Freshness, wishes: Directives | undefined): Verdict['use'] {
   if (now.mustRevalidateAlways) return 'revalidate';
   if (now.fresh) return wanted ? 'fresh' : 'revalidate';
   const stalenessSeconds = staleness(now);
-  if (wanted && now.mayServeStale && stalenessSeconds <= (wishes?.maxStaleSeconds ?? 0)) return 'fresh';
+  if (wanted && now.mayServeStale && stalenessSeconds <= (wishes?.maxStaleSeconds ?? -1)) return 'fresh';
   // A max-age of the request says that no stale response is wanted (RFC 9111 section 5.2.1.1).
   const mayLag = wanted && wishes?.maxAgeSeconds === undefined && wishes?.minFreshSeconds === undefined;
   const lags = stalenessSeconds <= now.staleWhileRevalidateSeconds && now.staleWhileRevalidateSeconds > 0;

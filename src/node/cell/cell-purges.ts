@@ -16,6 +16,9 @@ export const missedTopic = 'purged';
 const againMs = 50;
 /** All of a store with a million entries takes some minutes. */
 const toldTimeoutMs = 600_000;
+/** One that fails, as with a disk that has trouble, is tried again. */
+const attemptsMax = 5;
+const retryMs = 10_000;
 /** How much earlier than it was noticed a link may have been dead, and what a member did last may be lost with it. */
 const unsureMs = 30_000;
 
@@ -28,9 +31,11 @@ export interface Voice {
 export class CellPurges {
   readonly #log: Log;
   readonly #memory = new PurgeMemory();
+  readonly #retryMs: number;
 
-  constructor(log: Log) {
+  constructor(log: Log, options: { retryMs?: number } = {}) {
     this.#log = log;
+    this.#retryMs = options.retryMs ?? retryMs;
   }
 
   /** Tells the members of a purge here. Rejects when the signal is aborted before it could be said. */
@@ -47,8 +52,7 @@ export class CellPurges {
     const which = parsePurge(message.toString());
     if (!isPurge(which)) return;
     this.#memory.add({ which, atMs: Date.now(), heeded: true });
-    const signal = AbortSignal.timeout(toldTimeoutMs);
-    await this.#logged(cache.purge(which, signal), { which, peer });
+    await this.#heed((signal) => cache.purge(which, signal), { which, peer });
   }
 
   /** What a member is told that links anew; its last link ended at that time, undefined: that is not known. */
@@ -65,17 +69,23 @@ export class CellPurges {
   ): Promise<void> {
     for (const { which, atMs, wasTold } of parseMissed(message.toString(), Date.now())) {
       if (!this.#memory.add({ which, atMs, heeded: !wasTold }) || wasTold) continue;
-      const signal = AbortSignal.timeout(toldTimeoutMs);
-      await this.#logged(cache.purgeOlder(which, { beforeMs: atMs, signal }), { which, peer, beforeMs: atMs });
+      const purge = (signal: AbortSignal) => cache.purgeOlder(which, { beforeMs: atMs, signal });
+      await this.#heed(purge, { which, peer, beforeMs: atMs });
     }
   }
 
-  /** Waits for a purge that a member asked for. Its failure is nobody's to handle. */
-  async #logged(purging: Promise<number>, about: { which: Purge; peer: string; beforeMs?: number }): Promise<void> {
+  /** Makes a purge that a member asked for. When it fails it is tried again later, behind others. */
+  async #heed(
+    purge: (signal: AbortSignal) => Promise<number>,
+    { attempt = 1, ...about }: { which: Purge; peer: string; beforeMs?: number; attempt?: number },
+  ): Promise<void> {
     try {
-      this.#log.info({ ...about, purged: await purging }, 'purged, as a member was told to');
+      const purged = await purge(AbortSignal.timeout(toldTimeoutMs));
+      this.#log.info({ ...about, purged }, 'purged, as a member was told to');
     } catch (error) {
-      this.#log.warn({ ...about, reason: String(error) }, 'a purge that a member was told of failed');
+      this.#log.warn({ ...about, attempt, reason: String(error) }, 'a purge that a member was told of failed');
+      if (attempt === attemptsMax) return;
+      setTimeout(() => this.#heed(purge, { ...about, attempt: attempt + 1 }), this.#retryMs).unref();
     }
   }
 }

@@ -177,8 +177,21 @@ describe('section 4.2.3: calculating age', () => {
   });
 
   it('a clock that was set back makes nothing younger', () => {
-    expect(age({ Age: '5' }, {}, -100)).toBe(5);
+    expect(age({ Age: '5' }, {}, -0.9)).toBe(5);
     expect(age({ Age: '5' }, { requestTimeMs: receivedMs + 60_000 })).toBe(5);
+  });
+});
+
+describe('a clock that was set back', () => {
+  const hour = { 'Cache-Control': 'max-age=3600' };
+
+  it('by a little, as clocks are corrected, changes nothing', () => {
+    expect(at(-0.9, hour)).toMatchObject({ fresh: true, ageSeconds: 0 });
+  });
+
+  it('leaves nothing fresh for as long as it was set back', () => {
+    expect(at(-86_400, hour)).toMatchObject({ fresh: false, ageSeconds: 3600, ttlSeconds: 0 });
+    expect(at(-86_400, { ...hour, Age: '4000' })).toMatchObject({ fresh: false, ageSeconds: 4000 });
   });
 });
 

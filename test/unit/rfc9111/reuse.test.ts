@@ -66,6 +66,9 @@ describe('section 5.2.1: request directives', () => {
   });
 
   it('5.2.1.2: max-stale', () => {
+    // Without it what has just become stale is stale.
+    expect(judged(2, 'max-age=2').use).toBe('revalidate');
+    expect(judged(2, 'max-age=2', asking('max-stale=0')).use).toBe('fresh');
     expect(judged(5, 'max-age=2', asking('max-stale=3'))).toMatchObject({ use: 'fresh', ttlSeconds: -3 });
     expect(judged(5.1, 'max-age=2', asking('max-stale=3')).use).toBe('revalidate');
     expect(judged(1e6, 'max-age=2', asking('max-stale')).use).toBe('fresh');
