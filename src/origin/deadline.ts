@@ -11,23 +11,27 @@ interface DeadlineRules {
  */
 export class Deadline {
   #timer: NodeJS.Timeout | undefined;
+  #overdue: NodeJS.Immediate | undefined;
 
   /** Replaces the deadline that ran before. */
   start(rules: DeadlineRules): void {
-    clearTimeout(this.#timer);
+    this.stop();
     this.#timer = setTimeout(() => {
       if (rules.ownWait?.()) this.#timer?.refresh();
-      else rules.onLate();
+      // What came while the process stood still is read first.
+      else this.#overdue = setImmediate(rules.onLate);
     }, rules.timeoutMs);
   }
 
   /** Something came: the time runs anew. */
   touch(): void {
+    if (this.#overdue !== undefined) clearImmediate(this.#overdue);
     this.#timer?.refresh();
   }
 
   stop(): void {
     clearTimeout(this.#timer);
+    clearImmediate(this.#overdue);
     this.#timer = undefined;
   }
 }

@@ -1,6 +1,6 @@
 import { tagsOf } from '../../semantics/tags.ts';
 import { originTarget } from '../key.ts';
-import type { EntryStore, KeySelection, StoredResponse, Tier } from '../types.ts';
+import type { Entry, EntryStore, KeySelection, StoredResponse, Tier } from '../types.ts';
 import { madeMsAtLatest } from './recent-purges.ts';
 import { Representation } from './representation.ts';
 
@@ -23,12 +23,19 @@ interface Live {
   used: boolean;
 }
 
+/** What the store has of a key, on its way to all who asked for it. */
+interface Loading {
+  readonly entry: Promise<Entry | undefined>;
+  /** It was deleted since: nobody may bring it back. */
+  deleted: boolean;
+}
+
 /** Which responses are stored, by cache key: the hot ones in memory, all of them in the store. */
 export class Entries {
   readonly #options: EntriesOptions;
   /** In the order they came, or were passed over by `#trim` last. */
   readonly #live = new Map<string, Live>();
-  readonly #loading = new Map<string, Promise<readonly Representation[]>>();
+  readonly #loading = new Map<string, Loading>();
   /** Keys that the store was asked for lately and has not: until a fetch has its head, many may ask for the same. */
   readonly #absent = new Set<string>();
 
@@ -53,13 +60,14 @@ export class Entries {
   async find(key: string, target: string): Promise<readonly Representation[]> {
     const live = this.peek(key);
     if (live !== undefined) return live;
-    if (this.#options.store === undefined || this.#absent.has(key)) return [];
-    let loading = this.#loading.get(key);
-    if (loading === undefined) {
-      loading = this.#load(key, target).finally(() => this.#loading.delete(key));
-      this.#loading.set(key, loading);
-    }
-    return loading;
+    const loading = this.#load(key);
+    const entry = await loading?.entry;
+    // Stored meanwhile by a request that did not wait, which is newer; or taken over by another that did.
+    const now = this.#live.get(key);
+    if (now !== undefined) return now.variants;
+    if (loading === undefined || loading.deleted) return [];
+    if (entry === undefined) return this.#notStored(key);
+    return this.#takeOver(entry, target);
   }
 
   /** Stores a response as the newest of its key; it replaces those that `replaces` names. */
@@ -91,10 +99,16 @@ export class Entries {
 
   /** Forgets all stored responses of a key; returns how many there were. */
   async removeKey(key: string): Promise<number> {
-    const variants = await this.find(key, '');
+    const loading = this.#live.has(key) ? undefined : this.#load(key);
+    const entry = await loading?.entry;
+    if (loading !== undefined) loading.deleted = true;
+    const variants = this.#live.get(key)?.variants;
     this.#delete(key);
-    for (const each of variants) this.#drop(each);
-    return variants.length;
+    for (const each of variants ?? []) this.#drop(each);
+    if (variants !== undefined) return variants.length;
+    const stored = entry?.variants ?? [];
+    for (const { id } of stored) for (const tier of this.#options.tiers) tier.remove(id);
+    return stored.length;
   }
 
   /** Whether some of what is stored under that key is from before that time. */
@@ -110,14 +124,21 @@ export class Entries {
     if (this.#options.store !== undefined) yield* this.#options.store.keys(which, signal);
   }
 
-  async #load(key: string, target: string): Promise<readonly Representation[]> {
-    const entry = await this.#options.store?.load(key, AbortSignal.timeout(loadTimeoutMs));
-    // Stored meanwhile by a request that did not wait: that is newer.
-    const live = this.#live.get(key);
-    if (live !== undefined) return live.variants;
-    if (entry === undefined) return this.#notStored(key);
+  /** Undefined: the store does not have it. */
+  #load(key: string): Loading | undefined {
+    const { store } = this.#options;
+    if (store === undefined || this.#absent.has(key)) return undefined;
+    const known = this.#loading.get(key);
+    if (known !== undefined) return known;
+    const entry = store.load(key, AbortSignal.timeout(loadTimeoutMs)).finally(() => this.#loading.delete(key));
+    const loading = { entry, deleted: false };
+    this.#loading.set(key, loading);
+    return loading;
+  }
+
+  #takeOver({ key, variants: stored }: Entry, target: string): readonly Representation[] {
     const where = { key, target: originTarget(target) };
-    const variants = entry.variants.map((stored) => new Representation(stored, where));
+    const variants = stored.map((each) => new Representation(each, where));
     this.#live.set(key, { variants, used: false });
     this.#trim();
     return variants;
