@@ -106,11 +106,11 @@ function waitingSetter(bytesMax: number): (bytes: number) => void {
 }
 
 /**
- * Keeps V8's young generation at a size. All that came since it was last collected waits for the next time, and
- * what is alive of it is copied in one go, for which viewers wait: so it must not be large. V8 makes it the smallest there is when little was allocated for some seconds, and does not let it grow
- * before as much as fits in it has survived: after a rest it would be collected 200 times a second for a long time, since
- * of hits next to nothing survives. V8 takes its sizes from the command line only, but looks up each time how much it
- * grows. That counts for all threads.
+ * Keeps V8's young generation at a size. All that came since it was last collected waits for the next time, and what is
+ * alive of it is copied in one go, for which viewers wait: so it must not be large. V8 makes it the smallest there is when
+ * little was allocated for some seconds, and does not let it grow before as much as fits in it has survived: after a rest
+ * it would be collected 200 times a second for a long time, since of hits next to nothing survives. V8 takes its sizes
+ * from the command line only, but looks up each time how much it grows. That counts for all threads.
  */
 export function boundYoungGeneration(): void {
   const kept: { survivors: unknown } = { survivors: undefined };
