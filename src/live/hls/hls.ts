@@ -60,8 +60,10 @@ class HlsPlaylist implements Manifest {
     this.version = hash('sha1', bytes, 'base64url');
     this.level = parsed.isMasterPlaylist ? 'multivariant' : 'media';
     const from = { text: bytes.toString('latin1'), url };
-    this.#announced = () =>
+    // Named first: V8 puts a function that is assigned where it is written into its old generation, with all it holds.
+    const announced = () =>
       parsed.isMasterPlaylist ? announcedByMultivariant(parsed, from) : announcedByMedia(parsed, from);
+    this.#announced = announced;
     this.media = parsed.isMasterPlaylist ? undefined : factsOf(parsed);
     const parts = this.media?.partTargetSeconds;
     this.kind = parts === undefined ? 'hls' : 'll-hls';
