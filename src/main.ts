@@ -15,6 +15,7 @@ const exitFailed = 1;
 const exitBadConfig = 2;
 
 const argv = process.argv.slice(2);
+const freeAtFirst = new Map<string, number>();
 if (argv.includes('--help') || argv.includes('-h')) process.stdout.write(helpText(version));
 else if (argv.includes('--version')) process.stdout.write(`${version}\n`);
 else if (argv[0] === 'identity' || argv[0] === 'credential') await command(argv);
@@ -104,7 +105,14 @@ async function reload(node: RunningNode, { log }: OpenLog): Promise<void> {
 }
 
 function load(): Loaded {
-  return loadConfig({ ...machine, argv, env: process.env });
+  return loadConfig({ ...machine, diskFreeBytes, argv, env: process.env });
+}
+
+/** What was free at first: a default that follows from it is not changed by what comes to the disk meanwhile. */
+function diskFreeBytes(directory: string): number {
+  const bytes = freeAtFirst.get(directory) ?? machine.diskFreeBytes(directory);
+  freeAtFirst.set(directory, bytes);
+  return bytes;
 }
 
 async function fail(output: OpenLog, { error, message }: { error: unknown; message: string }): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Config } from './config.ts';
+import { settingsForRestart } from './config/restart.ts';
 import { type Admin, startAdmin } from './http/admin/admin.ts';
 import type { ProcessLog } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -86,6 +87,8 @@ export async function startNode(config: Config, { log }: { log: ProcessLog }): P
       viewers.reload({ policies: maps.policies, logLevel: next.logLevel });
       log.setLevel(next.logLevel);
       await reloadCredential(next, { plane: peers.plane, log });
+      const settings = settingsForRestart(config, next);
+      if (settings.length > 0) log.warn({ settings }, 'these settings have changed, and take a restart to count');
       log.info({ maps: maps.maps.map(({ name }) => name) }, 'configuration reloaded');
     },
   };

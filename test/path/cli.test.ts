@@ -169,6 +169,12 @@ describe('signals', () => {
     eddy.process.kill('SIGHUP');
     await logged(eddy, 'configuration reloaded');
     expect(await text(`${eddy.http}/a`)).toBe('after');
+    const restart = 'these settings have changed, and take a restart to count';
+    expect(eddy.stdoutLines.some((line) => line.includes(restart))).toBe(false);
+
+    await writeFile(file, `${rest.replace('16MiB', '32MiB')}origin: ${after}\n`);
+    eddy.process.kill('SIGHUP');
+    expect(await logged(eddy, restart)).toMatchObject({ level: 'warn', settings: ['ram'] });
     expect(await eddy.stop()).toBe(0);
   });
 
