@@ -180,6 +180,36 @@ describe.each([
     expect(origin.count(path)).toBe(1);
   });
 
+  it.each(['9007199254740991', '999999999999'])(
+    'a range to a very large position is sent as it comes, to the end (RFC 8673): %s',
+    async (last) => {
+      const segment = new GrowingSegment({ fields: fields as Record<string, string> });
+      const url = await stage(segment);
+      segment.grow();
+      const first = await Player.open(url);
+      await first.has(40_000);
+      const late = await Player.open(url, { range: `bytes=30000-${last}` });
+      expect([late.status, late.headers['content-range']]).toEqual([206, `bytes 30000-${last}/*`]);
+      expect(late.headers['content-length']).toBeUndefined();
+      await late.has(10_000);
+      // From where the next part begins: there is nothing of it yet.
+      const hinted = Player.open(url, { range: `bytes=80000-${last}` });
+      segment.grow();
+      await late.has(50_000);
+      segment.grow();
+      await late.has(90_000);
+      await (await hinted).has(40_000);
+      const beyond = Player.open(url, { range: `bytes=200000-${last}` });
+      segment.grownUp();
+      await Promise.all([late.ended, (await hinted).ended]);
+      expect(late.bytes.equals(segment.bytes.subarray(30_000))).toBe(true);
+      expect((await hinted).bytes.equals(segment.bytes.subarray(80_000))).toBe(true);
+      expect((await beyond).status).toBe(416);
+      await first.ended;
+      expect(origin.count(path)).toBe(1);
+    },
+  );
+
   it('the first to ask may ask for a range: from 0 to the end as it grows', async () => {
     const segment = new GrowingSegment({ fields: fields as Record<string, string> });
     const url = await stage(segment);

@@ -1,5 +1,5 @@
 import type { Answer, CacheRequest } from '../../cache/types.ts';
-import type { Span } from './range.ts';
+import { isEndless, type Span } from './range.ts';
 import type { Reply, ReplyPlanner } from './reply.ts';
 
 /** How much of such a span is held back, to see that it exists, before the answer commits to it. */
@@ -7,7 +7,8 @@ const heldBytesMax = 1024 * 1024;
 
 /**
  * The reply to a closed range while the complete length is unknown. Waits for the span (its first MiB when it is longer);
- * if the representation ends meanwhile, the ordinary rules decide. A longer one that then ends early is cut visibly.
+ * if the representation ends meanwhile, the ordinary rules decide. A longer one that then ends early is cut visibly. An
+ * endless one is sent from its first byte on as it comes, to where the representation ends.
  */
 export async function settlePending(
   answer: Extract<Answer, { kind: 'representation' }>,
@@ -15,8 +16,9 @@ export async function settlePending(
   { span, planner }: { span: Span; planner: ReplyPlanner },
 ): Promise<Reply> {
   const { content } = answer;
-  const iterator = content.read(span.first, span.last, request.signal)[Symbol.asyncIterator]();
-  const wanted = Math.min(heldBytesMax, span.last - span.first + 1);
+  const endless = isEndless(span);
+  const iterator = content.read(span.first, endless ? undefined : span.last, request.signal)[Symbol.asyncIterator]();
+  const wanted = endless ? 1 : Math.min(heldBytesMax, span.last - span.first + 1);
   const held: Buffer[] = [];
   for (let bytes = 0; bytes < wanted && content.completeLength === undefined; ) {
     const next = await iterator.next();

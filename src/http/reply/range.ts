@@ -13,8 +13,10 @@ export interface Span {
 export const rangeSpecsMax = 64;
 export const rangeSpansMax = 16;
 
-/** Positions beyond this are as good as endless; it keeps arithmetic within safe integers. */
-const positionMax = 2 ** 52;
+/** Positions beyond this are as good as endless; one more than it is still exact. */
+const positionMax = Number.MAX_SAFE_INTEGER;
+/** A last position that no representation has: "all there is, as it comes" (RFC 8673 section 2, its Very Large Value). */
+const veryLargeMin = 100e9;
 
 /** What players send; everything else takes longer to read. */
 const simpleRange = /^bytes=(\d{1,15})-(\d{0,15})$/;
@@ -62,6 +64,11 @@ export function satisfy(specs: readonly RangeSpec[], completeLength: number): re
     if (span !== undefined) coalesce(spans, span);
   }
   return spans.length > rangeSpansMax ? undefined : spans;
+}
+
+/** Whether a viewer asks for all that follows, while it is still being made. */
+export function isEndless({ last }: Span): boolean {
+  return last >= veryLargeMin;
 }
 
 function parseSpec(text: string): RangeSpec | undefined {

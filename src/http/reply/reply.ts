@@ -3,7 +3,7 @@ import { Fields } from '../../fields.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../../semantics/preconditions.ts';
 import { type Common, CommonFields, commonOf, copyFields, type Representation, sourceOf } from './common-fields.ts';
 import { type Part as BodyPart, layOutParts } from './multipart.ts';
-import { parseRange, type RangeSpec, type Span, satisfy } from './range.ts';
+import { isEndless, parseRange, type RangeSpec, type Span, satisfy } from './range.ts';
 import { type Part, ReplyFields } from './reply-fields.ts';
 
 /** Content of a reply, not yet read. */
@@ -67,19 +67,17 @@ export class ReplyPlanner {
     return { status, fields, source, body: { kind: 'span', content, first: 0, last } };
   }
 
-  /** 206 for a span that exists while the complete length is still unknown (RFC 9110 section 14.4). */
+  /** 206 for a span that exists, or begins, while the complete length is unknown (RFC 9110 section 14.4, RFC 8673). */
   planPending(
     answer: Representation,
     request: CacheRequest,
     { span, body }: { span: Span; body: AsyncIterable<Buffer> },
   ): Reply {
-    const length = span.last - span.first + 1;
-    const { fields, source } = this.#common.of(answer, request, span.first);
-    const range = `bytes ${span.first}-${span.last}/*`;
-    return {
-      ...{ status: 206, fields: fields.and('Content-Range', range, 'Content-Length', String(length)), source },
-      body: { kind: 'stream', body, length },
-    };
+    const length = isEndless(span) ? undefined : span.last - span.first + 1;
+    const { fields: common, source } = this.#common.of(answer, request, span.first);
+    const own = ['Content-Range', `bytes ${span.first}-${span.last}/*`];
+    if (length !== undefined) own.push('Content-Length', String(length));
+    return { status: 206, fields: common.and(...own), source, body: { kind: 'stream', body, length } };
   }
 
   /** Only for GET, and only while If-Range holds (RFC 9110 sections 13.1.5 and 14.2). */
