@@ -110,9 +110,7 @@ function load(): Loaded {
 
 /** What was free at first: a default that follows from it is not changed by what comes to the disk meanwhile. */
 function diskFreeBytes(directory: string): number {
-  const bytes = freeAtFirst.get(directory) ?? machine.diskFreeBytes(directory);
-  freeAtFirst.set(directory, bytes);
-  return bytes;
+  return freeAtFirst.getOrInsertComputed(directory, machine.diskFreeBytes);
 }
 
 async function fail(output: OpenLog, { error, message }: { error: unknown; message: string }): Promise<void> {

@@ -16,6 +16,15 @@ export class Recent<K, V> {
     return older;
   }
 
+  /** What is known of the key, or what `make` makes of it, which is then known. */
+  getOrMake(key: K, make: (key: K) => V): V {
+    const known = this.get(key);
+    if (known !== undefined) return known;
+    const made = make(key);
+    this.set(key, made);
+    return made;
+  }
+
   set(key: K, value: V): void {
     if (this.#newer.size >= this.#sizeMax) {
       this.#older = this.#newer;

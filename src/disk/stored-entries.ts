@@ -105,15 +105,12 @@ export class StoredEntries implements EntryStore {
 
   async #open(id: RepresentationId): Promise<void> {
     if (this.#isKnown(id)) return;
-    let loading = this.#loading.get(id);
-    if (loading === undefined) {
-      loading = this.#loadSpans(id).finally(() => {
+    await this.#loading.getOrInsertComputed(id, () =>
+      this.#loadSpans(id).finally(() => {
         this.#loading.delete(id);
         this.#removedWhileLoading.delete(id);
-      });
-      this.#loading.set(id, loading);
-    }
-    await loading;
+      }),
+    );
   }
 
   async #loadSpans(id: RepresentationId): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Declarer } from './declarer.ts';
-import { type Row, rowsOf, type Tallies, Tally, tallies } from './tally.ts';
+import { type Row, rowsOf, type Tallies, type Tally, tallies } from './tally.ts';
 
 const prefetchOutcomes = ['useful', 'wasted', 'dropped', 'present', 'failed'] as const;
 const formats = ['dash', 'hls', 'smooth', 'other', 'unknown'] as const;
@@ -62,17 +62,11 @@ class PlayerReports {
     const short = named.slice(0, labelMax);
     const stream = this.#streams.has(short) || this.#streams.size < streamsMax ? short : 'other';
     if (stream !== 'other') this.#streams.add(stream);
-    const key = `${format} ${type} ${stream}`;
-    const known = this.#counts.get(key);
-    if (known !== undefined) return known;
-    const tally = (): Tally => new Tally();
-    const made = {
+    return this.#counts.getOrInsertComputed(`${format} ${type} ${stream}`, () => ({
       labels: { stream, format, type },
-      ...{ requests: tally(), startups: tally(), starved: tally(), bufferReports: tally(), bufferSeconds: tally() },
-      ...{ throughputReports: tally(), throughputMegabits: tally() },
-    };
-    this.#counts.set(key, made);
-    return made;
+      ...tallies(['requests', 'startups', 'starved', 'bufferReports', 'bufferSeconds']),
+      ...tallies(['throughputReports', 'throughputMegabits']),
+    }));
   }
 }
 

@@ -133,11 +133,7 @@ export class RequestCounts {
   }
 
   #countOf(key: number): Tally {
-    const known = this.#counts.get(key);
-    if (known !== undefined) return known;
-    const count = new Tally();
-    this.#counts.set(key, count);
-    return count;
+    return this.#counts.getOrInsertComputed(key, () => new Tally());
   }
 }
 

@@ -44,7 +44,10 @@ export class MappedOrigin {
     if (!this.#listed(location)) return undefined;
     const configured = this.#upstreams.find((each) => each.origin === location.origin);
     if (configured !== undefined) return { upstream: configured, trusted: true };
-    return { upstream: this.#redirectUpstream(location), trusted: false };
+    const upstream = this.#redirectUpstreams.getOrInsertComputed(location.origin, (origin) =>
+      this.#create(new URL(origin), false),
+    );
+    return { upstream, trusted: false };
   }
 
   health(): (HealthReport & { map: string; url: string })[] {
@@ -59,14 +62,6 @@ export class MappedOrigin {
   #listed(location: URL): boolean {
     const port = location.port || (location.protocol === 'https:' ? '443' : '80');
     return this.#redirectHosts.has(location.host) || this.#redirectHosts.has(`${location.hostname}:${port}`);
-  }
-
-  #redirectUpstream(location: URL): Upstream {
-    const known = this.#redirectUpstreams.get(location.origin);
-    if (known !== undefined) return known;
-    const upstream = this.#create(new URL(location.origin), false);
-    this.#redirectUpstreams.set(location.origin, upstream);
-    return upstream;
   }
 
   #create(url: URL, configured: boolean): Upstream {

@@ -5,6 +5,7 @@ import { backoffMs, type Clock, wait } from './attempt-plan.ts';
 import type { OriginAnswer } from './attempts.ts';
 import { aborted, malformed } from './failure.ts';
 import type { ResponseHead } from './response-head.ts';
+import { contentLengthOf } from '../semantics/content-length.ts';
 
 /** Bounds on the requests made to complete one body. */
 const resumeBounds = {
@@ -42,9 +43,8 @@ export function resumablePart(head: ResponseHead): ResumablePart | undefined {
     if (range?.completeLength === undefined) return undefined;
     return { first: range.first, last: range.last, completeLength: range.completeLength, validator };
   }
-  const length = head.fields.get('Content-Length');
-  if (head.status !== 200 || length === undefined || Number(length) === 0) return undefined;
-  return { first: 0, last: Number(length) - 1, completeLength: Number(length), validator };
+  const length = head.status === 200 ? contentLengthOf(head.fields) : undefined;
+  return length ? { first: 0, last: length - 1, completeLength: length, validator } : undefined;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Fields } from '../fields.ts';
+import { tokensOf } from './token-list.ts';
 
 /** Fields of the connection (RFC 9110 section 7.6.1) and of the proxy it leads to (section 11.7), lower case. */
 export const hopByHop: ReadonlySet<string> = new Set([
@@ -17,8 +18,6 @@ export function endToEnd(fields: Fields, dropped: Iterable<string> = []): Fields
   return fields.without([...hopByHop, ...nominated(fields.get('connection')), ...dropped]);
 }
 
-function nominated(connection: string | undefined): readonly string[] {
-  if (connection === undefined) return [];
-  const names = connection.split(',').map((name) => name.trim().toLowerCase());
-  return names.filter((name) => name !== '' && !forAll.has(name));
+function nominated(connection = ''): readonly string[] {
+  return tokensOf(connection).filter((name) => !forAll.has(name));
 }

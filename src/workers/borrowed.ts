@@ -66,11 +66,11 @@ export class Borrowed {
   }
 
   lendPiece(id: RepresentationId, first: number, bytes: Buffer): void {
-    const slots = this.#pieces.get(id) ?? new Map<number, Piece>();
+    const slots = this.#pieces.getOrInsertComputed(id, () => new Map());
     const slot = Math.floor(first / pieceBytes);
     const before = slots.get(slot);
     if (before !== undefined && before.first !== first && before.bytes.length > bytes.length) return;
-    this.#pieces.set(id, slots.set(slot, { id, first, bytes, used: false }));
+    slots.set(slot, { id, first, bytes, used: false });
   }
 
   /** `pieces`: id, first, id, first … */

@@ -48,9 +48,9 @@ export class LoanBook {
   lent(id: RepresentationId, first: number, bytes: Buffer): LentBytes {
     const { onShared, offsetOf } = this.#options;
     const offset = offsetOf(bytes);
-    const pieces = this.#pieces.get(id) ?? new Set();
+    const pieces = this.#pieces.getOrInsertComputed(id, () => new Set());
     if (offset === undefined && !pieces.has(first)) onShared(bytes.length);
-    this.#pieces.set(id, pieces.add(first));
+    pieces.add(first);
     if (offset === undefined) return bytes;
     const loan = ++this.#lastLoan;
     this.#loans.set(loan, bytes);

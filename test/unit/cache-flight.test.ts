@@ -11,7 +11,7 @@ afterEach(() => {
 
 test('a reader is told of the first bytes at once, of little ones at the end of the turn, of 128 KiB at once', () => {
   vi.useFakeTimers();
-  const flight = new Flight({ first: 0, last: 999_999 }, { keeper, holding: new Holding(64e6), nowMs: 0 });
+  const flight = new Flight({ first: 0, last: 999_999 }, { keeper, holding: new Holding(64e6) });
   const wakes = wakesOf(flight);
   flight.append(Buffer.alloc(1_000));
   expect(wakes.count).toBe(1);
@@ -25,7 +25,7 @@ test('a reader is told of the first bytes at once, of little ones at the end of 
 
 test('a reader is told of the end at once, with what had not been told', () => {
   vi.useFakeTimers();
-  const flight = new Flight({ first: 0, last: 1_999 }, { keeper, holding: new Holding(64e6), nowMs: 0 });
+  const flight = new Flight({ first: 0, last: 1_999 }, { keeper, holding: new Holding(64e6) });
   const wakes = wakesOf(flight);
   flight.append(Buffer.alloc(1_000));
   flight.append(Buffer.alloc(1_000));

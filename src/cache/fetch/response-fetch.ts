@@ -11,12 +11,13 @@ import { requestFieldsForOrigin } from '../rules/forwarded-fields.ts';
 import { freshen, freshenSelects } from '../rules/freshen.ts';
 import { type RequestedRange, requestedRangeOf } from '../rules/requested-range.ts';
 import { fieldsStored, storable } from '../rules/storable.ts';
-import { matches, varyOf } from '../rules/vary.ts';
+import { varyOf } from '../rules/vary.ts';
 import type { Entries } from '../stored/entries.ts';
 import type { RecentPurges } from '../stored/recent-purges.ts';
 import { Representation } from '../stored/representation.ts';
 import type { Supply } from '../supply.ts';
 import type { CacheRequest, StoredResponse } from '../types.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
 
 /** What became of asking the suppliers for a response. */
 export type Outcome =
@@ -122,7 +123,7 @@ export class ResponseFetch {
   /** A 304 freshens the stored responses it selects (RFC 9111 section 4.3.4). Undefined: it means none that we have. */
   #freshened({ key, request }: Asking, stale: Representation, supply: Supply): Outcome | undefined {
     discard(supply);
-    const variants = (this.#entries.peek(key) ?? [stale]).filter((each) => matches(each.stored, request.fields));
+    const variants = (this.#entries.peek(key) ?? [stale]).filter((each) => each.matches(request.fields));
     const selected = freshenSelects(
       variants.map((each) => each.stored),
       supply.fields,
@@ -140,8 +141,7 @@ export class ResponseFetch {
     if (same !== undefined) this.#entries.update(same, { ...stored, id: same.id });
     const representation = same ?? new Representation(stored, { key, target: originTarget(request.target) });
     if (same === undefined) representation.fetched = true;
-    const replaces = (old: StoredResponse): boolean => matches(old, request.fields);
-    this.#entries.add(representation, replaces);
+    this.#entries.add(representation, (old) => old.matches(request.fields));
     const last = part?.last ?? (stored.completeLength === undefined ? undefined : stored.completeLength - 1);
     const first = part?.first ?? 0;
     if (same !== undefined && last !== undefined && this.#filler.holds(same, first, last)) discard(supply);
@@ -156,7 +156,7 @@ export class ResponseFetch {
       id: this.#lastId,
       status: supply.status === 206 ? 200 : supply.status,
       fields: fieldsStored(supply.fields, { status: supply.status, targetedFields: request.policy.targetedFields }),
-      completeLength: part === undefined ? contentLength(supply) : part.completeLength,
+      completeLength: part === undefined ? lengthOf(supply) : part.completeLength,
       requestTimeMs: supply.requestTimeMs,
       responseTimeMs: supply.responseTimeMs,
       vary: vary === 'any' ? [] : vary,
@@ -204,10 +204,8 @@ function answersRange(range: string | undefined, part: ContentRange): boolean {
   return false;
 }
 
-function contentLength(supply: Supply): number | undefined {
-  if (supply.status === 204) return 0;
-  const value = supply.fields.get('content-length');
-  return value !== undefined && /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+function lengthOf({ status, fields }: Supply): number | undefined {
+  return status === 204 ? 0 : contentLengthOf(fields);
 }
 
 /** The origin sent again what is stored: the bytes at hand stay. */
@@ -232,7 +230,7 @@ async function share(request: CacheRequest, supply: Supply): Promise<Outcome> {
     supply.status < 500 ||
     own ||
     request.fields.has('authorization') ||
-    (contentLength(supply) ?? 0) > sharedBytesMax
+    (contentLengthOf(supply.fields) ?? 0) > sharedBytesMax
   )
     return { kind: 'passed', supply };
   const chunks: Buffer[] = [];

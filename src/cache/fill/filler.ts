@@ -140,7 +140,7 @@ export class Filler {
 
   #flight(representation: Representation, range: { first: number; last: number | undefined }): Flight {
     const keeper = this.#tierWriter.of(representation);
-    const flight = new Flight(range, { keeper, holding: this.#holding, nowMs: this.#options.now() });
+    const flight = new Flight(range, { keeper, holding: this.#holding });
     representation.begin(flight);
     return flight;
   }

@@ -10,7 +10,6 @@ interface FlightOptions {
   readonly keeper: Keeper;
   /** What this flight holds itself counts there. */
   readonly holding: Holding;
-  readonly nowMs: number;
 }
 
 /**
@@ -27,7 +26,6 @@ export class Flight {
   begunBy: Source | undefined;
   error: EddyError | undefined;
   ended = false;
-  readonly startedMs: number;
   /** Pieces that are in, as long as readers may depend on this flight for them. */
   readonly held: HeldPieces;
   /** Stops the supply behind this flight. */
@@ -46,7 +44,6 @@ export class Flight {
     this.last = range.last;
     this.position = range.first;
     this.held = new HeldPieces(options.keeper, options.holding);
-    this.startedMs = options.nowMs;
     this.head = this.#headSettled.promise;
     // A flight nobody primes may fail: its readers learn it from `error`.
     this.head.catch(() => {});

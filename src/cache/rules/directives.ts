@@ -1,6 +1,7 @@
 import type { Fields } from '../../fields.ts';
 import { type Member as DictionaryMember, dictionaryOf } from '../../structured-fields.ts';
 import { splitList } from './list.ts';
+import { tokensOf } from '../../semantics/token-list.ts';
 
 /** Cache directives of a request or a response (RFC 9111 section 5.2, RFC 5861, RFC 8246). */
 export interface Directives {
@@ -142,10 +143,7 @@ function delta(argument: Member['argument']): number {
 /** The fields that a qualified directive names; true when it names none, or no field could be called that. */
 function fieldNames(argument: Member['argument']): true | readonly string[] {
   if (argument === undefined || argument === 'invalid') return true;
-  const names = argument.text
-    .split(',')
-    .map((name) => name.trim().toLowerCase())
-    .filter((name) => name !== '');
+  const names = tokensOf(argument.text);
   return names.length > 0 && names.every((name) => token.test(name)) ? names : true;
 }
 

@@ -50,16 +50,13 @@ export function freshen(stored: StoredResponse, update: Update, request: Updatin
 export function freshenSelects(
   variants: readonly StoredResponse[],
   fields: Fields,
-  asked?: StoredResponse,
+  asked: StoredResponse,
 ): readonly StoredResponse[] {
   const news = validatorOf(fields);
   if (news.strong !== undefined) return variants.filter((each) => hasSame(each, news, strongCompare));
   if (news.etag !== undefined || news.lastModified !== undefined)
     return mostRecent(variants.filter((each) => hasSame(each, news, weakCompare)));
-  if (asked !== undefined) return [asked];
-  const [only] = variants;
-  const lacking = variants.length === 1 && only !== undefined && conditionless(only);
-  return lacking ? [only] : [];
+  return [asked];
 }
 
 /**
@@ -92,9 +89,4 @@ function hasSame(stored: StoredResponse, news: Validators, compare: (a: string, 
 function mostRecent(variants: readonly StoredResponse[]): readonly StoredResponse[] {
   const [first] = variants.toSorted((a, b) => dateMs(b) - dateMs(a));
   return first === undefined ? [] : [first];
-}
-
-function conditionless(stored: StoredResponse): boolean {
-  const { etag, lastModified } = validatorOf(stored.fields);
-  return etag === undefined && lastModified === undefined;
 }

@@ -18,8 +18,6 @@ interface Context {
 /** What decides about the reuse of a response at any time: computed once, good until it is freshened. */
 export interface FreshnessTerms {
   readonly lifetimeSeconds: number;
-  /** Whether the origin gave the lifetime, by a targeted field, Cache-Control or Expires. */
-  readonly explicit: boolean;
   /** Its age when it came (RFC 9111 section 4.2.3, corrected_initial_age). */
   readonly initialAgeSeconds: number;
   readonly responseTimeMs: number;
@@ -53,7 +51,7 @@ export function freshnessTerms(stored: Dated, { target, policy }: Context): Fres
   const withheld = isWithheld(stored.status, directives);
   const mayServeStale = stored.invalidated !== true && !withheld && !forbidsStale(directives);
   return {
-    ...lifetime(stored, { target, policy }, governing),
+    lifetimeSeconds: lifetimeSeconds(stored, { target, policy }, governing),
     initialAgeSeconds: initialAgeSeconds(stored),
     responseTimeMs: stored.responseTimeMs,
     mayServeStale,
@@ -92,16 +90,14 @@ export function hasExplicitLifetime(fields: Fields, targetedFields: readonly str
 }
 
 /** RFC 9111 section 4.2.1, first match: targeted field, s-maxage, max-age, Expires; then what the policy assumes. */
-function lifetime(
+function lifetimeSeconds(
   stored: Dated,
   context: Context,
   { directives, targeted }: { directives: Directives; targeted: boolean },
-): Pick<FreshnessTerms, 'lifetimeSeconds' | 'explicit'> {
+): number {
   const delta = directives.sMaxageSeconds ?? directives.maxAgeSeconds;
-  if (delta !== undefined) return { lifetimeSeconds: delta, explicit: true };
-  const expires = targeted ? undefined : expiresSeconds(stored);
-  if (expires !== undefined) return { lifetimeSeconds: expires, explicit: true };
-  return { lifetimeSeconds: assumedSeconds(stored, context, directives), explicit: false };
+  const given = delta ?? (targeted ? undefined : expiresSeconds(stored));
+  return given ?? assumedSeconds(stored, context, directives);
 }
 
 /** Expires minus Date; 0 when it is not a date (RFC 9111 section 5.3). Of several lines the first counts. */

@@ -1,5 +1,5 @@
 import type { Fields } from '../../fields.ts';
-import { dateMs } from '../../semantics/dates.ts';
+import { tokensOf } from '../../semantics/token-list.ts';
 import type { StoredResponse } from '../types.ts';
 import { splitList } from './list.ts';
 
@@ -10,14 +10,7 @@ export function varyOf(response: Fields, request: Fields): StoredResponse['vary'
   return [...new Set(names)].sort().map((name) => [name, normalised(name, request.get(name))] as const);
 }
 
-/** Whether the stored response may answer a request with these fields. */
-export function matches(stored: StoredResponse, request: Fields): boolean {
-  for (const [name, value] of stored.vary) if (normalised(name, request.get(name)) !== value) return false;
-  // A freshened response may have got `*` since.
-  return !varyNames(stored.fields).includes('*');
-}
-
-/** As `matches` for one stored response that is asked about often: values that matched are not normalised again. */
+/** Which requests one stored response may answer. It is asked about often: values that matched are not normalised again. */
 export class Selecting {
   readonly #stored: StoredResponse;
   readonly #never: boolean;
@@ -26,10 +19,12 @@ export class Selecting {
 
   constructor(stored: StoredResponse) {
     this.#stored = stored;
+    // A freshened response may have got `*` since it was stored.
     this.#never = varyNames(stored.fields).includes('*');
     this.#matched = stored.vary.map(() => undefined);
   }
 
+  /** Whether it may answer a request with these fields. */
   matches(request: Fields): boolean {
     if (this.#never) return false;
     const { vary } = this.#stored;
@@ -44,25 +39,8 @@ export class Selecting {
   }
 }
 
-/**
- * The stored response to use among those that match: the most recent by Date (section 4). One that varies goes before
- * one without Vary, which some origins leave out of their default response (section 4.1).
- */
-export function selectVariant(variants: readonly StoredResponse[], request: Fields): StoredResponse | undefined {
-  const matching = variants.filter((each) => matches(each, request));
-  if (matching.length < 2) return matching[0];
-  const varying = matching.filter((each) => each.vary.length > 0);
-  const candidates = varying.length > 0 ? varying : matching;
-  return candidates.reduce((best, each) => (dateMs(each) > dateMs(best) ? each : best));
-}
-
 function varyNames(response: Fields): string[] {
-  const value = response.get('vary');
-  if (value === undefined) return [];
-  return value
-    .split(',')
-    .map((name) => name.trim().toLowerCase())
-    .filter((name) => name !== '');
+  return tokensOf(response.get('vary') ?? '');
 }
 
 /** Lists whose order says nothing, since weights do (RFC 9110 section 12.5). */

@@ -71,9 +71,9 @@ export class Entries {
   }
 
   /** Stores a response as the newest of its key; it replaces those that `replaces` names. */
-  add(added: Representation, replaces: (stored: StoredResponse) => boolean): void {
+  add(added: Representation, replaces: (old: Representation) => boolean): void {
     const before = this.#live.get(added.key)?.variants ?? [];
-    const kept = before.filter((each) => each !== added && !replaces(each.stored));
+    const kept = before.filter((each) => each !== added && !replaces(each));
     const variants = [added, ...kept].slice(0, variantsMax);
     this.#set(added.key, variants);
     for (const each of before) if (!variants.includes(each)) this.#drop(each);
@@ -128,12 +128,10 @@ export class Entries {
   #load(key: string): Loading | undefined {
     const { store } = this.#options;
     if (store === undefined || this.#absent.has(key)) return undefined;
-    const known = this.#loading.get(key);
-    if (known !== undefined) return known;
-    const entry = store.load(key, AbortSignal.timeout(loadTimeoutMs)).finally(() => this.#loading.delete(key));
-    const loading = { entry, deleted: false };
-    this.#loading.set(key, loading);
-    return loading;
+    return this.#loading.getOrInsertComputed(key, () => ({
+      entry: store.load(key, AbortSignal.timeout(loadTimeoutMs)).finally(() => this.#loading.delete(key)),
+      deleted: false,
+    }));
   }
 
   #takeOver({ key, variants: stored }: Entry, target: string): readonly Representation[] {

@@ -13,11 +13,7 @@ export function sharingStrings(stored: StoredResponse): StoredResponse {
 }
 
 function shared(text: string): string {
-  if (text.length > lengthMax) return text;
-  const known = strings.get(text);
-  if (known !== undefined) return known;
-  strings.set(text, text);
-  return text;
+  return text.length > lengthMax ? text : strings.getOrMake(text, (same) => same);
 }
 
 /** The same text in memory of its own: what was cut out of a request's head keeps all of that. */

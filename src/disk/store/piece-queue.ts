@@ -46,12 +46,7 @@ export class PieceQueue {
 
   push(piece: PendingPiece): void {
     this.drop(piece.id, piece.first);
-    let pieces = this.#byId.get(piece.id);
-    if (pieces === undefined) {
-      pieces = new Map();
-      this.#byId.set(piece.id, pieces);
-    }
-    pieces.set(piece.first, piece);
+    this.#byId.getOrInsertComputed(piece.id, () => new Map()).set(piece.first, piece);
     this.#line.push(piece);
     this.#bytes += piece.bytes.length;
   }

@@ -33,10 +33,11 @@ export class AccessLines {
       this.#start = start(record.time);
     }
     const { range, userAgent } = record;
-    const viewer = record.method === 'GET' ? this.#viewerOf(record.remote) : viewerText(record.remote, record.method);
+    const { remote, method } = record;
+    const viewer = method === 'GET' ? this.#viewers.getOrMake(remote, getterText) : viewerText(remote, method);
     const answered = this.#start + viewer + this.#answerOf(record) + times(record);
     const ranged = range === undefined ? '' : `,"range":"${escaped(range)}"`;
-    return answered + ranged + (userAgent === undefined ? '}\n' : this.#agentOf(userAgent));
+    return answered + ranged + (userAgent === undefined ? '}\n' : this.#agents.getOrMake(userAgent, agentText));
   };
 
   #answerOf(record: AccessRecord): string {
@@ -49,24 +50,6 @@ export class AccessLines {
       this.#answerText = flat(escaped(target) + this.#outcomeText + bytes);
     }
     return this.#answerText;
-  }
-
-  #viewerOf(remote: string): string {
-    let text = this.#viewers.get(remote);
-    if (text === undefined) {
-      text = viewerText(remote, 'GET');
-      this.#viewers.set(remote, text);
-    }
-    return text;
-  }
-
-  #agentOf(userAgent: string): string {
-    let text = this.#agents.get(userAgent);
-    if (text === undefined) {
-      text = `,"userAgent":"${escaped(userAgent)}"}\n`;
-      this.#agents.set(userAgent, text);
-    }
-    return text;
   }
 
   #keepOutcome({ protocol, status, complete, hit, detail, fwd, collapsed, map, error }: AccessRecord): void {
@@ -82,6 +65,9 @@ function start(time: number): string {
 function viewerText(remote: string, method: string): string {
   return flat(`,"remote":"${escaped(remote)}","method":"${escaped(method)}","target":"`);
 }
+
+const getterText = (remote: string): string => viewerText(remote, 'GET');
+const agentText = (userAgent: string): string => `,"userAgent":"${escaped(userAgent)}"}\n`;
 
 function same(a: Outcome, b: Outcome): boolean {
   return (

@@ -15,14 +15,8 @@ export function createHttp1Server(options: Http1Options, tls?: TlsOptions): Serv
   const server = tls === undefined ? createServer(settings) : createSecureServer({ ...settings, ...tls });
   server.timeout = limits.stallTimeoutMs;
   const connections = new WeakMap<Duplex, Http1Connection>();
-  const connectionOf = (socket: Duplex): Http1Connection => {
-    let connection = connections.get(socket);
-    if (connection === undefined) {
-      connection = new Http1Connection(socket as Socket, options);
-      connections.set(socket, connection);
-    }
-    return connection;
-  };
+  const connectionOf = (socket: Duplex): Http1Connection =>
+    connections.getOrInsertComputed(socket, () => new Http1Connection(socket as Socket, options));
   const accept = (continues: boolean) => (request: IncomingMessage, response: ServerResponse) =>
     connectionOf(request.socket).accept(request, response, { continues });
   server.on('request', accept(false));

@@ -5,6 +5,7 @@ import { type Common, CommonFields, commonOf, copyFields, type Representation, s
 import { type Part as BodyPart, layOutParts } from './multipart.ts';
 import { isEndless, parseRange, type RangeSpec, type Span, satisfy } from './range.ts';
 import { type Part, ReplyFields } from './reply-fields.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
 
 /** Content of a reply, not yet read. */
 export type ReplyBody =
@@ -197,8 +198,7 @@ function planPassed(answer: Extract<Answer, { kind: 'passed' }>, { policy }: Cac
   const { raw } = copyFields(answer.fields, policy, answer.cacheStatus);
   const contentRange = answer.fields.get('content-range');
   if (contentRange !== undefined) raw.push('Content-Range', contentRange);
-  const announced = answer.fields.get('content-length');
-  const length = announced !== undefined && /^\d{1,15}$/.test(announced) ? Number(announced) : undefined;
+  const length = contentLengthOf(answer.fields);
   // RFC 9110 section 8.6: never in 1xx and 204.
   if (length !== undefined && answer.status !== 204) raw.push('Content-Length', String(length));
   const { status, body } = answer;

@@ -6,6 +6,7 @@ import { textReply } from '../reply/text-reply.ts';
 import type { Mapping } from './policies.ts';
 import type { RequestHead } from './request-head.ts';
 import { isAuthority, parseTarget } from './target.ts';
+import { tokensOf } from '../../semantics/token-list.ts';
 
 export type RequestLimits = Pick<ViewerLimits, 'headBytesMax' | 'targetBytesMax' | 'fieldsMax' | 'bodyBytesMax'>;
 
@@ -86,7 +87,7 @@ function walk(fields: Fields): { control: Control; raw: string[] } {
     else if (lower === 'content-length') control.contentLengths.push(value);
     else if (lower === 'transfer-encoding') control.transferEncodings.push(value);
     else if (lower === 'expect') control.expectations.push(value);
-    else if (lower === 'connection') control.connection.push(...listMembers(value));
+    else if (lower === 'connection') control.connection.push(...tokensOf(value));
     if (!hopByHop.has(lower) && !ownNames.has(lower)) raw.push(name, value);
   }
   return { control, raw };
@@ -125,7 +126,7 @@ function checkFraming(head: RequestHead, control: Control, limits: RequestLimits
 /** RFC 9110 section 10.1.1; HTTP/1.0 expectations are ignored. */
 function checkExpect(head: RequestHead, control: Control): Reply | undefined {
   if (head.version === '1.0') return undefined;
-  const unknown = control.expectations.flatMap(listMembers).find((member) => member !== '100-continue');
+  const unknown = control.expectations.flatMap(tokensOf).find((member) => member !== '100-continue');
   return unknown === undefined ? undefined : textReply(417, 'only 100-continue can be expected', { close: true });
 }
 
@@ -150,13 +151,6 @@ function endToEnd(raw: string[], control: Control, hasBody: boolean): Fields {
   // Without content its length says nothing, and would frame a message onwards.
   if (!hasBody && control.contentLengths.length > 0) dropped.push('content-length');
   return dropped.length === 0 ? new Fields(raw) : new Fields(raw).without(dropped);
-}
-
-function listMembers(value: string): string[] {
-  return value
-    .split(',')
-    .map((member) => member.trim().toLowerCase())
-    .filter((member) => member !== '');
 }
 
 function badRequest(reason: string): Reply {

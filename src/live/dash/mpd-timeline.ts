@@ -48,8 +48,7 @@ export function timelineSpans(
   entries: readonly TimelineEntry[],
   endTime: bigint | undefined,
 ): SegmentSpans | undefined {
-  const found = known.get(entries) ?? runsOf(entries) ?? 'contradictory';
-  known.set(entries, found);
+  const found = known.getOrInsertComputed(entries, () => runsOf(entries) ?? 'contradictory');
   if (found === 'contradictory') return undefined;
   const last = found.runs.at(-1);
   if (last === undefined) return undefined;

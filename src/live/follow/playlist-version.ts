@@ -95,38 +95,31 @@ export class PlaylistVersion {
   }
 
   #of(form: Form): Coded {
-    const name = nameOf(form);
-    const known = this.#coded.get(name);
-    if (known !== undefined) return known;
-    const bytes = form.delta === false ? this.#bytes : this.#deltaBytes(form.delta);
-    const encoded = this.#encode(bytes, form);
-    const made = this.#make(encoded ?? bytes, {
-      coding: encoded === undefined ? 'identity' : form.coding,
-      delta: bytes !== this.#bytes && form.delta,
+    return this.#coded.getOrInsertComputed(nameOf(form), () => {
+      const bytes = form.delta === false ? this.#bytes : this.#deltaBytes(form.delta);
+      const encoded = this.#encode(bytes, form);
+      return this.#make(encoded ?? bytes, {
+        coding: encoded === undefined ? 'identity' : form.coding,
+        delta: bytes !== this.#bytes && form.delta,
+      });
     });
-    this.#coded.set(name, made);
-    return made;
   }
 
   /** The whole playlist where there is no delta update. */
   #deltaBytes(skip: 'YES' | 'v2'): Buffer {
-    const known = this.#deltas.get(skip);
-    if (known !== undefined) return known;
     const { manifest, removedDateRanges } = this;
-    // Where date ranges are not skipped, v2 means no more than YES.
-    const skipsDates = skip === 'v2' && manifest.canSkipDateRangesSeconds !== undefined;
-    const mayBe = mayTransform(this.#received.fields) && !(skipsDates && removedDateRanges === undefined);
-    const removed = skipsDates ? removedDateRanges : undefined;
-    const bytes = (mayBe ? manifest.delta?.(this.#bytes, removed) : undefined) ?? this.#bytes;
-    this.#deltas.set(skip, bytes);
-    return bytes;
+    return this.#deltas.getOrInsertComputed(skip, () => {
+      // Where date ranges are not skipped, v2 means no more than YES.
+      const skipsDates = skip === 'v2' && manifest.canSkipDateRangesSeconds !== undefined;
+      const mayBe = mayTransform(this.#received.fields) && !(skipsDates && removedDateRanges === undefined);
+      const removed = skipsDates ? removedDateRanges : undefined;
+      return (mayBe ? manifest.delta?.(this.#bytes, removed) : undefined) ?? this.#bytes;
+    });
   }
 
   #encode(bytes: Buffer, form: Form): Buffer | undefined {
     if (form.coding === 'identity' || !mayTransform(this.#received.fields)) return undefined;
-    const name = nameOf(form);
-    if (!this.#encoded.has(name)) this.#encoded.set(name, encode(bytes, form.coding));
-    return this.#encoded.get(name);
+    return this.#encoded.getOrInsertComputed(nameOf(form), () => encode(bytes, form.coding));
   }
 
   #make(bytes: Buffer, form: Form): Coded {

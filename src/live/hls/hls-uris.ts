@@ -17,11 +17,7 @@ export function rewriteUris(text: string, options: RewriteOptions): string {
   const seen = new Map<string, string>();
   const rewrite = (uri: string): string => {
     if (!mayMiss(uri)) return uri;
-    const known = seen.get(uri);
-    if (known !== undefined) return known;
-    const rewritten = atEdge(uri, options);
-    seen.set(uri, rewritten);
-    return rewritten;
+    return seen.getOrInsertComputed(uri, () => atEdge(uri, options));
   };
   let changed = false;
   const lines = text.split('\n').map((line) => {

@@ -1,4 +1,5 @@
 import type { Fields } from '../../fields.ts';
+import { tokensOf } from '../../semantics/token-list.ts';
 
 /** Fields that say that a response is for one viewer, or not to be kept. */
 const cacheControls = ['cache-control', 'cdn-cache-control', 'eddy-cache-control', 'surrogate-control'];
@@ -7,6 +8,5 @@ const cacheControls = ['cache-control', 'cdn-cache-control', 'eddy-cache-control
 export function refusesSharing(fields: Fields): boolean {
   if (fields.has('set-cookie')) return true;
   if (cacheControls.some((name) => /\b(?:private|no-store)\b/i.test(fields.get(name) ?? ''))) return true;
-  const vary = (fields.get('vary') ?? '').split(',').map((name) => name.trim().toLowerCase());
-  return vary.some((name) => name !== '' && name !== 'accept-encoding' && name !== 'origin');
+  return tokensOf(fields.get('vary') ?? '').some((name) => name !== 'accept-encoding' && name !== 'origin');
 }

@@ -111,8 +111,7 @@ export class Prefetcher<Context> {
     const rest = { controller, state: 'queued', used: false, bytes: 0, untilMs } as const;
     const job: Job<Context> = { wanted, context, viewing, ...rest };
     this.#jobs.set(wanted.key, job);
-    const ofViewing = this.#byViewing.get(viewing) ?? new Set();
-    this.#byViewing.set(viewing, ofViewing.add(job));
+    this.#byViewing.getOrInsertComputed(viewing, () => new Set()).add(job);
     this.#cancelSweep ??= this.#options.clock.after(sweepMs, () => this.#sweep());
   }
 

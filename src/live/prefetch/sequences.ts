@@ -61,8 +61,8 @@ export class Sequences {
       const target = role === 'segment' && left > 0 ? toEdge(url) : undefined;
       if (target === undefined) continue;
       left -= 1;
-      const sequence = sequences.get(rendition) ?? { name: `${manifest} ${rendition}`, manifest, entries: [] };
-      sequences.set(rendition, sequence);
+      const named = { name: `${manifest} ${rendition}`, manifest };
+      const sequence = sequences.getOrInsertComputed(rendition, () => ({ ...named, entries: [] }));
       const bytes = range && { first: range.first, last: range.last };
       const key = keyOf(target);
       const entry = {

@@ -4,6 +4,7 @@ import { Fields } from '../../fields.ts';
 import { conditionNames } from '../../semantics/condition-names.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';
 import { PeerError } from '../failure.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
 
 interface ContinuedBodyOptions {
   readonly request: SupplyRequest;
@@ -104,9 +105,8 @@ export class ContinuedBody implements AsyncIterable<Buffer>, AsyncIterator<Buffe
     if (this.#etag === undefined) return undefined;
     const part = status === 206 ? parseContentRange(fields.get('content-range')) : undefined;
     if (part !== undefined) return { first: part.first + this.#given, last: part.last };
-    const length = fields.get('content-length');
-    if (status !== 200 || length === undefined || !/^\d{1,15}$/.test(length)) return undefined;
-    return { first: this.#given, last: Number(length) - 1 };
+    const length = status === 200 ? contentLengthOf(fields) : undefined;
+    return length === undefined ? undefined : { first: this.#given, last: length - 1 };
   }
 
   #isRest(supply: Supply, range: Span): boolean {

@@ -93,8 +93,7 @@ export class PeerSupplier implements Supplier {
   }
 
   #note(group: string, racing: Promise<unknown>): void {
-    const asking = this.#asking.get(group) ?? new Set();
-    this.#asking.set(group, asking.add(racing));
+    const asking = this.#asking.getOrInsertComputed(group, () => new Set()).add(racing);
     const over = () => {
       asking.delete(racing);
       if (asking.size === 0) this.#asking.delete(group);

@@ -2,6 +2,7 @@ import type { Supplier, Supply, SupplyRequest } from '../../cache/supply.ts';
 import { Fields } from '../../fields.ts';
 import { conditionNames } from '../../semantics/condition-names.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
 
 interface AuditOptions {
   /** Asked for the same bytes. */
@@ -93,7 +94,7 @@ export class Audit {
 }
 
 function wholeRange(fields: Fields): { first: number; last: number } | undefined {
-  const length = Number(fields.get('content-length') ?? 0);
+  const length = contentLengthOf(fields) ?? 0;
   return length > 0 ? { first: 0, last: length - 1 } : undefined;
 }
 

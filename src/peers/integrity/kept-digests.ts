@@ -14,13 +14,8 @@ export class KeptDigests {
   }
 
   of(bytes: Buffer): Buffer {
-    const within = this.#digests.get(bytes.buffer) ?? new Map<string, Buffer>();
-    const place = placeOf(bytes);
-    const known = within.get(place);
-    if (known !== undefined) return known;
-    const digest = hash('sha256', bytes, 'buffer');
-    this.#digests.set(bytes.buffer, within.set(place, digest));
-    return digest;
+    const within = this.#digests.getOrInsertComputed(bytes.buffer, () => new Map());
+    return within.getOrInsertComputed(placeOf(bytes), () => hash('sha256', bytes, 'buffer'));
   }
 }
 

@@ -3,6 +3,7 @@ import type { Fields } from '../../fields.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';
 import { PeerError } from '../failure.ts';
 import { type Manifest, sliceBytes } from './manifest.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
 
 /** A body up to this long whose digest the origin gave is kept back until it is proven. */
 const provenBytesMax = 4 * 1024 * 1024;
@@ -23,7 +24,7 @@ export class BodyCheck {
 
   constructor({ status, fields, manifest }: { status: number; fields: Fields; manifest?: Manifest | undefined }) {
     const range = status === 206 ? parseContentRange(fields.get('content-range')) : undefined;
-    this.#length = range === undefined ? contentLength(fields) : range.last - range.first + 1;
+    this.#length = range === undefined ? contentLengthOf(fields) : range.last - range.first + 1;
     this.#digest = status === 200 ? reprDigest(fields.get('repr-digest')) : undefined;
     this.#hash = this.#digest && createHash('sha256');
     this.#slices = manifest && new SliceCheck(manifest, range?.first ?? 0);
@@ -120,9 +121,4 @@ class SliceCheck {
 function reprDigest(value: string | undefined): Buffer | undefined {
   const match = value === undefined ? null : /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(value);
   return match?.[1] === undefined ? undefined : Buffer.from(match[1], 'base64');
-}
-
-function contentLength(fields: Fields): number | undefined {
-  const length = fields.get('content-length');
-  return length !== undefined && /^\d{1,15}$/.test(length) ? Number(length) : undefined;
 }
