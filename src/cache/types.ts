@@ -168,32 +168,32 @@ export interface Content {
   read(first: number, last: number | undefined, signal: AbortSignal): AsyncIterable<Buffer>;
 }
 
-/**
- * The cache's answer. `representation`: the HTTP side evaluates preconditions and ranges against it.
- * `passed`: the origin's own answer, to be sent on as it is.
- * `fields` carry Age, Via and Date already; Content-Length, Content-Range and Cache-Status are the HTTP side's.
- */
-export type Answer =
-  | {
-      readonly kind: 'representation';
-      readonly status: number;
-      readonly fields: Fields;
-      readonly cacheStatus: CacheStatus;
-      readonly content: Content;
-      /** What the preconditions of the request leave to do, where the cache had to know; undefined: evaluate them. */
-      readonly preconditions?: Verdict | undefined;
-      /** The cache wants to be asked each time: no other thread may give this again by itself, be it fresh. */
-      readonly askAgain?: boolean;
-      /** Epoch milliseconds with fractions: when what the request was held for became known; undefined: it was not held. */
-      readonly learntMs?: number;
-    }
-  | {
-      readonly kind: 'passed';
-      readonly status: number;
-      readonly fields: Fields;
-      readonly cacheStatus: CacheStatus;
-      readonly body: AsyncIterable<Buffer>;
-    };
+/** The cache's answer. `fields` carry Age, Via and Date already; Content-Length, Content-Range and Cache-Status are the HTTP side's. */
+export type Answer = RepresentationAnswer | PassedAnswer;
+
+/** A selected representation: the HTTP side evaluates preconditions and ranges against it. */
+export interface RepresentationAnswer {
+  readonly kind: 'representation';
+  readonly status: number;
+  readonly fields: Fields;
+  readonly cacheStatus: CacheStatus;
+  readonly content: Content;
+  /** What the preconditions of the request leave to do, where the cache had to know; undefined: evaluate them. */
+  readonly preconditions?: Verdict | undefined;
+  /** The cache wants to be asked each time: no other thread may give this again by itself, be it fresh. */
+  readonly askAgain?: boolean;
+  /** Epoch milliseconds with fractions: when what the request was held for became known; undefined: it was not held. */
+  readonly learntMs?: number | undefined;
+}
+
+/** The origin's own answer, to be sent on as it is. */
+export interface PassedAnswer {
+  readonly kind: 'passed';
+  readonly status: number;
+  readonly fields: Fields;
+  readonly cacheStatus: CacheStatus;
+  readonly body: AsyncIterable<Buffer>;
+}
 
 /** What a purge names. URLs and prefixes are absolute or start with "/"; their host is not compared: all lead to the same maps. */
 export type Purge = { readonly url: string } | { readonly prefix: string } | { readonly tag: string } | 'all';

@@ -1,4 +1,4 @@
-import type { Answer, Cache, CacheRequest, MapPolicy } from '../cache/types.ts';
+import type { Answer, Cache, CacheRequest, MapPolicy, RepresentationAnswer } from '../cache/types.ts';
 import { type PlaylistRequest, PlaylistRequestReader } from './message/playlist-request.ts';
 import { type Held, heldFor, mustWait, refusalOf } from './follow/blocking.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -25,8 +25,6 @@ export interface LiveCacheOptions extends Omit<PlaylistsOptions, 'clock' | 'onMa
     readonly says: () => ServerData;
   };
 }
-
-type Representation = Extract<Answer, { kind: 'representation' }>;
 
 /**
  * A cache that knows what a playlist is, around one that does not: live playlists are followed once for all viewers and
@@ -172,7 +170,7 @@ export class LiveCache implements Cache {
   }
 
   /** A playlist for a player that speaks of itself: told how long its request was held, where it asked to be. */
-  #heard(request: CacheRequest, answer: Representation, waitedMs: number): Representation {
+  #heard(request: CacheRequest, answer: RepresentationAnswer, waitedMs: number): RepresentationAnswer {
     const { viewing } = this.#options;
     if (viewing === undefined || answer.status !== 200 || this.#viewing?.heard(request) !== true) return answer;
     const held = readDirectives(request.target)?.directives.msn !== undefined;

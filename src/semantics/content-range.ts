@@ -1,7 +1,11 @@
-/** Where the content of a 206 lies in its representation (RFC 9110 section 14.4), inclusive. */
-export interface ContentRange {
+/** Positions of the first and the last byte, both inclusive. */
+export interface Span {
   readonly first: number;
   readonly last: number;
+}
+
+/** Where the content of a 206 lies in its representation (RFC 9110 section 14.4). */
+export interface ContentRange extends Span {
   /** Undefined when the sender did not know it. */
   readonly completeLength: number | undefined;
 }

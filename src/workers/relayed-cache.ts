@@ -83,15 +83,7 @@ export class RelayedCache implements Cache {
     }
     const { id, completeLength, source } = head;
     const content = new ThreadContent({ request, id, fields, completeLength, source, ask }, this.#contentOptions);
-    const { learntMs } = head;
-    return {
-      kind: 'representation',
-      status,
-      fields,
-      cacheStatus,
-      content,
-      ...(learntMs !== undefined && { learntMs }),
-    };
+    return { kind: 'representation', status, fields, cacheStatus, content, learntMs: head.learntMs };
   }
 
   /** Only the main thread purges. */

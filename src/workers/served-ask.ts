@@ -1,6 +1,14 @@
 import { requestedRangeOf, within } from '../cache/rules/requested-range.ts';
 import type { Loan } from '../cache/stored/loan.ts';
-import { type Answer, type Cache, type CacheRequest, type MapPolicy, pieceBytes, type Source } from '../cache/types.ts';
+import {
+  type Answer,
+  type Cache,
+  type CacheRequest,
+  type MapPolicy,
+  pieceBytes,
+  type RepresentationAnswer,
+  type Source,
+} from '../cache/types.ts';
 import { discard } from '../discard.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
@@ -11,8 +19,6 @@ import { RequestContent } from './request-content.ts';
 import { toWire } from './wire-error.ts';
 
 type Message<Kind extends ToMain['kind']> = Extract<ToMain, { kind: Kind }>;
-type Representation = Extract<Answer, { kind: 'representation' }>;
-
 interface ServedAskOptions {
   readonly cache: Cache;
   readonly lending: LendingCache;
@@ -161,7 +167,7 @@ export class ServedAsk {
 }
 
 /** What is asked for once is not lent: that would be for nothing, and cost shared memory. */
-function mayLend(answer: Answer): answer is Representation {
+function mayLend(answer: Answer): answer is RepresentationAnswer {
   return answer.kind === 'representation' && answer.cacheStatus.hit && answer.askAgain !== true;
 }
 
@@ -179,7 +185,7 @@ function headOf(answer: Answer, request: CacheRequest, loan: Loan | undefined): 
 }
 
 /** Where the first byte that the request wants comes from. */
-function sourceOf({ content }: Representation, { method, fields }: CacheRequest): Source | undefined {
+function sourceOf({ content }: RepresentationAnswer, { method, fields }: CacheRequest): Source | undefined {
   const { completeLength } = content;
   const range = completeLength === undefined ? undefined : within(requestedRangeOf(method, fields), completeLength);
   return content.sourceOf(range?.first ?? 0);

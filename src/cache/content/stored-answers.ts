@@ -9,6 +9,7 @@ import type { Representation } from '../stored/representation.ts';
 import type { Answer, CacheRequest, CacheStatus, Source, Tier } from '../types.ts';
 import { type ContentOptions, RepresentationContent } from './content.ts';
 import { RecentView } from './recent-view.ts';
+import type { Span } from '../../semantics/content-range.ts';
 
 interface StoredAnswersOptions {
   readonly filler: Filler;
@@ -29,12 +30,7 @@ export interface Asked {
   readonly status: CacheStatus;
 }
 
-/** Bytes first .. last; none when `last` is before `first`. */
-interface Span {
-  readonly first: number;
-  readonly last: number;
-}
-
+/** No byte: its last is before its first. */
 const nothing: Span = { first: 0, last: -1 };
 
 /** Answers from stored responses: at once when all that is wanted is at hand, else once what is missing is on its way. */

@@ -9,6 +9,7 @@ import type { CacheRequest, Tier } from '../types.ts';
 import { type Gap, gapEnd, gapRequest, isRestOf, partOf } from './gap.ts';
 import { afterPlace, type Place } from './place.ts';
 import { type KeptPiece, TierWriter } from './tier-writer.ts';
+import type { Span } from '../../semantics/content-range.ts';
 
 /** A reader this far ahead of a writer does not wait for it. */
 const farBytes = 4 * 1024 * 1024;
@@ -66,7 +67,7 @@ export class Filler {
   }
 
   /** The first byte of a range that is neither at hand nor on its way; past its last one when there is none. */
-  firstGap(representation: Representation, { first, last }: { first: number; last: number }): number {
+  firstGap(representation: Representation, { first, last }: Span): number {
     let offset = first;
     while (offset <= last) {
       const place = this.locate(representation, offset);
@@ -96,7 +97,7 @@ export class Filler {
    * Opens flights for the gaps of a range, in parallel, no further than the look-ahead.
    * Returns the offset at which it wants to be called again: half a look-ahead before the end of what it planned.
    */
-  fill(representation: Representation, range: { first: number; last: number }, request: CacheRequest): number {
+  fill(representation: Representation, range: Span, request: CacheRequest): number {
     const to = Math.min(range.last, range.first + lookaheadBytes - 1);
     let offset = range.first;
     while (offset <= to) {
@@ -145,7 +146,7 @@ export class Filler {
     return flight;
   }
 
-  #open(representation: Representation, range: { first: number; last: number }, request: CacheRequest): Flight {
+  #open(representation: Representation, range: Span, request: CacheRequest): Flight {
     for (const other of representation.flights) if (other.covers(range.first)) other.truncate(range.first);
     const flight = this.#flight(representation, range);
     void this.#fetch(representation, flight, { ...range, request });
@@ -170,7 +171,7 @@ export class Filler {
   }
 
   /** The range that the supply really holds of this representation; throws when it holds another version or none. */
-  #accept(representation: Representation, supply: Supply, gap: Gap): { first: number; last: number } {
+  #accept(representation: Representation, supply: Supply, gap: Gap): Span {
     const { completeLength } = representation;
     const range = partOf(representation, supply);
     if (range !== undefined) {

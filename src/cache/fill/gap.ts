@@ -1,5 +1,5 @@
 import { Fields } from '../../fields.ts';
-import { type ContentRange, parseContentRange } from '../../semantics/content-range.ts';
+import { type ContentRange, parseContentRange, type Span } from '../../semantics/content-range.ts';
 import { sameRepresentation } from '../../semantics/validators.ts';
 import { requestFieldsForOrigin } from '../rules/forwarded-fields.ts';
 import type { Representation } from '../stored/representation.ts';
@@ -7,9 +7,7 @@ import type { Supply, SupplyRequest } from '../supply.ts';
 import type { CacheRequest } from '../types.ts';
 
 /** Bytes of a representation that are missing, and for whom they are fetched. */
-export interface Gap {
-  readonly first: number;
-  readonly last: number;
+export interface Gap extends Span {
   readonly request: CacheRequest;
 }
 
@@ -27,17 +25,13 @@ export function partOf(representation: Representation, supply: Supply): ContentR
 }
 
 /** Whether it is of this representation, begins where the gap does, and goes no further. */
-export function isRestOf(
-  representation: Representation,
-  supply: Supply,
-  gap: { first: number; last: number },
-): boolean {
+export function isRestOf(representation: Representation, supply: Supply, gap: Span): boolean {
   const range = partOf(representation, supply);
   return range !== undefined && range.first === gap.first && range.last <= gap.last;
 }
 
 /** Of a long gap one aligned window is taken, so that neighbouring readers meet at the same borders. */
-export function gapEnd(gap: { first: number; last: number }): number {
+export function gapEnd(gap: Span): number {
   if (gap.last - gap.first < gapBytesMax) return gap.last;
   return Math.min(gap.last, (Math.floor(gap.first / windowBytes) + 1) * windowBytes - 1);
 }

@@ -2,6 +2,7 @@ import type { Flight } from '../flight/flight.ts';
 import type { Representation } from '../stored/representation.ts';
 import type { PieceSpan, Tier } from '../types.ts';
 import type { Filler } from './filler.ts';
+import type { Span } from '../../semantics/content-range.ts';
 
 /** Where the byte at an offset is: in a tier, in or soon in a flight, or nowhere as far as `last`. */
 export type Place =
@@ -27,7 +28,7 @@ const securedBytesMax = 4 * 1024 * 1024;
  */
 export async function secure(
   representation: Representation,
-  { first, last }: { first: number; last: number },
+  { first, last }: Span,
   { filler, ram }: { filler: Filler; ram: Tier },
 ): Promise<boolean> {
   const to = Math.min(last, first + securedBytesMax - 1);

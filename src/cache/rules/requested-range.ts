@@ -1,4 +1,5 @@
 import type { Fields } from '../../fields.ts';
+import type { Span } from '../../semantics/content-range.ts';
 
 /** The first range a request names, for choosing what to fetch: the HTTP side answers ranges, this only looks ahead. */
 export type RequestedRange =
@@ -43,7 +44,7 @@ function parseRange(range: string): RequestedRange {
 }
 
 /** What is wanted of a representation of this length, inclusive; undefined when the range is not satisfiable. */
-export function within(wanted: RequestedRange, completeLength: number): { first: number; last: number } | undefined {
+export function within(wanted: RequestedRange, completeLength: number): Span | undefined {
   const end = completeLength - 1;
   switch (wanted.kind) {
     case 'whole':

@@ -1,12 +1,10 @@
 import { Recent } from '../../cache/recent.ts';
-import type { Answer, CacheRequest, MapPolicy, Source } from '../../cache/types.ts';
+import type { CacheRequest, CacheStatus, MapPolicy, RepresentationAnswer, Source } from '../../cache/types.ts';
 import type { Fields } from '../../fields.ts';
 import { hopByHop } from '../../semantics/hop-by-hop.ts';
 import { cacheStatusMember } from './cache-status.ts';
 import { corsFields } from './cors.ts';
-import { type Part, ReplyFields } from './reply-fields.ts';
-
-export type Representation = Extract<Answer, { kind: 'representation' }>;
+import { ReplyFields, type SpanOf } from './reply-fields.ts';
 
 /** What all replies from one answer of the cache have in common. */
 export interface Common {
@@ -19,7 +17,7 @@ export interface Common {
   whole: { readonly length: number | undefined; readonly fields: ReplyFields } | undefined;
   notModified: ReplyFields | undefined;
   /** The same of the part that was asked for last. */
-  span: (Part & { readonly fields: ReplyFields }) | undefined;
+  span: (SpanOf & { readonly fields: ReplyFields }) | undefined;
 }
 
 interface Kept {
@@ -39,7 +37,7 @@ export class CommonFields {
   readonly #recent = new Recent<Fields, Kept>(keptMax);
 
   /** `first`: offset of the first byte to be sent. */
-  of(answer: Representation, { policy }: CacheRequest, first: number): Common {
+  of(answer: RepresentationAnswer, { policy }: CacheRequest, first: number): Common {
     const { cacheStatus, fields } = answer;
     const source = sourceOf(answer, first);
     if (!isPlainHit(cacheStatus)) return commonOf(fields, { policy, cacheStatus, source });
@@ -52,20 +50,20 @@ export class CommonFields {
   }
 }
 
-export function sourceOf({ cacheStatus, content }: Representation, first: number): Source {
+export function sourceOf({ cacheStatus, content }: RepresentationAnswer, first: number): Source {
   // A hit without content comes from what is known of it.
   if (cacheStatus.hit) return content.sourceOf(first) ?? 'ram';
   return cacheStatus.detail ?? content.sourceOf(first) ?? 'origin';
 }
 
 /** Whether lifetime and source are all that there is to say. */
-function isPlainHit({ hit, stored, collapsed }: Answer['cacheStatus']): boolean {
+function isPlainHit({ hit, stored, collapsed }: CacheStatus): boolean {
   return hit && stored === undefined && collapsed === undefined;
 }
 
 export function commonOf(
   fields: Fields,
-  about: { policy: MapPolicy; cacheStatus: Answer['cacheStatus']; source: Source },
+  about: { policy: MapPolicy; cacheStatus: CacheStatus; source: Source },
 ): Common {
   const { policy, source } = about;
   const { raw, acceptRanges } = copyFields(fields, policy, { ...about.cacheStatus, detail: source });
@@ -83,7 +81,7 @@ export function commonOf(
 export function copyFields(
   { raw: from }: Fields,
   { cors }: MapPolicy,
-  cacheStatus: Answer['cacheStatus'],
+  cacheStatus: CacheStatus,
 ): { raw: string[]; acceptRanges: boolean } {
   const raw: string[] = [];
   const seen = { date: false, allowsOrigin: false, timingAllowed: false, acceptRanges: false };

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import type { Span } from './range.ts';
+import type { Span } from '../../semantics/content-range.ts';
 
 /** One body part: its delimiter and fields, then bytes first .. last. */
-export interface Part extends Span {
+export interface BodyPart extends Span {
   readonly head: Buffer;
 }
 
@@ -10,7 +10,7 @@ interface PartsLayout {
   readonly contentType: string;
   /** Exact, of all parts with their delimiters and the closing one. */
   readonly contentLength: number;
-  readonly parts: readonly Part[];
+  readonly parts: readonly BodyPart[];
   readonly tail: Buffer;
 }
 

@@ -1,6 +1,7 @@
-import type { Answer, CacheRequest } from '../../cache/types.ts';
-import { isEndless, type Span } from './range.ts';
+import type { CacheRequest, RepresentationAnswer } from '../../cache/types.ts';
+import { isEndless } from './range.ts';
 import type { Reply, ReplyPlanner } from './reply.ts';
+import type { Span } from '../../semantics/content-range.ts';
 
 /** How much of such a span is held back, to see that it exists, before the answer commits to it. */
 const heldBytesMax = 1024 * 1024;
@@ -11,7 +12,7 @@ const heldBytesMax = 1024 * 1024;
  * endless one is sent from its first byte on as it comes, to where the representation ends.
  */
 export async function settlePending(
-  answer: Extract<Answer, { kind: 'representation' }>,
+  answer: RepresentationAnswer,
   request: CacheRequest,
   { span, planner }: { span: Span; planner: ReplyPlanner },
 ): Promise<Reply> {

@@ -1,13 +1,8 @@
+import type { Span } from '../../semantics/content-range.ts';
 /** One `range-spec` of a Range field in bytes (RFC 9110 section 14.1.2). */
 export type RangeSpec =
   | { readonly first: number; readonly last: number | undefined }
   | { readonly suffixLength: number };
-
-/** Positions of the first and last byte, both inclusive. */
-export interface Span {
-  readonly first: number;
-  readonly last: number;
-}
 
 /** More specs than this, or more separate spans after coalescing, and the Range field is ignored (section 17.15). */
 export const rangeSpecsMax = 64;
@@ -53,11 +48,6 @@ export function satisfy(specs: readonly RangeSpec[], completeLength: number): re
   // A non-zero suffix of nothing is satisfiable, but no Content-Range could describe it.
   if (completeLength === 0)
     return specs.some((spec) => 'suffixLength' in spec && spec.suffixLength > 0) ? undefined : [];
-  const [only] = specs;
-  if (specs.length === 1 && only !== undefined) {
-    const span = toSpan(only, completeLength);
-    return span === undefined ? [] : [span];
-  }
   const spans: Span[] = [];
   for (const spec of specs) {
     const span = toSpan(spec, completeLength);

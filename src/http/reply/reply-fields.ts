@@ -1,9 +1,8 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
+import type { Span } from '../../semantics/content-range.ts';
 
 /** Of a representation of that length. */
-export interface Part {
-  readonly first: number;
-  readonly last: number;
+export interface SpanOf extends Span {
   readonly length: number;
 }
 
@@ -25,7 +24,7 @@ export class ReplyFields {
   }
 
   /** Fields of 206 with one part, and those it has in common with others: digits need no validation. */
-  static ofSpan({ first, last, length }: Part, shared: ReplyFields): ReplyFields {
+  static ofSpan({ first, last, length }: SpanOf, shared: ReplyFields): ReplyFields {
     const [range, size] = [`bytes ${first}-${last}/${length}`, String(last - first + 1)];
     const fields = new ReplyFields(['Content-Range', range, 'Content-Length', size], shared);
     fields.#text = `${shared.text}Content-Range: ${range}\r\nContent-Length: ${size}\r\n`;

@@ -1,11 +1,12 @@
-import type { Answer, CacheRequest, Content, Source } from '../../cache/types.ts';
+import type { Answer, CacheRequest, Content, PassedAnswer, RepresentationAnswer, Source } from '../../cache/types.ts';
 import { Fields } from '../../fields.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../../semantics/preconditions.ts';
-import { type Common, CommonFields, commonOf, copyFields, type Representation, sourceOf } from './common-fields.ts';
-import { type Part as BodyPart, layOutParts } from './multipart.ts';
-import { isEndless, parseRange, type RangeSpec, type Span, satisfy } from './range.ts';
-import { type Part, ReplyFields } from './reply-fields.ts';
+import { type Common, CommonFields, commonOf, copyFields, sourceOf } from './common-fields.ts';
+import { type BodyPart, layOutParts } from './multipart.ts';
+import { isEndless, parseRange, type RangeSpec, satisfy } from './range.ts';
+import { ReplyFields, type SpanOf } from './reply-fields.ts';
 import { contentLengthOf } from '../../semantics/content-length.ts';
+import type { Span } from '../../semantics/content-range.ts';
 
 /** Content of a reply, not yet read. */
 export type ReplyBody =
@@ -54,7 +55,7 @@ export class ReplyPlanner {
   }
 
   /** The whole representation, whatever was asked: always a right answer to a range (RFC 9110 section 14.2). */
-  planWhole(answer: Representation, request: CacheRequest): Reply {
+  planWhole(answer: RepresentationAnswer, request: CacheRequest): Reply {
     const { content, status } = answer;
     const common = this.#common.of(answer, request, 0);
     const { source } = common;
@@ -70,7 +71,7 @@ export class ReplyPlanner {
 
   /** 206 for a span that exists, or begins, while the complete length is unknown (RFC 9110 section 14.4, RFC 8673). */
   planPending(
-    answer: Representation,
+    answer: RepresentationAnswer,
     request: CacheRequest,
     { span, body }: { span: Span; body: AsyncIterable<Buffer> },
   ): Reply {
@@ -82,7 +83,7 @@ export class ReplyPlanner {
   }
 
   /** Only for GET, and only while If-Range holds (RFC 9110 sections 13.1.5 and 14.2). */
-  #rangeOf(answer: Representation, request: CacheRequest): readonly RangeSpec[] | undefined {
+  #rangeOf(answer: RepresentationAnswer, request: CacheRequest): readonly RangeSpec[] | undefined {
     if (request.method !== 'GET') return undefined;
     const range = request.fields.get('range');
     if (range === undefined || !ifRangeHolds({ request: request.fields, response: answer.fields })) return undefined;
@@ -93,7 +94,7 @@ export class ReplyPlanner {
     return this.#lastSpecs;
   }
 
-  #planRanges(answer: Representation, request: CacheRequest, specs: readonly RangeSpec[]): Reply | PendingSpan {
+  #planRanges(answer: RepresentationAnswer, request: CacheRequest, specs: readonly RangeSpec[]): Reply | PendingSpan {
     const length = answer.content.completeLength;
     if (length === undefined) {
       const [spec] = specs;
@@ -110,7 +111,11 @@ export class ReplyPlanner {
     return spans.length === 1 ? this.#planSpan(answer, request, { span, length }) : planParts(answer, request, spans);
   }
 
-  #planSpan(answer: Representation, request: CacheRequest, { span, length }: { span: Span; length: number }): Reply {
+  #planSpan(
+    answer: RepresentationAnswer,
+    request: CacheRequest,
+    { span, length }: { span: Span; length: number },
+  ): Reply {
     const common = this.#common.of(answer, request, span.first);
     const { first, last } = span;
     const kept = common.span;
@@ -121,7 +126,7 @@ export class ReplyPlanner {
     return { status: 206, fields, source: common.source, body };
   }
 
-  #notModified(answer: Representation, request: CacheRequest): Reply {
+  #notModified(answer: RepresentationAnswer, request: CacheRequest): Reply {
     const common = this.#common.of(answer, request, 0);
     common.notModified ??= notModifiedFields(answer, request);
     return { status: 304, fields: common.notModified, source: common.source, body: none };
@@ -130,11 +135,11 @@ export class ReplyPlanner {
 
 const none = { kind: 'none' } as const;
 
-function spanFields(common: Common, part: Part): ReplyFields {
+function spanFields(common: Common, part: SpanOf): ReplyFields {
   return ReplyFields.ofSpan(part, common.acceptRanges ? common.fields : common.fields.and('Accept-Ranges', 'bytes'));
 }
 
-function wholeFields({ fields, status, content }: Representation, common: Common): ReplyFields {
+function wholeFields({ fields, status, content }: RepresentationAnswer, common: Common): ReplyFields {
   const own: string[] = [];
   // Outside 206 and 416 it has no meaning (RFC 9110 section 14.4): a field like any other, passed on as it was stored.
   const contentRange = fields.get('content-range');
@@ -146,7 +151,7 @@ function wholeFields({ fields, status, content }: Representation, common: Common
   return new ReplyFields(own, common.fields);
 }
 
-function planParts(answer: Representation, { policy }: CacheRequest, spans: readonly Span[]): Reply {
+function planParts(answer: RepresentationAnswer, { policy }: CacheRequest, spans: readonly Span[]): Reply {
   const { content, cacheStatus } = answer;
   const completeLength = content.completeLength ?? 0;
   const layout = layOutParts(spans, { completeLength, contentType: answer.fields.get('content-type') });
@@ -160,7 +165,7 @@ function planParts(answer: Representation, { policy }: CacheRequest, spans: read
 }
 
 /** RFC 9110 section 15.4.5: what a stored response needs for its update, and nothing that describes content. */
-function notModifiedFields(answer: Representation, { policy }: CacheRequest): ReplyFields {
+function notModifiedFields(answer: RepresentationAnswer, { policy }: CacheRequest): ReplyFields {
   const kept = new Set([...keptBy304, ...policy.targetedFields]);
   if (!answer.fields.has('etag')) kept.add('last-modified');
   const lines = [...answer.fields.lines()].filter(
@@ -177,7 +182,7 @@ const keptBy304 = [
 
 /** 412 or 416: nothing of the representation but what identifies it. */
 function refuse(
-  answer: Representation,
+  answer: RepresentationAnswer,
   { policy }: CacheRequest,
   { status, fields }: { status: number; fields: readonly string[] },
 ): Reply {
@@ -194,7 +199,7 @@ const keptByRefusals: ReadonlySet<string> = new Set([
 ]);
 
 /** The origin's own answer as it is; its Content-Length stays when it is one (RFC 9110 section 8.6). */
-function planPassed(answer: Extract<Answer, { kind: 'passed' }>, { policy }: CacheRequest): Reply {
+function planPassed(answer: PassedAnswer, { policy }: CacheRequest): Reply {
   const { raw } = copyFields(answer.fields, policy, answer.cacheStatus);
   const contentRange = answer.fields.get('content-range');
   if (contentRange !== undefined) raw.push('Content-Range', contentRange);

@@ -1,4 +1,4 @@
-import type { Answer, CacheRequest } from '../../cache/types.ts';
+import type { Answer, CacheRequest, RepresentationAnswer } from '../../cache/types.ts';
 import { acceptedCoding } from '../message/coding.ts';
 import type { PlaylistRequest } from '../message/playlist-request.ts';
 import type { Manifest } from '../manifest.ts';
@@ -6,12 +6,10 @@ import { wholeRequest } from '../message/mirrored-request.ts';
 import type { PlaylistVersion } from '../follow/playlist-version.ts';
 import { receive } from '../message/receive.ts';
 
-type Representation = Extract<Answer, { kind: 'representation' }>;
-
 interface SettledOptions {
   readonly nowMs: () => number;
   /** Reads another version of it; undefined when it is no settled playlist any more. */
-  readonly read: (bytes: { bytes: Buffer; answer: Representation }) => PlaylistVersion | undefined;
+  readonly read: (bytes: { bytes: Buffer; answer: RepresentationAnswer }) => PlaylistVersion | undefined;
 }
 
 /**
@@ -24,7 +22,7 @@ export class SettledPlaylist {
   #version: PlaylistVersion;
   #identity: string;
 
-  constructor(version: PlaylistVersion, answer: Representation, options: SettledOptions) {
+  constructor(version: PlaylistVersion, answer: RepresentationAnswer, options: SettledOptions) {
     this.#options = options;
     this.#version = version;
     this.#identity = identityOf(answer);
@@ -58,7 +56,7 @@ export class SettledPlaylist {
     return this.#answer(asked, answer);
   }
 
-  #answer({ request }: PlaylistRequest, answer: Representation): Answer {
+  #answer({ request }: PlaylistRequest, answer: RepresentationAnswer): Answer {
     const coding = acceptedCoding(request.fields.get('accept-encoding'));
     if (this.#version.isOriginal(coding)) return answer;
     const { received } = this.#version;
@@ -69,7 +67,7 @@ export class SettledPlaylist {
 }
 
 /** Equal as long as the bytes are, and then some: what the origin says of a version of its own. */
-function identityOf({ fields, content }: Representation): string {
+function identityOf({ fields, content }: RepresentationAnswer): string {
   const about = ['etag', 'last-modified', 'date'].map((name) => fields.get(name));
   return JSON.stringify([...about, content.completeLength]);
 }

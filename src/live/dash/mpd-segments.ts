@@ -3,6 +3,7 @@ import { type MpdRepresentation, resolved } from './mpd-representations.ts';
 import { fillTemplate } from './mpd-template.ts';
 import { evenSpans, type SegmentSpan, type SegmentSpans, timelineSpans } from './mpd-timeline.ts';
 import type { MpdElement } from './mpd-xml.ts';
+import type { Span } from '../../semantics/content-range.ts';
 
 /** The segments of one representation in one period. */
 export interface Segments {
@@ -96,10 +97,7 @@ function spansOf(
   return evenSpans({ firstTime: offset, durationTicks: duration, count });
 }
 
-function locate(
-  representation: MpdRepresentation,
-  address: Address,
-): { url: string; range?: { first: number; last: number } } | undefined {
+function locate(representation: MpdRepresentation, address: Address): { url: string; range?: Span } | undefined {
   const { base, id: representationId, bandwidth } = representation;
   if (address.template !== undefined) {
     const { template, number, time } = address;
@@ -114,7 +112,7 @@ function located(
   base: string,
   reference: string | undefined,
   rangeText?: string,
-): { url: string; range?: { first: number; last: number } } | undefined {
+): { url: string; range?: Span } | undefined {
   const url = reference === undefined ? undefined : resolved(reference, base);
   if (url === undefined || rangeText === undefined) return url === undefined ? undefined : { url };
   const [, first, last] = /^(\d{1,15})-(\d{1,15})$/.exec(rangeText.trim()) ?? [];

@@ -1,13 +1,12 @@
 import { cacheKey } from '../../cache/key.ts';
-import type { Answer, Cache, CacheRequest, Content, MapPolicy } from '../../cache/types.ts';
+import type { Answer, Cache, CacheRequest, Content, MapPolicy, RepresentationAnswer } from '../../cache/types.ts';
 import { discard } from '../../discard.ts';
 import { EddyError } from '../../errors.ts';
 import type { Fields } from '../../fields.ts';
-import { parseRange, type Span, satisfy } from '../../http/reply/range.ts';
+import { parseRange, satisfy } from '../../http/reply/range.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from '../../peers/answer/source.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../../semantics/preconditions.ts';
-
-type Stored = Extract<Answer, { kind: 'representation' }>;
+import type { Span } from '../../semantics/content-range.ts';
 
 /** Answers peers as the viewers' side answers viewers: through the cache, from what may be stored, never from a peer. */
 export class CachePeerSource implements PeerSource {
@@ -50,7 +49,7 @@ export class CachePeerSource implements PeerSource {
 }
 
 /** Undefined when a condition of the peer does not hold: what changed is for the origin to say. */
-function answerOf(answer: Stored, asked: Fields, signal: AbortSignal): PeerAnswer | undefined {
+function answerOf(answer: RepresentationAnswer, asked: Fields, signal: AbortSignal): PeerAnswer | undefined {
   const { content, status, fields } = answer;
   const { completeLength } = content;
   if (status !== 200) return whole(answer, signal);
@@ -66,7 +65,7 @@ function answerOf(answer: Stored, asked: Fields, signal: AbortSignal): PeerAnswe
   return asked.has('if-range') ? undefined : whole(answer, signal);
 }
 
-function whole({ content, status, fields }: Stored, signal: AbortSignal): PeerAnswer {
+function whole({ content, status, fields }: RepresentationAnswer, signal: AbortSignal): PeerAnswer {
   const { completeLength } = content;
   const last = completeLength === undefined ? undefined : completeLength - 1;
   return {
@@ -78,7 +77,7 @@ function whole({ content, status, fields }: Stored, signal: AbortSignal): PeerAn
   };
 }
 
-function part({ content, fields }: Stored, { first, last }: Span, signal: AbortSignal): PeerAnswer {
+function part({ content, fields }: RepresentationAnswer, { first, last }: Span, signal: AbortSignal): PeerAnswer {
   const { completeLength } = content;
   return {
     status: 206,

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Supply, SupplyRequest } from '../../cache/supply.ts';
 import { Fields } from '../../fields.ts';
 import { conditionNames } from '../../semantics/condition-names.ts';
-import { parseContentRange } from '../../semantics/content-range.ts';
+import { parseContentRange, type Span } from '../../semantics/content-range.ts';
 import { PeerError } from '../failure.ts';
 import { contentLengthOf } from '../../semantics/content-length.ts';
 
@@ -12,11 +12,6 @@ interface ContinuedBodyOptions {
   readonly fields: Fields;
   /** Where the rest comes from: another peer, or the origin. Undefined: nowhere. */
   readonly next: (request: SupplyRequest) => Promise<Supply | undefined>;
-}
-
-interface Span {
-  readonly first: number;
-  readonly last: number;
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Supplier, Supply, SupplyRequest } from '../../cache/supply.ts';
 import { Fields } from '../../fields.ts';
 import { conditionNames } from '../../semantics/condition-names.ts';
-import { parseContentRange } from '../../semantics/content-range.ts';
+import { parseContentRange, type Span } from '../../semantics/content-range.ts';
 import { contentLengthOf } from '../../semantics/content-length.ts';
 
 interface AuditOptions {
@@ -93,7 +93,7 @@ export class Audit {
   }
 }
 
-function wholeRange(fields: Fields): { first: number; last: number } | undefined {
+function wholeRange(fields: Fields): Span | undefined {
   const length = contentLengthOf(fields) ?? 0;
   return length > 0 ? { first: 0, last: length - 1 } : undefined;
 }
