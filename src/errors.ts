@@ -68,3 +68,19 @@ export async function because<T>(fwd: ForwardReason, answering: Promise<T>): Pro
     throw went ? error.of(fwd) : error;
   }
 }
+
+/** Any failure as an EddyError. */
+export function asEddyError(error: unknown): EddyError {
+  if (error instanceof EddyError) return error;
+  return new EddyError('internal', `unexpected failure: ${messageOf(error)}`, { side: 'internal', cause: error });
+}
+
+/** What went wrong, in words. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Why an answer is no longer wanted. */
+export function viewerGone(): EddyError {
+  return new EddyError('client-gone', 'the viewer left', { side: 'downstream' });
+}

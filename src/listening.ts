@@ -27,6 +27,11 @@ export async function listening(
   try {
     await once(server, 'listening');
   } catch (cause) {
-    throw cannotListen(cause, { option, address: `${host.includes(':') ? `[${host}]` : host}:${port}` });
+    throw cannotListen(cause, { option, address: hostAndPort({ host, port }) });
   }
+}
+
+/** As in a URL (RFC 3986 section 3.2): IPv6 addresses in brackets. */
+export function hostAndPort({ host, port }: { readonly host: string; readonly port: number }): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -10,6 +10,7 @@ import { boundResidentMemory, boundYoungGeneration, tuneProcessMemory } from './
 import { lowerCollectorPriority } from './node/process/thread-priority.ts';
 import type { RunningNode } from './node.ts';
 import { version } from './version.ts';
+import { messageOf } from './errors.ts';
 
 const exitFailed = 1;
 const exitBadConfig = 2;
@@ -60,7 +61,7 @@ async function run(config: Config): Promise<void> {
     output.always(ready, 'ready');
   } catch (error) {
     // For who started it; what else there is to know of a fault of ours is in the log.
-    process.stderr.write(`eddy: ${error instanceof Error ? error.message : error}\n`);
+    process.stderr.write(`eddy: ${messageOf(error)}\n`);
     await fail(output, { error, message: 'the node could not start' });
   }
 }

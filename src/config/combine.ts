@@ -4,7 +4,8 @@ import { isLoopback } from '../loopback.ts';
 import { type CellCredential, parseCredential } from './cell-credential.ts';
 import type { LoadOptions } from './load.ts';
 import { type MapConfig, mapWithDefaults } from './maps.ts';
-import { type Address, sizeText } from './values.ts';
+import { sizeText } from './values.ts';
+import { hostAndPort } from '../listening.ts';
 
 /** What the values are held against: each other, the machine, and the files they name. */
 export interface CrossChecks extends Omit<LoadOptions, 'argv' | 'env'> {
@@ -203,20 +204,16 @@ function checkAdmin({ values, checks, errors }: Context, token: string | undefin
   if (admin === undefined || isLoopback(admin.host) || token !== undefined) return;
   if (given.has('adminToken') || given.has('adminTokenFile')) return;
   errors.push(
-    `${given.get('admin')?.name} is ${JSON.stringify(addressText(admin))}: must be on loopback (127.0.0.1, [::1]), or guarded by --admin-token or --admin-token-file`,
+    `${given.get('admin')?.name} is ${JSON.stringify(hostAndPort(admin))}: must be on loopback (127.0.0.1, [::1]), or guarded by --admin-token or --admin-token-file`,
   );
 }
 
 function checkAddresses({ values: { listen, https, admin }, errors }: Context): void {
   const all = [...(listen ?? []), ...(https ?? []), ...(admin ? [admin] : [])];
   if (listen?.length === 0 && https?.length === 0) errors.push('listen and https are empty: must name an address');
-  const texts = all.filter(({ port }) => port !== 0).map(addressText);
+  const texts = all.filter(({ port }) => port !== 0).map(hostAndPort);
   const repeated = new Set(texts.filter((text, i) => texts.indexOf(text) < i));
   for (const text of repeated) errors.push(`${JSON.stringify(text)} is given to two listeners: must be given to one`);
-}
-
-function addressText({ host, port }: Address): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 type FileKey = 'tlsCert' | 'tlsKey' | 'adminTokenFile' | 'cellKey' | 'cellCredential';

@@ -43,14 +43,13 @@ export function flag() {
 }
 
 /** Bytes: a whole number, or a number with a unit. 0 is always allowed: it turns a tier off. */
-export function size({ least, most }: { least: number; most?: number }) {
-  const bounds = most === undefined ? `at least ${sizeText(least)}` : `${sizeText(least)} to ${sizeText(most)}`;
-  const error = `a size such as 256MiB, 10GiB or a number of bytes; 0, or ${bounds}`;
+export function size({ least }: { least: number }) {
+  const error = `a size such as 256MiB, 10GiB or a number of bytes; 0, or at least ${sizeText(least)}`;
   const pattern = /^\d+(?:\.\d+)? ?(?:[KkMmGgTt]i?[Bb]|B)?$/;
   return z
     .union([z.int().min(0), z.string().regex(pattern, { error })], { error })
     .transform((value) => (typeof value === 'number' ? value : bytesOf(value)))
-    .refine((bytes) => bytes === 0 || (Number.isSafeInteger(bytes) && bytes >= least && bytes <= (most ?? bytes)), {
+    .refine((bytes) => bytes === 0 || (Number.isSafeInteger(bytes) && bytes >= least), {
       error,
     });
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
 import type { ViewerLog } from './exchange/exchange.ts';
+import { messageOf } from '../errors.ts';
 
 export interface CertificateFiles {
   /** PEM, the chain with the leaf first. */
@@ -25,8 +26,7 @@ export async function loadCertificate({ certFile, keyFile }: CertificateFiles): 
     createSecureContext({ cert, key });
     return { cert, key };
   } catch (cause) {
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`certificate ${certFile} with key ${keyFile} cannot be used: ${why}`, { cause });
+    throw new Error(`certificate ${certFile} with key ${keyFile} cannot be used: ${messageOf(cause)}`, { cause });
   }
 }
 

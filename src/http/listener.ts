@@ -2,7 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Cache, MapPolicy } from '../cache/types.ts';
-import { listening } from '../listening.ts';
+import { hostAndPort, listening } from '../listening.ts';
 import type { CertificateFiles } from './certificate.ts';
 import { Connections } from './connections.ts';
 import type { AccessRecord } from './exchange/access.ts';
@@ -155,5 +155,5 @@ async function listen({ server, address, option }: Bound, { reusePort = false }:
 
 function urlOf({ scheme, server, address: { host } }: Bound): string {
   const { port } = server.address() as AddressInfo;
-  return `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `${scheme}://${hostAndPort({ host, port })}`;
 }

@@ -3,7 +3,7 @@ import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { loadCertificate, watchCertificate } from './certificate.ts';
-import { LeanFront, type LeanFrontOptions } from './lean/lean-front.ts';
+import { LeanFront, type LeanFrontOptions, ownHandling } from './lean/lean-front.ts';
 import type { ViewerLimits } from './limits.ts';
 import type { ListenAddress, ViewersOptions } from './listener.ts';
 
@@ -44,7 +44,7 @@ export function shareByAlpn(
   server: HttpsServer,
   { http2, lean }: { http2: Http2Server; lean?: Pick<LeanFrontOptions, 'front' | 'limits' | 'draining' | 'unsent'> },
 ): LeanFront | undefined {
-  const toHttp = http1Of(server);
+  const toHttp = ownHandling(server, 'secureConnection');
   const front = lean && new LeanFront({ ...lean, scheme: 'https', onAccepted: () => {}, toHttp });
   if (front !== undefined) server.once('close', () => front.stop());
   server.removeAllListeners('secureConnection');
@@ -56,12 +56,4 @@ export function shareByAlpn(
   // Failed handshakes are the client's affair.
   server.on('tlsClientError', (_error, socket: Socket) => socket.destroy());
   return front;
-}
-
-/** What the server itself would do with a connection whose handshake is done. */
-function http1Of(server: HttpsServer): (socket: Socket) => void {
-  const listeners = server.listeners('secureConnection') as ((this: HttpsServer, socket: Socket) => void)[];
-  return (socket) => {
-    for (const listener of listeners) listener.call(server, socket);
-  };
 }

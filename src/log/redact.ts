@@ -1,11 +1,10 @@
+import { secretsInText } from './secret-parameters.ts';
 /** In place of a secret. */
 const mark = '[redacted]';
 
 const secretNames =
   /^(?:authorization|proxy-authorization|cookie|set-cookie|x-api-key|headers?|fieldsAdded|.*(?:token|secret|password|credential|cellkey|privatekey))$/i;
 
-const secretParameter =
-  /([?&][^=&\s]*(?:token|sig|secret|passw|credential|session|api-?key|key-pair|auth|jwt|policy|hdnea|hdnts)[^=&\s]*=)[^&\s"']*/gi;
 const userInformation = /(\/\/)[^/\s@"']+@/g;
 const bearer = /\b(Bearer|Basic)\s+[\w.~+/=-]+/gi;
 
@@ -34,7 +33,7 @@ export function redacted(value: unknown, depth = 0): unknown {
 
 function redactedText(text: string): string {
   const cut = text.length > textMax ? `${text.slice(0, textMax)}…` : text;
-  return cut.replace(secretParameter, `$1${mark}`).replace(userInformation, `$1${mark}@`).replace(bearer, `$1 ${mark}`);
+  return cut.replace(secretsInText, `$1${mark}`).replace(userInformation, `$1${mark}@`).replace(bearer, `$1 ${mark}`);
 }
 
 /** Numbers and booleans under such a name are counts and switches. */

@@ -4,8 +4,8 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { credentialText } from '../config/cell-credential.ts';
 import { openCell } from '../peers/cell/cell-key.ts';
 import { issueCredential, lifetimeMsMax } from '../peers/cell/credential.ts';
-import { reasonOf } from '../peers/failure.ts';
 import { openIdentity } from '../peers/cell/identity.ts';
+import { messageOf } from '../errors.ts';
 
 /** What a command prints, or what is wrong with how it was called. */
 type CommandResult = { readonly output: string } | { readonly error: string };
@@ -46,7 +46,7 @@ export async function runCommand([name = '', ...argv]: readonly string[]): Promi
       return { error: `${missing.map((option) => `--${option}`).join(', ')} missing. ${command.usage}` };
     return await command.run(values as Values);
   } catch (error) {
-    return { error: `${reasonOf(error)}. ${command.usage}` };
+    return { error: `${messageOf(error)}. ${command.usage}` };
   }
 }
 

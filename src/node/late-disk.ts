@@ -1,7 +1,7 @@
 import type { Entry, EntryStore, KeySelection, PieceSpan, RepresentationId, Tier } from '../cache/types.ts';
 import type { DiskState } from '../disk/options.ts';
 import type { DiskTier } from '../disk/tier.ts';
-import { EddyError } from '../errors.ts';
+import { EddyError, messageOf } from '../errors.ts';
 
 interface LateDiskOptions {
   /**
@@ -103,5 +103,5 @@ export class LateDisk implements Tier, EntryStore {
 
 export function failureOf(error: unknown): { state: 'full' | 'failed'; reason: string } {
   const state = error instanceof EddyError && error.code === 'disk-full' ? 'full' : 'failed';
-  return { state, reason: error instanceof Error ? error.message : String(error) };
+  return { state, reason: messageOf(error) };
 }

@@ -50,7 +50,7 @@ export class AttemptPlan {
     const upstream = this.#pick();
     if (upstream === undefined) return undefined;
     const tries = this.#triesOf(upstream);
-    return this.#take(upstream, tries === 0 ? 0 : Math.max(askedMs, this.#backoffMs(tries)));
+    return this.#take(upstream, tries === 0 ? 0 : Math.max(askedMs, backoffMs(tries, this.#options.random)));
   }
 
   /** The available upstream asked least often, the first of these; when all are down, each of them once. */
@@ -73,10 +73,6 @@ export class AttemptPlan {
 
   #triesOf(upstream: Upstream): number {
     return this.#tries.get(upstream) ?? 0;
-  }
-
-  #backoffMs(tries: number): number {
-    return backoffMs(tries, this.#options.random);
   }
 }
 

@@ -19,8 +19,8 @@ export interface Route {
 
 export interface OriginRequest {
   readonly method: string;
-  /** End-to-end fields without Host: name, value, name, value. */
-  readonly fields: readonly string[];
+  /** End-to-end fields without Host. */
+  readonly fields: Fields;
   readonly body?: AsyncIterable<Uint8Array> | undefined;
 }
 
@@ -103,14 +103,9 @@ function send(
 /** The request's fields, those of the same name replaced by the configured ones. */
 function withAdded(request: OriginRequest, { fieldsAdded }: Upstream): readonly string[] {
   // TRACE sends back what it got: credentials would reach the viewer (RFC 9110 section 9.3.8).
-  if (fieldsAdded.length === 0 || request.method === 'TRACE') return request.fields;
-  const names = new Set(fieldsAdded.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase()));
-  const kept: string[] = [];
-  for (let i = 0; i + 1 < request.fields.length; i += 2) {
-    const name = request.fields[i] as string;
-    if (!names.has(name.toLowerCase())) kept.push(name, request.fields[i + 1] as string);
-  }
-  return [...kept, ...fieldsAdded];
+  if (fieldsAdded.length === 0 || request.method === 'TRACE') return request.fields.raw;
+  const names = fieldsAdded.filter((_, i) => i % 2 === 0);
+  return [...request.fields.without(names).raw, ...fieldsAdded];
 }
 
 function repeatable(request: OriginRequest): boolean {

@@ -1,15 +1,12 @@
 import { EddyError } from '../errors.ts';
 import { aborted } from './failure.ts';
 
-interface Waiting {
-  readonly grant: () => void;
-}
-
 /** Bounds the requests under way at once; those over it wait in order, bounded in number and time. */
 export class RequestBudget {
   readonly #name: string;
   readonly #limits: { requestsMax: number; queueMax: number; queueTimeoutMs: number };
-  readonly #queue = new Set<Waiting>();
+  /** Who waits, longest first: to be called when its turn has come. */
+  readonly #queue = new Set<() => void>();
   #running = 0;
 
   constructor(name: string, limits: { requestsMax: number; queueMax: number; queueTimeoutMs: number }) {
@@ -39,24 +36,22 @@ export class RequestBudget {
       const leave = () => {
         clearTimeout(timer);
         signal.removeEventListener('abort', onAbort);
-        this.#queue.delete(waiting);
+        this.#queue.delete(grant);
       };
       const onAbort = () => {
         leave();
         reject(aborted(signal));
       };
-      const waiting = {
-        grant: () => {
-          leave();
-          resolve();
-        },
+      const grant = () => {
+        leave();
+        resolve();
       };
       const timer = setTimeout(() => {
         leave();
         reject(this.#busy(`none became free within ${queueTimeoutMs} ms`));
       }, queueTimeoutMs);
       signal.addEventListener('abort', onAbort);
-      this.#queue.add(waiting);
+      this.#queue.add(grant);
     });
   }
 
@@ -64,7 +59,7 @@ export class RequestBudget {
   #release(): void {
     const [next] = this.#queue;
     if (next === undefined) this.#running--;
-    else next.grant();
+    else next();
   }
 
   #busy(why: string): EddyError {

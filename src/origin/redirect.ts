@@ -37,7 +37,7 @@ export async function askFollowing(route: Route, request: OriginRequest, options
 
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 
-const credentialNames = new Set(['authorization', 'cookie']);
+const credentialNames = ['authorization', 'cookie'];
 
 function redirectLocation({ answer, route, request }: Followed): URL | undefined {
   const { head, upstream } = answer;
@@ -53,10 +53,5 @@ function redirectLocation({ answer, route, request }: Followed): URL | undefined
 
 /** The viewer's credentials were meant for the configured origin alone. */
 function withoutCredentials(request: OriginRequest): OriginRequest {
-  const fields: string[] = [];
-  for (let i = 0; i + 1 < request.fields.length; i += 2) {
-    const name = request.fields[i] as string;
-    if (!credentialNames.has(name.toLowerCase())) fields.push(name, request.fields[i + 1] as string);
-  }
-  return { ...request, fields };
+  return { ...request, fields: request.fields.without(credentialNames) };
 }

@@ -111,8 +111,8 @@ export class OriginSupplier implements Supplier {
     };
     const reopen = (fields: readonly string[]) => {
       this.#options.log?.info({ origin: answer.upstream.origin, range: fields[1] }, 'continuing a body that broke off');
-      const kept = new Fields(request.fields).without(conditionNames).raw;
-      return attempt(route, { ...request, fields: [...kept, ...fields] }, options);
+      const all = new Fields([...request.fields.without(conditionNames).raw, ...fields]);
+      return attempt(route, { ...request, fields: all }, options);
     };
     return new ResumedBody(answer.body, { part, reopen, onFinished, signal, clock: this.#clock, random: this.#random });
   }
@@ -157,5 +157,5 @@ function originRequest(request: SupplyRequest): OriginRequest {
   }
   // Transfer-Encoding overrides Content-Length (RFC 9112 section 6.3).
   const dropped = body === undefined || fields.has('Transfer-Encoding') ? withoutContent : ownFields;
-  return { method, fields: endToEnd(fields, dropped).raw, body };
+  return { method, fields: endToEnd(fields, dropped), body };
 }

@@ -17,7 +17,3 @@ export class PeerError extends EddyError {
     this.failure = failure;
   }
 }
-
-export function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

@@ -1,5 +1,5 @@
 import type { CacheRequest } from '../cache/types.ts';
-import { EddyError } from '../errors.ts';
+import { viewerGone } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import type { AnswerHead, AskNumber, ToMain, WireError } from './messages.ts';
 import type { Port } from './port.ts';
@@ -120,7 +120,7 @@ export class Ask {
   }
 
   readonly #onAbort = (): void => {
-    const gone = new EddyError('client-gone', 'the viewer left', { side: 'downstream' });
+    const gone = viewerGone();
     this.#head.reject(gone);
     this.#reading?.fail(gone);
     this.leave();

@@ -10,7 +10,7 @@ import {
   type Source,
 } from '../cache/types.ts';
 import { discard } from '../discard.ts';
-import { EddyError } from '../errors.ts';
+import { viewerGone } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import { type Lender, type LendingCache, type LendingTier, lendable } from './lender.ts';
 import type { LoanBook } from './loan-book.ts';
@@ -108,7 +108,7 @@ export class ServedAsk {
   }
 
   leave(): void {
-    const error = new EddyError('client-gone', 'the viewer left', { side: 'downstream' });
+    const error = viewerGone();
     this.#controller.abort(error);
     this.#content?.fail(error);
     this.#reading?.controller.abort();

@@ -70,7 +70,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'all'>> = {
  */
 const within: Readonly<Record<string, Inside>> = {
   http: {
-    leaves: ['limits', 'viewer-gone'],
+    leaves: ['limits'],
     folders: {
       reply: [],
       request: ['reply'],

@@ -1,7 +1,7 @@
 import { discard } from '../../discard.ts';
-import { EddyError } from '../../errors.ts';
+import { asEddyError, EddyError } from '../../errors.ts';
 import { sameRepresentation } from '../../semantics/validators.ts';
-import { asEddyError, Flight } from '../flight/flight.ts';
+import { Flight } from '../flight/flight.ts';
 import { Holding } from '../flight/held-pieces.ts';
 import type { Representation } from '../stored/representation.ts';
 import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../supply.ts';

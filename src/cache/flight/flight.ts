@@ -1,4 +1,4 @@
-import { EddyError } from '../../errors.ts';
+import type { EddyError } from '../../errors.ts';
 import { pieceBytes, type Source } from '../types.ts';
 import { HeldPieces, type Holding, type Keeper } from './held-pieces.ts';
 import type { Reader } from './reader.ts';
@@ -166,11 +166,4 @@ export class Flight {
     this.#untoldBytes &&= 0;
     for (const reader of this.#waiting) reader.wake();
   }
-}
-
-/** Any failure as an EddyError, for flights and answers. */
-export function asEddyError(error: unknown): EddyError {
-  if (error instanceof EddyError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new EddyError('internal', `unexpected failure: ${message}`, { side: 'internal', cause: error });
 }

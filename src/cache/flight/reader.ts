@@ -1,4 +1,4 @@
-import { EddyError } from '../../errors.ts';
+import { viewerGone } from '../../errors.ts';
 
 /** One viewer's place in a representation. It sleeps until its flight, or its own abort, wakes it. */
 export class Reader {
@@ -41,7 +41,7 @@ export class Reader {
   }
 
   throwIfAborted(): void {
-    if (this.signal.aborted) throw new EddyError('client-gone', 'the viewer left', { side: 'downstream' });
+    if (this.signal.aborted) throw viewerGone();
   }
 
   leave(): void {

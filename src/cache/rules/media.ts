@@ -1,4 +1,5 @@
 import type { Fields } from '../../fields.ts';
+import { isPlaylistType, mediaTypeOf } from '../../semantics/playlist-types.ts';
 
 /** What a response carries, as far as its freshness depends on it. */
 type MediaKind = 'segment' | 'playlist' | undefined;
@@ -8,18 +9,14 @@ const segmentExtensions: ReadonlySet<string> = new Set([
   ...['aac', 'ac3', 'ec3', 'mp3', 'vtt', 'webvtt', 'ttml'],
 ]);
 const playlistExtensions: ReadonlySet<string> = new Set(['m3u8', 'm3u', 'mpd']);
-const playlistTypes: ReadonlySet<string> = new Set([
-  ...['application/vnd.apple.mpegurl', 'application/x-mpegurl', 'audio/mpegurl', 'audio/x-mpegurl'],
-  'application/dash+xml',
-]);
 /** A page under a segment's name is an origin's way of saying that something is wrong. */
 const neverMedia: ReadonlySet<string> = new Set(['text/html', 'application/json', 'application/problem+json']);
 
 /** Recognises media segments and playlists by the extension of the target's path, playlists by their type too. */
 export function mediaKind(target: string, fields: Fields): MediaKind {
-  const type = fields.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
-  if (type !== undefined && playlistTypes.has(type)) return 'playlist';
-  if (type !== undefined && neverMedia.has(type)) return undefined;
+  const type = fields.get('content-type');
+  if (isPlaylistType(type)) return 'playlist';
+  if (type !== undefined && neverMedia.has(mediaTypeOf(type))) return undefined;
   const extension = /\.([a-z0-9]{1,8})$/i.exec(target.split('?', 1)[0] ?? '')?.[1]?.toLowerCase() ?? '';
   if (playlistExtensions.has(extension)) return 'playlist';
   return segmentExtensions.has(extension) ? 'segment' : undefined;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Purge } from '../../cache/types.ts';
-import { listening } from '../../listening.ts';
+import { hostAndPort, listening } from '../../listening.ts';
 import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { loadConsole } from './admin-console.ts';
@@ -149,5 +149,5 @@ async function close(server: Server): Promise<void> {
 
 function urlOf(server: Server, host: string): string {
   const { port } = server.address() as AddressInfo;
-  return `http://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  return `http://${hostAndPort({ host, port })}`;
 }

@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../errors.ts';
 import type { ReplyFields } from '../reply/reply-fields.ts';
 import type { Responder } from '../reply/responder.ts';
 import type { RequestHead } from '../request/request-head.ts';
+import { secretsInTarget } from '../../log/secret-parameters.ts';
 
 /** One line of the access log: one request, after its last byte was handed over or its viewer left. */
 export interface AccessRecord {
@@ -49,8 +50,6 @@ export interface Outcome {
 
 const textMax = 256;
 const targetMax = 2048;
-const secretParameter =
-  /([?&][^=&]*(?:token|sig|secret|passw|credential|session|api-?key|key-pair|auth|jwt|policy|hdnea|hdnts)[^=&]*=)[^&]*/gi;
 
 /** A Responder that notes what passes through it. */
 export class MeteredResponder implements Responder {
@@ -148,5 +147,5 @@ export function redactTarget(target: string): string {
 
 function redacted(target: string): string {
   const kept = target.length > targetMax ? target.slice(0, targetMax) : target;
-  return kept.includes('?') || kept.includes('&') ? kept.replace(secretParameter, '$1redacted') : kept;
+  return kept.includes('?') || kept.includes('&') ? kept.replace(secretsInTarget, '$1redacted') : kept;
 }

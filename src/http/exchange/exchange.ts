@@ -1,6 +1,6 @@
 import type { Answer, Cache, CacheRequest, Content, MapPolicy } from '../../cache/types.ts';
 import { discard } from '../../discard.ts';
-import { EddyError } from '../../errors.ts';
+import { EddyError, viewerGone } from '../../errors.ts';
 import type { Fields } from '../../fields.ts';
 import { preflightReply } from '../reply/cors.ts';
 import { errorCode, errorReply, statusOfFailed } from '../reply/error-status.ts';
@@ -15,7 +15,6 @@ import { mappingOf } from '../request/policies.ts';
 import { type ReadRequest, type RequestLimits, readRequest } from '../request/request.ts';
 import type { RequestHead } from '../request/request-head.ts';
 import type { ThroughputOf } from '../socket/socket-throughput.ts';
-import { viewerGone } from '../viewer-gone.ts';
 import { type AccessRecord, MeteredResponder, type Outcome } from './access.ts';
 import { type SendOptions, send } from './send.ts';
 

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Front } from '../exchange/exchange.ts';
 import type { ViewerLimits } from '../limits.ts';
@@ -26,15 +26,19 @@ export interface LeanFrontOptions {
 
 /** Puts the front before a server that has no TLS. */
 export function leanFrontOf(server: Server, options: Omit<LeanFrontOptions, 'scheme' | 'toHttp'>): LeanFront {
-  const listeners = server.listeners('connection') as ((this: Server, socket: Socket) => void)[];
-  const toHttp = (socket: Socket) => {
-    for (const listener of listeners) listener.call(server, socket);
-  };
-  const front = new LeanFront({ ...options, scheme: 'http', toHttp });
+  const front = new LeanFront({ ...options, scheme: 'http', toHttp: ownHandling(server, 'connection') });
   server.removeAllListeners('connection');
   server.on('connection', (socket: Socket) => front.accept(socket));
   server.once('close', () => front.stop());
   return front;
+}
+
+/** What a server itself does with a connection, for when it is not asked any more. */
+export function ownHandling(server: NetServer, event: 'connection' | 'secureConnection'): (socket: Socket) => void {
+  const listeners = server.listeners(event) as ((this: NetServer, socket: Socket) => void)[];
+  return (socket) => {
+    for (const listener of listeners) listener.call(server, socket);
+  };
 }
 
 /**

@@ -9,6 +9,7 @@ import { serializeReply, textReply } from '../reply/text-reply.ts';
 import type { RequestHead } from '../request/request-head.ts';
 import { RequestBody } from './body.ts';
 import { Http1Responder } from './http1-responder.ts';
+import { hostAndPort } from '../../listening.ts';
 
 export interface Http1Options {
   readonly front: Front;
@@ -156,7 +157,6 @@ function discardRest(request: IncomingMessage): void {
 }
 
 function localAuthority({ localAddress = 'localhost', localPort = 80 }: Socket): string {
-  return localAddress.includes(':')
-    ? `[${localAddress.replace(/%.*/, '')}]:${localPort}`
-    : `${localAddress}:${localPort}`;
+  // Without the zone of a link-local address.
+  return hostAndPort({ host: localAddress.replace(/%.*/, ''), port: localPort });
 }

@@ -1,4 +1,4 @@
-import { viewerGone } from '../viewer-gone.ts';
+import { viewerGone } from '../../errors.ts';
 
 /** Resolves once the viewer has taken what was written; rejects when it is gone. Stalls are the connection's to end. */
 export function drained(stream: {

@@ -4,7 +4,7 @@ import type { PlaylistVersion } from '../follow/playlist-version.ts';
 import { offsetIn } from '../hls/continuation.ts';
 import { readDirectives } from '../hls/delivery-directives.ts';
 import type { PlaylistRequest } from '../message/playlist-request.ts';
-import { isPlaylistType, namesPlaylist } from '../message/playlist-target.ts';
+import { namesPlaylist } from '../message/playlist-target.ts';
 import { receive } from '../message/receive.ts';
 import { refusesSharing } from '../message/sharing.ts';
 import { decodeAnnouncement } from './cell-voice.ts';
@@ -15,6 +15,7 @@ import type { Expected } from './live-edge.ts';
 import { PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
 import { SettledPlaylist } from './settled-playlist.ts';
 import { reportOf, type StreamReport } from './stream-report.ts';
+import { isPlaylistType } from '../../semantics/playlist-types.ts';
 
 /** `handed`: the answer to the one request that it was asked for. */
 type Found = Known | { readonly kind: 'handed'; readonly answer: Answer };

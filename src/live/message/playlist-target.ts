@@ -1,8 +1,3 @@
-const playlistTypes: ReadonlySet<string> = new Set([
-  ...['application/vnd.apple.mpegurl', 'application/x-mpegurl', 'audio/mpegurl', 'audio/x-mpegurl'],
-  'application/dash+xml',
-]);
-
 /** Whether the path ends in .m3u8, .m3u or .mpd. Called for every request: looks at a few characters only. */
 export function namesPlaylist(target: string): boolean {
   const mark = target.indexOf('?');
@@ -17,11 +12,6 @@ export function namesPlaylist(target: string): boolean {
     default:
       return false;
   }
-}
-
-/** Whether a Content-Type is that of a playlist. */
-export function isPlaylistType(contentType: string | undefined): boolean {
-  return contentType !== undefined && playlistTypes.has((contentType.split(';', 1)[0] ?? '').trim().toLowerCase());
 }
 
 function endsWith(target: string, ending: string, end: number): boolean {

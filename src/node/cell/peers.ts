@@ -8,12 +8,12 @@ import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { type Identity, openIdentity, passingIdentity } from '../../peers/cell/identity.ts';
 import type { CellProof } from '../../peers/cell/membership.ts';
-import { reasonOf } from '../../peers/failure.ts';
 import { windowBytes } from '../../peers/members/placement.ts';
 import type { PeerPlane, PeerPlaneOptions } from '../../peers/plane.ts';
 import type { Announcement } from '../../peers/wire/announcement.ts';
 import { HeldGroups } from './held-groups.ts';
 import { CachePeerSource } from './peer-source.ts';
+import { messageOf } from '../../errors.ts';
 
 /** This node and its cell. Without a cell it has an identity and nothing else. */
 export interface Peers {
@@ -86,7 +86,7 @@ export async function reloadCredential(config: Config, { plane, log }: { plane: 
   try {
     await plane.replaceCredential(credential);
   } catch (error) {
-    log.error({ reason: reasonOf(error) }, 'the cell credential is not taken over');
+    log.error({ reason: messageOf(error) }, 'the cell credential is not taken over');
   }
 }
 
@@ -115,7 +115,7 @@ async function identityIn(dataDir: string, log: Log): Promise<Identity> {
     return await openIdentity(file);
   } catch (error) {
     log.error(
-      { file, reason: reasonOf(error) },
+      { file, reason: messageOf(error) },
       'the identity of this node cannot be kept: it has another one until it ends',
     );
     return passingIdentity();

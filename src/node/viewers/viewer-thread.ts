@@ -11,6 +11,7 @@ import { LentMemory } from '../../workers/lent-memory.ts';
 import type { ToMain, ToThread } from '../../workers/messages.ts';
 import { RelayedCache } from '../../workers/relayed-cache.ts';
 import type { Notice, Order, ThreadData } from './thread-messages.ts';
+import { messageOf } from '../../errors.ts';
 
 /** A thread that talks to viewers: the place where its parts meet. Everything but hits is the main thread's. */
 const data = workerData as ThreadData;
@@ -61,7 +62,7 @@ try {
   parentPort?.on('message', (order: Order) => obey(order, viewers));
   tell({ kind: 'listening', urls: viewers.urls });
 } catch (error) {
-  tell({ kind: 'not-listening', reason: error instanceof Error ? error.message : String(error) });
+  tell({ kind: 'not-listening', reason: messageOf(error) });
 }
 
 function obey(order: Order, viewers: Viewers): void {

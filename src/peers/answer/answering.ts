@@ -3,7 +3,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { parseContentRange } from '../../semantics/content-range.ts';
 import { endToEnd } from '../../semantics/hop-by-hop.ts';
 import { BodySender } from './body-sender.ts';
-import { PeerError, reasonOf } from '../failure.ts';
+import { PeerError } from '../failure.ts';
 import type { FramedStream } from '../wire/framed-stream.ts';
 import { dataBytesMax, encodeFrame, withId, writeOffset } from '../wire/frames.ts';
 import type { KeptDigests } from '../integrity/kept-digests.ts';
@@ -13,6 +13,7 @@ import type { ResponseOutcome } from './responder.ts';
 import { keyBytes, mayGivePeers } from '../shareable.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from './source.ts';
 import type { UploadBudget } from './upload-budget.ts';
+import { messageOf } from '../../errors.ts';
 
 interface AnsweringOptions {
   readonly id: number;
@@ -68,7 +69,7 @@ export class Answering {
       return await this.#answer();
     } catch (error) {
       const { aborted } = this.#controller.signal;
-      if (!aborted) this.#fail(reasonOf(error));
+      if (!aborted) this.#fail(messageOf(error));
       if (error instanceof PeerError) return error.failure;
       return aborted ? 'aborted' : 'broken';
     } finally {

@@ -3,9 +3,8 @@ import { dirname } from 'node:path';
 import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys';
 import type { Ed25519PrivateKey } from '@libp2p/interface';
 import { peerIdFromPrivateKey } from '@libp2p/peer-id';
-import { EddyError } from '../../errors.ts';
+import { EddyError, messageOf } from '../../errors.ts';
 import { makeDirectory } from '../../make-directory.ts';
-import { reasonOf } from '../failure.ts';
 
 /** Who this node is to its peers. */
 export interface Identity {
@@ -68,7 +67,7 @@ async function create(file: string): Promise<Ed25519PrivateKey> {
 function unusable(file: string, cause: unknown): EddyError {
   return new EddyError(
     'internal',
-    `${file} is not a node identity (${reasonOf(cause)}); restore it, or remove it for a new one`,
+    `${file} is not a node identity (${messageOf(cause)}); restore it, or remove it for a new one`,
     { side: 'internal', cause },
   );
 }

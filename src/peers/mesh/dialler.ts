@@ -3,12 +3,13 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { peerIdIn, relayIn } from '../transport/address-parts.ts';
 import { Dials } from './dials.ts';
 import { KnownAddresses } from './known-addresses.ts';
-import { PeerError, reasonOf } from '../failure.ts';
+import { PeerError } from '../failure.ts';
 import { FramedStream } from '../wire/framed-stream.ts';
 import { type Greeting, greet, StrangerError } from '../cell/handshake.ts';
 import type { Link } from '../link/link.ts';
 import type { Member } from '../members/member.ts';
 import { bulkProtocol, controlProtocol, type Proven } from './reception.ts';
+import { messageOf } from '../../errors.ts';
 
 interface DiallerOptions {
   readonly selfId: string;
@@ -101,7 +102,7 @@ export class Dialler {
     try {
       this.#knownAddresses.reached(address, await this.#dial(host, [address]));
     } catch (error) {
-      if (reasonOf(error).includes('dial self')) this.#knownAddresses.reached(address, this.#options.selfId);
+      if (messageOf(error).includes('dial self')) this.#knownAddresses.reached(address, this.#options.selfId);
       throw error;
     }
   }
@@ -137,7 +138,7 @@ export class Dialler {
       opened.attachBulk(await bulk.newStream([bulkProtocol], { signal }), bulk);
       return peerId;
     } catch (error) {
-      connection.abort(new PeerError('broken', reasonOf(error)));
+      connection.abort(new PeerError('broken', messageOf(error)));
       onStranger(peerId, error);
       throw error;
     }

@@ -1,7 +1,7 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface';
 import type { Log } from '../../log.ts';
 import { relayIn } from '../transport/address-parts.ts';
-import { PeerError, reasonOf } from '../failure.ts';
+import { PeerError } from '../failure.ts';
 import { FramedStream } from '../wire/framed-stream.ts';
 import { type Greeting, helloTimeoutMs, StrangerError, welcome } from '../cell/handshake.ts';
 import type { HostGate } from '../transport/host.ts';
@@ -9,6 +9,7 @@ import type { Link } from '../link/link.ts';
 import type { MemberState } from '../members/member.ts';
 import type { Hello } from '../wire/messages.ts';
 import { Refusals } from './refusals.ts';
+import { messageOf } from '../../errors.ts';
 
 export const controlProtocol = '/eddy/control/1';
 export const bulkProtocol = '/eddy/bulk/1';
@@ -70,7 +71,7 @@ export class Reception implements HostGate {
 
   /** Whoever was dialled and shows to be no member is not dialled again for a while. */
   onStranger(peerId: string, error: unknown): void {
-    const about = { peer: peerId, reason: reasonOf(error) };
+    const about = { peer: peerId, reason: messageOf(error) };
     if (!(error instanceof StrangerError)) return this.#options.log.debug(about, 'a peer was not taken');
     this.#options.log.info(about, 'refused a peer');
     this.#refusals.add(peerId, undefined, 'stranger');
@@ -105,7 +106,7 @@ export class Reception implements HostGate {
   }
 
   #refuse(connection: Connection, error: unknown): void {
-    const reason = reasonOf(error);
+    const reason = messageOf(error);
     const peerId = connection.remotePeer.toString();
     const state = this.#options.stateOf(peerId);
     connection.abort(new PeerError('broken', reason));

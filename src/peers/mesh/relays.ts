@@ -3,9 +3,9 @@ import { relayIn } from '../transport/address-parts.ts';
 import type { Circuits } from '../transport/circuits.ts';
 import { decodeProbed, encodePorts } from './dial-back.ts';
 import { Dials } from './dials.ts';
-import { reasonOf } from '../failure.ts';
 import { encodeFrame } from '../wire/frames.ts';
 import type { Link } from '../link/link.ts';
+import { messageOf } from '../../errors.ts';
 
 interface RelaysOptions {
   /** Whether others can dial this node; `auto`: members that relay are asked to try. */
@@ -106,7 +106,7 @@ export class Relays {
     try {
       await circuits.reserve(relay);
     } catch (error) {
-      log.warn({ relay, reason: reasonOf(error) }, 'a member that relays refused a reservation');
+      log.warn({ relay, reason: messageOf(error) }, 'a member that relays refused a reservation');
       throw error;
     }
     log.info({ relay }, 'others reach this node through a member that relays');
