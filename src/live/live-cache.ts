@@ -63,8 +63,8 @@ export class LiveCache implements Cache {
     const asked = this.#asked.read(request);
     if (asked === undefined) return inner.peek(request);
     const known = this.#playlists.peek(asked);
-    if (known === 'passed') return inner.peek(request);
     if (known === undefined) return undefined;
+    if (known.kind === 'passed') return inner.peek(request);
     if (known.kind === 'settled') return known.peek(asked, inner.peek(known.request(asked)));
     const { followed } = known;
     return mustWait(followed, asked) ? undefined : this.#answerFrom(followed, asked);
@@ -73,7 +73,7 @@ export class LiveCache implements Cache {
   hold(request: CacheRequest, release: (answer: Answer | undefined) => void): (() => void) | undefined {
     const asked = this.#playlists.mayBe(request.target) ? this.#asked.read(request) : undefined;
     const known = asked && this.#playlists.peek(asked);
-    if (asked === undefined || known === undefined || known === 'passed' || known.kind !== 'followed') return undefined;
+    if (asked === undefined || known?.kind !== 'followed') return undefined;
     const { followed } = known;
     const held = followed.ask() && heldFor(followed, asked);
     if (held === undefined) return undefined;
@@ -104,7 +104,7 @@ export class LiveCache implements Cache {
       return this.#playlists.recognises(asked, answer) ? this.#answer(request) : answer;
     }
     const known = await this.#playlists.find(asked);
-    if (known === 'passed') return inner.answer(request);
+    if (known.kind === 'passed') return inner.answer(request);
     if (known.kind === 'handed') return known.answer;
     if (known.kind === 'settled') return known.answer(asked, await inner.answer(known.request(asked)));
     const answer = await this.#held(known.followed, asked);

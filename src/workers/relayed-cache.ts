@@ -10,7 +10,7 @@ import { Asks } from './asks.ts';
 import { Borrowed } from './borrowed.ts';
 import type { LentMemory } from './lent-memory.ts';
 import type { LentBytes, ToMain, ToThread } from './messages.ts';
-import { hasPlayerReport } from './player-report.ts';
+import { hasPlayerReport } from '../semantics/player-report.ts';
 import type { Port } from './port.ts';
 import { ThreadContent, type ThreadContentOptions } from './thread-content.ts';
 

@@ -6,26 +6,20 @@ import { withServerData } from '../../src/live/message/cmsd.ts';
 
 const fromQuery = (cmcd: string) =>
   clientDataOf({ target: `/a/1.m4s?t=1&CMCD=${encodeURIComponent(cmcd)}&x=2`, fields: Fields.empty });
-const nothing = { sessionId: undefined, contentId: undefined, bufferMs: undefined, starved: false, next: [] };
+const nothing = { sessionId: undefined, bufferMs: undefined, starved: false, next: [] };
 
 describe('CMCD', () => {
   test('version 1 in the query', () => {
     const text =
       'bl=21300,br=3200,bs,cid="faec5fc2",d=4004,dl=18500,mtp=48100,nor="..%2F300kbps%2Fsegment35.m4v",nrr="12323-48763",ot=v,pr=1.08,rtp=12000,sf=d,sid="6e2fb550",st=l,su,tb=6000';
     expect(fromQuery(text)).toEqual({
-      version: 1,
       sessionId: '6e2fb550',
-      contentId: 'faec5fc2',
       objectType: 'v',
       format: 'dash',
       streamType: 'live',
-      bitrateKbps: 3200,
-      durationMs: 4004,
       bufferMs: 21300,
-      deadlineMs: 18500,
       throughputKbps: 48100,
       playbackRate: 1.08,
-      latencyMs: undefined,
       startup: true,
       starved: true,
       next: [{ reference: '../300kbps/segment35.m4v', range: '12323-48763' }],
@@ -47,7 +41,7 @@ describe('CMCD', () => {
   test('version 2: lists by object type, several next objects with ranges', () => {
     const text = 'v=2,ot=a,bl=(5000;v 3000;a),br=(128),bs=(?0;v ?1;a),ltc=1500,nor=("a.mp4" "b.mp4";r="0-99")';
     expect(fromQuery(text)).toMatchObject({
-      ...{ version: 2, bufferMs: 3000, bitrateKbps: 128, starved: true, latencyMs: 1500 },
+      ...{ bufferMs: 3000, starved: true },
       next: [
         { reference: 'a.mp4', range: undefined },
         { reference: 'b.mp4', range: '0-99' },

@@ -162,9 +162,8 @@ describe('fetching ahead', () => {
 
 describe('what will be asked for next', () => {
   const plain: ClientData = {
-    ...{ version: 1, sessionId: 's', contentId: undefined, objectType: 'v', format: undefined, streamType: undefined },
-    ...{ bitrateKbps: undefined, durationMs: undefined, bufferMs: 20_000, deadlineMs: undefined },
-    ...{ throughputKbps: undefined, playbackRate: undefined, latencyMs: undefined },
+    ...{ sessionId: 's', objectType: 'v', format: undefined, streamType: undefined, bufferMs: 20_000 },
+    ...{ throughputKbps: undefined, playbackRate: undefined },
     ...{ startup: false, starved: false, next: [] },
   };
   const next = (count: number): MediaReference[] => ['2', '3', '4'].slice(0, count).map(wanted);

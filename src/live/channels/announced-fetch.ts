@@ -2,7 +2,10 @@ import { BackgroundFetches } from '../prefetch/background-fetches.ts';
 import type { Cache, CacheRequest } from '../../cache/types.ts';
 import type { Clock } from '../clock.ts';
 import type { Announced, Manifest } from '../manifest.ts';
-import { aheadRequest } from '../message/mirrored-request.ts';
+import { contextOf, requestAhead } from '../prefetch/ahead-fetch.ts';
+import type { MediaReference } from '../prefetch/sequences.ts';
+
+type Wanted = Pick<MediaReference, 'target' | 'range'>;
 
 /** Fetches that were begun and have not got their first byte; beyond, what is announced is left to viewers. */
 const fetchesMax = 32;
@@ -22,15 +25,15 @@ export class AnnouncedFetch {
   }
 
   /** `like`: a request of the same map. */
-  fetch(list: readonly { readonly target: string; readonly range: string | undefined }[], like: CacheRequest): void {
-    for (const each of list) if (this.#fetches.hasRoom) void this.#ask(each.target, each.range, like);
+  fetch(list: readonly Wanted[], like: CacheRequest): void {
+    for (const each of list) if (this.#fetches.hasRoom) void this.#ask(each, like);
   }
 
-  async #ask(target: string, range: string | undefined, like: CacheRequest): Promise<void> {
+  async #ask(wanted: Wanted, like: CacheRequest): Promise<void> {
     const controller = new AbortController();
     try {
       const answer = await this.#fetches.run(controller, (signal) =>
-        this.#inner.answer(aheadRequest(like, { target, range, signal })),
+        this.#inner.answer(requestAhead(wanted, { context: contextOf(like), signal })),
       );
       // What may not be stored is of no use to others.
       if (answer.kind === 'passed') controller.abort();

@@ -1,8 +1,8 @@
+import { BoundedMap } from '../../bounded-map.ts';
 import type { Cache } from '../../cache/types.ts';
 import { stepBetween } from '../follow/adoption.ts';
 import { AnnouncedFetch, newlyAnnounced } from './announced-fetch.ts';
 import type { Clock } from '../clock.ts';
-import { KeyTargets } from './key-targets.ts';
 import type { PlaylistRequest } from '../message/playlist-request.ts';
 import { type Expected, expectedOf } from './live-edge.ts';
 import type { Manifest } from '../manifest.ts';
@@ -15,12 +15,15 @@ interface ChannelMediaOptions {
 }
 
 const purgeTimeoutMs = 30_000;
+/** More than any channel rotates through while it is in a window. */
+const keysMax = 4_096;
 
 /** What playlists name: fetched when it is announced, waited for when it is late, forgotten when its names mean other media. */
 export class ChannelMedia {
   readonly #options: ChannelMediaOptions;
   readonly #ahead: AnnouncedFetch;
-  readonly #keys = new KeyTargets();
+  /** Targets of keys: what playlists name as such is passed through, and kept nowhere. */
+  readonly #keys = new BoundedMap<string, true>(keysMax);
   readonly #expected = new WeakMap<Manifest, ReadonlyMap<string, Expected>>();
 
   constructor(options: ChannelMediaOptions) {
@@ -30,7 +33,10 @@ export class ChannelMedia {
 
   /** A manifest came: what it names as keys is not stored. */
   named(version: Manifest): void {
-    this.#keys.add(version, this.#options.toTarget);
+    for (const { role, url } of version.announced) {
+      const target = role === 'key' ? this.#options.toTarget(url) : undefined;
+      if (target !== undefined) this.#keys.set(target, true);
+    }
   }
 
   /** A followed playlist has a version; `before`: the one before. `fetches`: whether this node is to fetch what is new. */
@@ -45,7 +51,7 @@ export class ChannelMedia {
     if (!fetches) return;
     const list = newlyAnnounced(version, before).flatMap(({ url, range }) => {
       const target = toTarget(url);
-      return target === undefined ? [] : [{ target, range: range && `bytes=${range.first}-${range.last ?? ''}` }];
+      return target === undefined ? [] : [{ target, range }];
     });
     this.#ahead.fetch(list, request);
   }

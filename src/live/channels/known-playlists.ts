@@ -12,12 +12,11 @@ interface Followed {
   readonly origin: string | undefined;
 }
 
+/** Not for the mirror: the inner cache answers. */
+export const passed = { kind: 'passed' } as const;
+
 /** What is known of a target that names a playlist. */
-export type Known =
-  | Followed
-  | SettledPlaylist
-  /** Not for the mirror: the inner cache answers. */
-  | 'passed';
+export type Known = Followed | SettledPlaylist | typeof passed;
 
 const knownMax = 4_096;
 const passedMs = 30_000;
@@ -41,7 +40,7 @@ export class KnownPlaylists {
   }
 
   set<T extends Known>(key: string, known: T): T {
-    const untilMs = known === 'passed' ? this.#clock.nowMs() + passedMs : Number.POSITIVE_INFINITY;
+    const untilMs = known.kind === 'passed' ? this.#clock.nowMs() + passedMs : Number.POSITIVE_INFINITY;
     this.#known.delete(key);
     this.#known.set(key, { known, untilMs });
     if (this.#known.size > knownMax) this.#forgetOldest();
@@ -71,17 +70,20 @@ export class KnownPlaylists {
 }
 
 function isFollowed(known: Known): known is Followed {
-  return known !== 'passed' && known.kind === 'followed';
+  return known.kind === 'followed';
 }
 
 /** What is known, for who asks. */
-export function given<T extends Known | { readonly kind: 'handed' }>(known: T, request: CacheRequest): T | 'passed' {
-  if (known === 'passed' || known.kind === 'handed') return known;
+export function given<T extends Known | { readonly kind: 'handed' }>(
+  known: T,
+  request: CacheRequest,
+): T | typeof passed {
+  if (known.kind === 'passed' || known.kind === 'handed') return known;
   // One that was asked for on behalf of one site is not for a page of another.
   if (known.kind === 'followed')
-    return known.origin === undefined || known.origin === originOf(request) ? known : 'passed';
+    return known.origin === undefined || known.origin === originOf(request) ? known : passed;
   // A member of the cell makes of it what its own viewers are to get.
-  return request.peersForbidden === true ? 'passed' : known;
+  return request.peersForbidden === true ? passed : known;
 }
 
 export function originOf({ fields }: CacheRequest): string {

@@ -10,7 +10,7 @@ import { refusesSharing } from '../message/sharing.ts';
 import { decodeAnnouncement } from './cell-voice.ts';
 import { ChannelMedia } from './channel-media.ts';
 import { Following } from './following.ts';
-import { given, type Known, KnownPlaylists } from './known-playlists.ts';
+import { given, type Known, KnownPlaylists, passed } from './known-playlists.ts';
 import type { Expected } from './live-edge.ts';
 import { PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
 import { SettledPlaylist } from './settled-playlist.ts';
@@ -39,8 +39,7 @@ export class Playlists {
     this.#options = options;
     const offsetOf = (target: string, { request: { policy } }: PlaylistRequest): number => {
       const known = this.#known.get(options.keyOf({ target, policy }));
-      const followed = known !== undefined && known !== 'passed' && known.kind === 'followed' && known.followed;
-      return followed ? offsetIn(followed.version.received.bytes) : 0;
+      return known?.kind === 'followed' ? offsetIn(known.followed.version.received.bytes) : 0;
     };
     this.#loader = new PlaylistLoader({ ...options, offsetOf });
     this.#known = new KnownPlaylists(options.clock);
@@ -76,7 +75,7 @@ export class Playlists {
     const announcement = decodeAnnouncement(message);
     if (announcement === undefined || this.#options.voice?.ownerOf(announcement.key) !== peerId) return;
     const known = this.#known.get(announcement.key);
-    if (known === undefined || known === 'passed' || known.kind !== 'followed') return;
+    if (known?.kind !== 'followed') return;
     const { followed, asked } = known;
     const { version, playlist, atMs: learntMs = toldMs } = announcement;
     const atMs = this.#options.clock.nowMs();
@@ -93,7 +92,7 @@ export class Playlists {
   /** Targets of the media playlists that a known multivariant one names. */
   renditions(asked: PlaylistRequest): readonly string[] {
     const known = this.peek(asked);
-    if (known === undefined || known === 'passed' || known.kind !== 'settled') return [];
+    if (known?.kind !== 'settled') return [];
     const named = known.manifest.level === 'multivariant' ? known.manifest.announced : [];
     return [...new Set(named.flatMap(({ role, url }) => (role === 'playlist' && this.#loader.target(url)) || []))];
   }
@@ -122,11 +121,11 @@ export class Playlists {
     if (known !== undefined) return known;
     // A peer asks whom it takes to be the owner: where that is somebody else, this node does not begin to follow too.
     const { peersForbidden, originForbidden } = asked.request;
-    if (originForbidden === true || (peersForbidden === true && !this.#loader.owns(asked.key))) return 'passed';
+    if (originForbidden === true || (peersForbidden === true && !this.#loader.owns(asked.key))) return passed;
     const loading = this.#loading.get(asked.key);
     if (loading !== undefined) {
       const found = given(await loading, asked.request);
-      return found !== 'passed' && found.kind === 'handed' ? 'passed' : found;
+      return found.kind === 'handed' ? passed : found;
     }
     const load = this.#load(asked).finally(() => this.#loading.delete(asked.key));
     this.#loading.set(asked.key, load);
@@ -155,14 +154,14 @@ export class Playlists {
     const { signal } = controller;
     const answer = await this.#loader.first(asked, signal).finally(cancel);
     if (answer.kind !== 'representation' || answer.status !== 200 || refusesSharing(answer.fields)) {
-      if (answer.status === 200) this.#known.set(asked.key, 'passed');
+      if (answer.status === 200) this.#known.set(asked.key, passed);
       if (request.signal.aborted) controller.abort();
       else request.signal.addEventListener('abort', () => controller.abort(), { once: true });
       return { kind: 'handed', answer };
     }
     const received = await receive(answer, { signal, nowMs: () => clock.nowMs() });
     const manifest = received && this.#loader.parse(received.bytes, asked);
-    if (received === undefined || manifest === undefined) return this.#known.set(asked.key, 'passed');
+    if (received === undefined || manifest === undefined) return this.#known.set(asked.key, passed);
     const version = this.#following.afterLast(received, asked) ?? this.#loader.version(manifest, received, asked);
     this.media.named(version.manifest);
     this.#options.onManifest?.(asked, version.manifest);
@@ -170,7 +169,7 @@ export class Playlists {
       const read = ({ bytes }: { bytes: Buffer }) => this.#reread(asked, bytes, answer);
       return this.#known.set(asked.key, new SettledPlaylist(version, answer, { nowMs: () => clock.nowMs(), read }));
     }
-    if (this.#following.count >= followedMax) return this.#known.set(asked.key, 'passed');
+    if (this.#following.count >= followedMax) return this.#known.set(asked.key, passed);
     return this.#following.follow(asked, version);
   }
 

@@ -74,16 +74,18 @@ class MpdReader {
   }
 
   read(): MpdElement {
-    const parser = this.#parser;
-    parser.onerror = (error) => {
-      throw error;
+    const handlers: Partial<sax.SAXParser> = {
+      onerror(error) {
+        throw error;
+      },
+      onprocessinginstruction({ name, body }) {
+        if (name === 'xml') refuseOtherEncodings(body);
+      },
+      onattribute: ({ name }) => this.#attribute(name),
+      onopentag: ({ name, isSelfClosing }) => this.#opened(localName(name), isSelfClosing),
+      onclosetag: () => this.#closed(),
     };
-    parser.onprocessinginstruction = ({ name, body }) => {
-      if (name === 'xml') refuseOtherEncodings(body);
-    };
-    parser.onattribute = ({ name }) => this.#attribute(name);
-    parser.onopentag = ({ name, isSelfClosing }) => this.#opened(localName(name), isSelfClosing);
-    parser.onclosetag = () => this.#closed();
+    const parser = Object.assign(this.#parser, handlers);
     parser.write(this.#source).close();
     if (this.#root === undefined) throw new Error('the document has no element');
     return this.#root;

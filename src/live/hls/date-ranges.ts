@@ -46,8 +46,10 @@ export class RemovedDateRanges {
     for (const id of this.#known) if (!ids.has(id)) this.#removed.set(id, nowMs);
     for (const id of ids) this.#removed.delete(id);
     this.#known = ids;
-    if (canSkipDateRangesSeconds === undefined) this.#removed.clear();
-    if (canSkipDateRangesSeconds === undefined) return undefined;
+    if (canSkipDateRangesSeconds === undefined) {
+      this.#removed.clear();
+      return undefined;
+    }
     const fromMs = nowMs - canSkipDateRangesSeconds * 1000;
     for (const [id, goneMs] of this.#removed) if (goneMs < fromMs) this.#removed.delete(id);
     return this.#sinceMs > fromMs || this.#removed.size > removedMax ? undefined : [...this.#removed.keys()];

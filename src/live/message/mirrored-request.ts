@@ -1,5 +1,6 @@
 import type { CacheRequest } from '../../cache/types.ts';
 import { Fields } from '../../fields.ts';
+import { conditionNames } from '../../semantics/condition-names.ts';
 
 interface MirroredOptions {
   readonly target: string;
@@ -51,15 +52,6 @@ export function retryRequest(request: CacheRequest, signal: AbortSignal): CacheR
   return range === undefined ? whole : { ...whole, fields: whole.fields.with('Range', range) };
 }
 
-/** A request for what no viewer has asked for yet. */
-export function aheadRequest(
-  like: CacheRequest,
-  { target, range, signal }: { target: string; range: string | undefined; signal: AbortSignal },
-): CacheRequest {
-  const own = ownRequest(like, { target, signal, peersForbidden: false });
-  return range === undefined ? own : { ...own, fields: own.fields.with('Range', range) };
-}
-
 /** The same request, whose answer nobody keeps. */
 export function unstoredRequest(request: CacheRequest): CacheRequest {
   const { method, target, scheme, authority, fields, signal, peersForbidden, originForbidden } = request;
@@ -78,7 +70,4 @@ export function unstoredRequest(request: CacheRequest): CacheRequest {
 }
 
 /** What is said again, or would make the answer less than the whole playlist. */
-const dropped = [
-  ...['accept-encoding', 'cache-control', 'pragma', 'range', 'if-range'],
-  ...['if-match', 'if-none-match', 'if-modified-since', 'if-unmodified-since'],
-];
+const dropped = [...conditionNames, 'accept-encoding', 'cache-control', 'pragma'];

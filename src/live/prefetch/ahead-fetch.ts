@@ -19,7 +19,7 @@ export function contextOf({ target, scheme, authority, policy, fields }: CacheRe
 
 /** What is fetched is for all. */
 export function requestAhead(
-  { target, range }: MediaReference,
+  { target, range }: Pick<MediaReference, 'target' | 'range'>,
   { context, signal }: { context: AheadContext; signal: AbortSignal },
 ): CacheRequest {
   const { scheme, authority, policy, origin } = context;

@@ -7,26 +7,16 @@ const streamTypes = { v: 'vod', l: 'live', ll: 'low-latency' } as const;
 
 /** Common Media Client Data of one request (CTA-5004 version 1, CTA-5004-A version 2), as far as it is used here. */
 export interface ClientData {
-  readonly version: 1 | 2;
   readonly sessionId: string | undefined;
-  readonly contentId: string | undefined;
   readonly objectType: (typeof objectTypes)[number] | undefined;
   readonly format: (typeof formats)[keyof typeof formats] | undefined;
   readonly streamType: (typeof streamTypes)[keyof typeof streamTypes] | undefined;
-  /** Of the object that is asked for (`br`). */
-  readonly bitrateKbps: number | undefined;
-  /** Media duration of that object (`d`). */
-  readonly durationMs: number | undefined;
   /** Media that the player holds of that type (`bl`). */
   readonly bufferMs: number | undefined;
-  /** Until the buffer runs out (`dl`). */
-  readonly deadlineMs: number | undefined;
   /** As the player measured it (`mtp`). */
   readonly throughputKbps: number | undefined;
   /** 0 while it is paused (`pr`). */
   readonly playbackRate: number | undefined;
-  /** Behind the live edge, version 2 (`ltc`). */
-  readonly latencyMs: number | undefined;
   /** Needed at once: start, seek or recovery (`su`). */
   readonly startup: boolean;
   /** The buffer ran empty since the last request (`bs`). */
@@ -66,19 +56,13 @@ function dataOf(members: ReadonlyMap<string, Member>): ClientData {
   const number = (name: string): number | undefined => numberOf(members.get(name), objectType);
   const [format, streamType] = [textOf(members.get('sf')), textOf(members.get('st'))];
   return {
-    version: number('v') === 2 ? 2 : 1,
     sessionId: short(textOf(members.get('sid'))),
-    contentId: short(textOf(members.get('cid'))),
     objectType,
     format: lookUp(formats, format),
     streamType: lookUp(streamTypes, streamType),
-    bitrateKbps: number('br'),
-    durationMs: number('d'),
     bufferMs: number('bl'),
-    deadlineMs: number('dl'),
     throughputKbps: number('mtp'),
     playbackRate: number('pr'),
-    latencyMs: number('ltc'),
     startup: members.get('su')?.value === true,
     starved: isStarved(members.get('bs')),
     next: nextOf(members),

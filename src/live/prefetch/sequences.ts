@@ -4,8 +4,7 @@ import type { Announced } from '../manifest.ts';
 export interface MediaReference {
   readonly key: string;
   readonly target: string;
-  /** Bytes first .. last; `last` undefined: to the end. */
-  readonly range: { readonly first: number; readonly last: number | undefined } | undefined;
+  readonly range: Announced['range'];
   /** Epoch milliseconds before which the origin does not have it. */
   readonly availableAtMs?: number | undefined;
 }
@@ -63,12 +62,11 @@ export class Sequences {
       left -= 1;
       const named = { name: `${manifest} ${rendition}`, manifest };
       const sequence = sequences.getOrInsertComputed(rendition, () => ({ ...named, entries: [] }));
-      const bytes = range && { first: range.first, last: range.last };
       const key = keyOf(target);
       const entry = {
-        key: keyWithRange(key, bytes?.first),
+        key: keyWithRange(key, range?.first),
         target,
-        range: bytes,
+        range,
         availableAtMs,
         sequence,
         at: sequence.entries.length,

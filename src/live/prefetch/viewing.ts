@@ -2,6 +2,7 @@ import { BoundedMap } from '../../bounded-map.ts';
 import type { Cache, CacheRequest, MapPolicy } from '../../cache/types.ts';
 import { ExpiringSet } from '../../expiring-set.ts';
 import type { Fields } from '../../fields.ts';
+import { hasPlayerReport } from '../../semantics/player-report.ts';
 import type { Clock } from '../clock.ts';
 import type { Manifest } from '../manifest.ts';
 import { edgeTarget, type LiveMap, mapOf } from '../mapped-urls.ts';
@@ -83,7 +84,7 @@ export class Viewing {
   /** A viewer asks for something that is no manifest. What it says of itself, if it does. */
   seen(request: CacheRequest): ClientData | undefined {
     const { method, target, fields, policy } = request;
-    const says = speaks(request);
+    const says = hasPlayerReport(request);
     if ((!says && this.#sequences.size === 0) || method !== 'GET') return undefined;
     if (request.peersForbidden === true || request.ahead === true || fields.has('authorization')) return undefined;
     const key = request.key ?? this.#options.keyOf({ target, policy });
@@ -110,7 +111,7 @@ export class Viewing {
 
   /** A viewer asks for a manifest. Whether it says something of itself. */
   heard(request: CacheRequest): boolean {
-    const data = speaks(request) ? clientDataOf(request) : undefined;
+    const data = hasPlayerReport(request) ? clientDataOf(request) : undefined;
     if (data !== undefined) this.#options.counts.player(data, request.target.split('?', 1)[0]);
     return data !== undefined;
   }
@@ -167,7 +168,7 @@ export class Viewing {
     const [, first, last] = /^(\d{1,15})-(\d{0,15})$/.exec(range ?? '') ?? [];
     const key = this.#options.keyOf({ target: wanted, policy });
     if (first === undefined) return { key, target: wanted, range: undefined };
-    const bytes = { first: Number(first), last: last ? Number(last) : undefined };
+    const bytes = { first: Number(first), ...(last && { last: Number(last) }) };
     if (bytes.last !== undefined && bytes.last < bytes.first) return undefined;
     return { key: keyWithRange(key, bytes.first), target: wanted, range: bytes };
   }
@@ -186,10 +187,6 @@ function viewingOf(data: ClientData | undefined, name: string): string {
 /** The target of the manifest, out of the name of a sequence: map, target, rendition. */
 function streamOf(name: string | undefined): string | undefined {
   return name?.split(' ', 2)[1];
-}
-
-function speaks({ target, fields }: CacheRequest): boolean {
-  return fields.isReporting || target.includes('CMCD=');
 }
 
 function firstByte(fields: Fields): number | undefined {
