@@ -37,7 +37,7 @@ export default defineConfig({
   test: {
     // Real sockets, stores and browsers share two cores: a few files at a time keeps deadlines honest.
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
     expect: { poll: { timeout: 20_000 } },
     passWithNoTests: false,

@@ -1,7 +1,7 @@
 import type { Server as HttpServer } from 'node:http';
 import type { ServerHttp2Session } from 'node:http2';
 import { Server as NetServer, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import type { LeanFront } from './lean/lean-front.ts';
 import { IdleTimes } from './socket/idle-times.ts';
 
@@ -76,8 +76,10 @@ export class Connections {
     for (const session of this.#sessions) announce(session);
     const empty = this.#empty();
     this.#closeResting();
-    const again = setInterval(() => this.#closeResting(), restingCheckMs);
+    // What came while the process stood still is read first.
+    const again = setInterval(() => setImmediate(() => this.#closeResting()), restingCheckMs);
     await Promise.race([empty, sleep(Math.min(this.#drainGraceMs, deadlineMs), undefined, { ref: false })]);
+    await turn();
     for (const session of this.#sessions) session.close();
     await empty;
     clearInterval(again);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +11,7 @@ import { fetchChecked } from '../support/cell-fetch.ts';
 import { cellMedia, coldPath, KnownBytes } from '../support/cell-media.ts';
 import { CellOrigin } from '../support/cell-origin.ts';
 import { startEddy } from '../support/eddy.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 const known = new KnownBytes();
 let origin: CellOrigin;
@@ -67,7 +68,7 @@ it('a node with another key is not let in, gets nothing, and serves its viewers 
     for (const each of cell.nodes) expect((await peersOf(each)).map(({ peerId }) => peerId)).not.toContain(node.peerId);
   } finally {
     await stranger.kill();
-    await rm(directory, { recursive: true, force: true });
+    await removeTree(directory);
   }
   await expectWell();
 });

@@ -5,6 +5,7 @@ import { pieceBytes } from '../../src/cache/types.ts';
 import { type Ended, startDiskProcess } from '../support/disk-process.ts';
 import { entryOf, mebibyte, openDisk, temporaryDirectory } from '../support/disk-store.ts';
 import { bytesOf } from '../support/tier-bytes.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 /** Starts that a store may take to get over a damage: two that end, the one that looks into it. */
 const startsMax = 3;
@@ -89,7 +90,7 @@ describe.each(kinds)('a %s', (_, pattern, least) => {
       expect(last?.code, describeStarts(starts)).toBe(0);
       expect(last?.found?.pieces, describeStarts(starts)).toBeGreaterThanOrEqual(least);
     } finally {
-      await rm(directory, { recursive: true, force: true });
+      await removeTree(directory);
     }
   });
 });

@@ -1,11 +1,12 @@
 import { EventEmitter, once } from 'node:events';
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { pieceBytes } from '../../src/cache/types.ts';
 import type { DiskTier } from '../../src/disk/tier.ts';
 import { entryOf, KeptLog, mebibyte, never, openDisk, temporaryDirectory } from '../support/disk-store.ts';
 import { bytesOf } from '../support/tier-bytes.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let tier: DiskTier;
@@ -57,7 +58,7 @@ it.each([
   await put(1, 10);
   for (const name of await readdir(directory.path)) {
     // LevelDB compacts on a thread of its own and may add a file while its directory is emptied.
-    if (pattern.test(name)) await rm(join(directory.path, name), { recursive: true, maxRetries: 10 });
+    if (pattern.test(name)) await removeTree(join(directory.path, name));
   }
   const failed = once(states, 'failed');
   const works = once(states, 'ok');

@@ -7,6 +7,7 @@ import { pieceBytes } from '../../src/cache/types.ts';
 import type { DiskTier } from '../../src/disk/tier.ts';
 import { entryOf, KeptLog, mebibyte, never, openDisk, temporaryDirectory } from '../support/disk-store.ts';
 import { bytesOf } from '../support/tier-bytes.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 let mountPoint: Awaited<ReturnType<typeof temporaryDirectory>>;
 let mounted = false;
@@ -40,7 +41,7 @@ afterEach(async () => {
   if (!mounted) return;
   await tier.close();
   await rm(join(mountPoint.path, 'ballast'), { force: true });
-  await rm(directory, { recursive: true, force: true });
+  await removeTree(directory);
 });
 
 const open = () =>
@@ -122,7 +123,7 @@ describe('a disk smaller than the budget', () => {
     expect(await readable(1, 48)).toBeGreaterThan(0);
 
     await tier.close();
-    await rm(directory, { recursive: true });
+    await removeTree(directory);
     await fillDisk();
     await expect(open()).rejects.toMatchObject({ code: 'disk-full', message: expect.stringContaining(directory) });
   });

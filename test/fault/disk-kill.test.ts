@@ -15,22 +15,22 @@ it('survives kill -9 under write load 20 times: opens, keeps, and never has a wr
 }, async () => {
   const kept: number[] = [];
   for (let round = 0; round < 20; round++) {
-    const { child, found, ended } = startDiskProcess('write', directory.path);
+    const { child, found, full, ended } = startDiskProcess('write', directory.path);
     const before = await found;
-    // How long it writes is the load here, not something waited for; at first long enough for something to be written.
-    await wait((round === 0 ? 400 : 20) + Math.random() * 200);
+    if (round === 0) await full;
+    // How long it writes is the load here, not something waited for.
+    await wait(20 + Math.random() * 200);
     child.kill('SIGKILL');
     const { signal, stderr } = await ended;
     expect(stderr).toBe('');
     expect(signal).toBe('SIGKILL');
     expect(before?.corrupt).toBe(0);
-    expect(before?.openMs).toBeLessThan(2000);
+    expect(before?.openCpuMs).toBeLessThan(2000);
     kept.push(before?.pieces ?? 0);
   }
   const { found, ended } = startDiskProcess('verify', directory.path);
   expect((await ended).code).toBe(0);
   kept.push((await found)?.pieces ?? 0);
-  // The store is full after a few rounds, and stays so: no kill costs it more than the pieces on their way.
-  expect(kept.slice(1).every((pieces) => pieces > 0)).toBe(true);
-  expect(Math.min(...kept.slice(12))).toBeGreaterThan(80);
+  // The store is full after the first round, and stays so: no kill costs it more than the pieces on their way.
+  expect(Math.min(...kept.slice(1))).toBeGreaterThan(80);
 });

@@ -1,6 +1,7 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type Edge, type EdgeOptions, startEdge } from '../support/edge.ts';
 import { type OriginResource, resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
+import { until } from '../support/until.ts';
 import { type Viewed, type ViewOptions, view } from '../support/viewer.ts';
 
 const length = 1_500_000;
@@ -39,8 +40,13 @@ async function expectRightOrClear(
 
 describe('a broken origin', () => {
   test('503: told to all who wait, asked once, and over when the origin is back', async () => {
-    await start({ refuseTimes: 1, delayMs: 50 });
-    const statuses = (await Promise.all(Array.from({ length: 20 }, () => get()))).map(({ status }) => status);
+    const gate = Promise.withResolvers<void>();
+    await start({ refuseTimes: 1, until: gate.promise });
+    const asked = vi.spyOn(edge.cache, 'answer');
+    const views = Array.from({ length: 20 }, () => get());
+    await until(() => asked.mock.calls.length === views.length && origin.count() === 1);
+    gate.resolve();
+    const statuses = (await Promise.all(views)).map(({ status }) => status);
     expect(new Set(statuses)).toEqual(new Set([503]));
     expect(origin.count()).toBe(1);
     expect((await get()).body.equals(bytesOf())).toBe(true);

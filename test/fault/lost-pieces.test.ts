@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 const mebibyte = 1024 * 1024;
 let directory: string;
@@ -18,7 +19,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await edge.close();
   await origin.close();
-  await rm(directory, { recursive: true, force: true });
+  await removeTree(directory);
 });
 
 /** Changes a byte every so often in whatever holds pieces. */

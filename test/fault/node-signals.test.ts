@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Eddy, startEddy } from '../support/eddy.ts';
 import { assertPattern, resourceSeed, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 const length = 1_500_000;
 const files = 24;
@@ -21,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await origin.close();
-  await rm(directory, { recursive: true, force: true });
+  await removeTree(directory);
 });
 
 /** Viewers that ask for ranges and whole files until stopped. Wrong bytes and error statuses reject `ended`. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Eddy, runEddy, startEddy } from '../support/eddy.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -23,7 +24,7 @@ async function start(...[args, options]: Parameters<typeof startEddy>): Promise<
 
 async function directory(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'eddy-cli-'));
-  cleanups.push(() => rm(path, { recursive: true, force: true }));
+  cleanups.push(() => removeTree(path));
   return path;
 }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { Pool } from 'undici';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 const mebibyte = 1024 * 1024;
 const files = [
@@ -32,7 +33,7 @@ afterEach(async () => {
   await pool.close();
   await edge.close();
   await origin.close();
-  await rm(directory, { recursive: true, force: true });
+  await removeTree(directory);
 });
 
 async function view({ path, bytes }: (typeof files)[number]): Promise<void> {

@@ -8,6 +8,7 @@ import { generate } from 'selfsigned';
 import { expect, it } from 'vitest';
 import { FakeContent, patternBytes, policyOf } from '../support/fake-cache.ts';
 import { RawConnection } from '../support/raw-http.ts';
+import { standStill } from '../support/stand-still.ts';
 import { openViewers, type TestViewers } from '../support/viewers.ts';
 
 const bytes = patternBytes(300_000);
@@ -85,6 +86,19 @@ it('who is answered when the others have gone has time to ask once more', async 
   running.send(request);
   const last = await running.response();
   expect([last?.status, last?.whole, last?.fields.get('connection')]).toEqual([200, true, 'close']);
+  await drained;
+});
+
+it('who has asked while this process stood still is answered, not taken for resting', async () => {
+  const { viewers, url } = await openDrainable();
+  const resting = await RawConnection.open(url);
+  resting.send(request);
+  await resting.response();
+  const drained = viewers.drain(10_000);
+  resting.send(request);
+  standStill(500);
+  const told = await resting.response();
+  expect([told?.status, told?.whole, told?.fields.get('connection')]).toEqual([200, true, 'close']);
   await drained;
 });
 

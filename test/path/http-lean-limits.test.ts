@@ -7,6 +7,7 @@ import { SharedReads } from '../../src/http/socket/shared-reads.ts';
 import { FakeContent, type FakeContentOptions, patternBytes } from '../support/fake-cache.ts';
 import { bodies, gated, openPlain, plain, post } from '../support/lean-viewers.ts';
 import { exchange, RawConnection } from '../support/raw-http.ts';
+import { standStill } from '../support/stand-still.ts';
 import type { TestViewers } from '../support/viewers.ts';
 
 const mebibyte = 1024 * 1024;
@@ -200,9 +201,4 @@ function pair(): [Duplex, Duplex] {
   const near: Duplex = end(() => far);
   const far: Duplex = end(() => near);
   return [near, far];
-}
-
-/** As a process does that is stopped, or on a machine that has no time for it. */
-function standStill(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }

@@ -1,11 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
-import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
+import { type OriginRoutes, resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';
 import { soon, until } from '../support/until.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 const mebibyte = 1024 * 1024;
 let origin: TestOrigin;
@@ -18,6 +19,12 @@ afterEach(async () => {
 
 const signal = (): AbortSignal => AbortSignal.timeout(10_000);
 
+/** Purges count by the millisecond. */
+async function turnOfTheClock(): Promise<void> {
+  const nowMs = Date.now();
+  await until(() => Date.now() > nowMs + 1);
+}
+
 describe('what was asked for before a purge', () => {
   test.each([
     { which: { url: '/v/a.ts' } },
@@ -26,15 +33,17 @@ describe('what was asked for before a purge', () => {
     { which: 'all' } as const,
   ])('is not used after it, although it came later (%o)', async ({ which }) => {
     const fields = { 'Cache-Control': 'max-age=60', 'Cache-Tag': 'news' };
+    const gate = Promise.withResolvers<void>();
     origin = await startOrigin({
-      '/v/a.ts': { length: 1000, delayMs: 150, fields },
+      '/v/a.ts': { length: 1000, until: gate.promise, fields },
       '/w.ts': { length: 10, fields: {} },
     });
     edge = await startEdge({ origins: [origin.url] });
     const early = view(`${edge.url}/v/a.ts`);
     await soon(() => expect(origin.count('/v/a.ts')).toBe(1));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await turnOfTheClock();
     await edge.cache.purge(which, signal());
+    gate.resolve();
     expect((await early).status).toBe(200);
     const { headers } = await view(`${edge.url}/v/a.ts`);
     expect(headers['cache-status']).toContain('fwd=stale');
@@ -43,26 +52,31 @@ describe('what was asked for before a purge', () => {
   });
 
   test('stays usable where the purge named something else', async () => {
-    origin = await startOrigin({ '/a.ts': { length: 1000, delayMs: 100 } });
+    const gate = Promise.withResolvers<void>();
+    origin = await startOrigin({ '/a.ts': { length: 1000, until: gate.promise } });
     edge = await startEdge({ origins: [origin.url] });
     const early = view(`${edge.url}/a.ts`);
     await soon(() => expect(origin.count('/a.ts')).toBe(1));
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await turnOfTheClock();
     await edge.cache.purge({ prefix: '/b' }, signal());
     await edge.cache.purge({ tag: 'a' }, signal());
+    gate.resolve();
     await early;
     expect((await view(`${edge.url}/a.ts`)).headers['cache-status']).toContain('hit');
   });
 
   test('is not used after an unsafe request either', async () => {
-    const segment = { length: 1000, delayMs: 150 };
-    origin = await startOrigin({ '/a.ts': segment });
+    const gate = Promise.withResolvers<void>();
+    const segment = { length: 1000, until: gate.promise };
+    const routes: OriginRoutes = { '/a.ts': segment };
+    origin = await startOrigin(routes);
     edge = await startEdge({ origins: [origin.url] });
     const early = view(`${edge.url}/a.ts`);
     await soon(() => expect(origin.count('/a.ts')).toBe(1));
-    origin.requests.length = 0;
-    Object.assign(segment, { delayMs: 10 });
+    await turnOfTheClock();
+    routes['/a.ts'] = { length: 1000 };
     await view(`${edge.url}/a.ts`, { method: 'DELETE' });
+    gate.resolve();
     await early;
     expect((await view(`${edge.url}/a.ts`)).headers['cache-status']).toContain('fwd=stale');
   });
@@ -112,7 +126,7 @@ test('a purge reaches what is only on disk, counted right', async () => {
   expect(await hits()).toBe(19);
   expect(await edge.cache.purge('all', signal())).toBe(19);
   expect(await hits()).toBe(0);
-  await rm(directory, { recursive: true, force: true });
+  await removeTree(directory);
 });
 
 test('a purge that was missed takes what is from before it, on disk and in memory, and no more', async () => {
@@ -141,7 +155,7 @@ test('a purge that was missed takes what is from before it, on disk and in memor
   edge = await startEdge(options);
   expect(await edge.cache.purgeOlder('all', { beforeMs: betweenMs, signal: signal() })).toBe(1);
   expect(await Promise.all(['/old.ts', '/new.ts', '/handed-on.ts'].map(isHeld))).toEqual([false, true, false]);
-  await rm(directory, { recursive: true, force: true });
+  await removeTree(directory);
 });
 
 test('what an unsafe request finds on disk is completed without what its player said of itself', async () => {
@@ -157,5 +171,5 @@ test('what an unsafe request finds on disk is completed without what its player 
   expect(status).toBe(206);
   expect(origin.requests.slice(asked).map(({ target }) => target)).toContain('/a.mp4');
   expect(origin.requests.slice(asked).filter(({ target }) => target !== '/a.mp4')).toEqual([]);
-  await rm(directory, { recursive: true, force: true });
+  await removeTree(directory);
 });

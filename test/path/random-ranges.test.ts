@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Pool } from 'undici';
@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { startEdge } from '../support/edge.ts';
 import { resourceBytes, startOrigin } from '../support/origin.ts';
 import { seededRandom } from '../support/random.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 const mebibyte = 1024 * 1024;
 const requests = 100_000;
@@ -52,7 +53,7 @@ test(`${requests} random ranges, cold, warm and after a restart, give the right 
     expect(origin.sent()).toBeLessThanOrEqual(total * 1.02 + givenUpBytesMax);
   } finally {
     await origin.close();
-    await rm(directory, { recursive: true, force: true });
+    await removeTree(directory);
   }
 }, 240_000);
 

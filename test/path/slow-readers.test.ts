@@ -65,14 +65,21 @@ describe('a reader slower than the origin, where the tiers keep little', () => {
 });
 
 test('without any tier, who comes while a segment arrives still shares its one request', async () => {
-  const segment = { length: 4 * mebibyte, bytesPerSecond: 8 * mebibyte };
-  origin = await startOrigin({ '/seg.ts': segment });
+  const expected = resourceBytes('/seg.ts', { first: 0, length: 4 * mebibyte });
+  let finish = (): void => {};
+  origin = await startOrigin((_, response) => {
+    response.writeHead(200, { ETag: '"v1"', 'Accept-Ranges': 'bytes', 'Content-Length': expected.length });
+    response.write(expected.subarray(0, 3 * mebibyte));
+    finish = () => response.end(expected.subarray(3 * mebibyte));
+  });
   edge = await startEdge({ origins: [origin.url], ramBytes: 0 });
+  const served = () => Object.values(edge.served).reduce((sum, bytes) => sum + bytes);
   const first = view(`${edge.url}/seg.ts`);
-  await soon(() => expect(origin.sent('/seg.ts')).toBeGreaterThan(3 * mebibyte));
-  const expected = resourceBytes('/seg.ts', { first: 0, length: segment.length });
-  const views = await Promise.all([first, view(`${edge.url}/seg.ts`), view(`${edge.url}/seg.ts`)]);
-  for (const { body } of views) expect(body.equals(expected)).toBe(true);
+  await soon(() => expect(served()).toBe(3 * mebibyte));
+  const late = [view(`${edge.url}/seg.ts`), view(`${edge.url}/seg.ts`)];
+  await soon(() => expect(served()).toBe(9 * mebibyte));
+  finish();
+  for (const { body } of await Promise.all([first, ...late])) expect(body.equals(expected)).toBe(true);
   expect(origin.count('/seg.ts')).toBe(1);
 });
 

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,6 +14,7 @@ import { assertPattern, patternBytes } from '../support/pattern.ts';
 import { keyOf } from '../support/peer-options.ts';
 import { answerOf, bytesOf, get, TestCell, type TestNode } from '../support/peers.ts';
 import { soon } from '../support/until.ts';
+import { removeTree } from '../support/remove-tree.ts';
 
 const script = fileURLToPath(new URL('../support/peer-child.ts', import.meta.url));
 const never = new AbortController().signal;
@@ -24,7 +25,7 @@ const directories: string[] = [];
 afterEach(async () => {
   for (const child of children.splice(0)) child.kill('SIGKILL');
   await cell.close();
-  await Promise.all(directories.splice(0).map((directory) => rm(directory, { recursive: true, force: true })));
+  await Promise.all(directories.splice(0).map((directory) => removeTree(directory)));
 });
 
 interface Child {

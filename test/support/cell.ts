@@ -1,10 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { groupOf, Placement } from '../../src/peers/members/placement.ts';
 import { type Eddy, type EddyOptions, startEddy } from './eddy.ts';
+import { removeTree } from './remove-tree.ts';
 
 /** A member of a cell in a process of its own. */
 export interface CellNode extends Eddy {
@@ -145,7 +146,7 @@ export class ProcessCell {
 
   async close(): Promise<void> {
     await Promise.all(this.nodes.splice(0).map((node) => node.kill()));
-    await rm(this.directory, { recursive: true, force: true });
+    await removeTree(this.directory);
   }
 
   async #start(started: Started): Promise<CellNode> {

@@ -1,7 +1,8 @@
 /**
  * A process that uses a disk tier, to be killed or to be ended by a corrupt file: `disk-child.ts verify|write DIRECTORY`.
  * It first reads all that the store has and compares every byte, and prints one JSON line about it. With `verify` it
- * then closes and ends; with `write` it goes on writing and reading until it is killed. A wrong byte ends it with 3.
+ * then closes and ends; with `write` it goes on writing and reading until it is killed, and prints a second line when it
+ * has written more than the store holds. A wrong byte ends it with 3.
  */
 import { pieceBytes } from '../../src/cache/types.ts';
 import { DiskTier } from '../../src/disk/tier.ts';
@@ -9,10 +10,12 @@ import { bytesOf } from './tier-bytes.ts';
 import { entryOf, KeptLog, mebibyte, never } from './disk-store.ts';
 
 const [, , mode, directory = ''] = process.argv;
-const startMs = performance.now();
+const startCpu = process.cpuUsage();
 const log = new KeptLog();
-const tier = await DiskTier.open({ directory, bytesMax: 48 * mebibyte, log });
-const openMs = performance.now() - startMs;
+const bytesMax = 48 * mebibyte;
+const tier = await DiskTier.open({ directory, bytesMax, log });
+const { user, system } = process.cpuUsage(startCpu);
+const openCpuMs = (user + system) / 1000;
 let nextId = 1;
 let entries = 0;
 let pieces = 0;
@@ -26,7 +29,7 @@ for await (const key of tier.keys('all', never)) {
     await readAll(id);
   }
 }
-console.log(JSON.stringify({ openMs, entries, pieces, corrupt: tier.counts().corrupt, log: log.lines }));
+console.log(JSON.stringify({ openCpuMs, entries, pieces, corrupt: tier.counts().corrupt, log: log.lines }));
 
 if (mode === 'verify') await tier.close();
 else await writeUntilKilled();
@@ -45,6 +48,7 @@ async function readAll(id: number): Promise<void> {
 }
 
 async function writeUntilKilled(): Promise<void> {
+  let isFull = false;
   for (let id = nextId; ; id++) {
     tier.save(entryOf(`key ${id}`, id, { 'cache-tag': `t${id % 7}` }));
     for (let i = 0; i < 5; i++)
@@ -52,6 +56,9 @@ async function writeUntilKilled(): Promise<void> {
     if (id % 5 === 0) tier.remove(id - 3);
     await tier.read(id - 1, 0);
     if (id % 4 === 0) await tier.flushed();
+    if (isFull || tier.counts().writtenBytes <= bytesMax) continue;
+    isFull = true;
+    console.log('full');
   }
 }
 

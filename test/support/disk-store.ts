@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { mkdtemp, readdir, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Entry } from '../../src/cache/types.ts';
 import type { DiskLog, DiskOptions } from '../../src/disk/options.ts';
 import { DiskTier } from '../../src/disk/tier.ts';
 import { Fields } from '../../src/fields.ts';
+import { removeTree } from './remove-tree.ts';
 
 export const mebibyte = 1024 * 1024;
 
@@ -27,7 +28,7 @@ export class KeptLog implements DiskLog {
 
 export async function temporaryDirectory(): Promise<{ path: string; remove(): Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), 'eddy-disk-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+  return { path, remove: () => removeTree(path) };
 }
 
 export async function openDisk(directory: string, options: Partial<DiskOptions> = {}): Promise<DiskTier> {

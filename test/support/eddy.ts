@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { removeTree } from './remove-tree.ts';
 
 const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const defaultReadyTimeoutMs = 60_000;
@@ -53,7 +54,7 @@ export interface EddyExit {
 export async function startEddy(args: readonly string[], options: EddyOptions = {}): Promise<Eddy> {
   const data = args.includes('--data') ? undefined : await mkdtemp(join(tmpdir(), 'eddy-node-'));
   const removeData = async () => {
-    if (data !== undefined) await rm(data, { recursive: true, force: true });
+    if (data !== undefined) await removeTree(data);
   };
   const child = spawnEddy([...args, ...defaultsFor(args, data)], options);
   const exited = once(child, 'exit').then(([code]) => code as number | null);

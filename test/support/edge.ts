@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -29,6 +29,7 @@ import { LentMemory } from '../../src/workers/lent-memory.ts';
 import type { ToMain, ToThread } from '../../src/workers/messages.ts';
 import { RelayedCache } from '../../src/workers/relayed-cache.ts';
 import { liveDefaults } from './live-defaults.ts';
+import { removeTree } from './remove-tree.ts';
 
 export const testPolicy: MapPolicy = {
   name: 'default',
@@ -206,7 +207,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       for (const each of relays) each.close();
       await supplier.close();
       await disk?.close();
-      if (options.directory === undefined) await rm(directory, { recursive: true, force: true });
+      if (options.directory === undefined) await removeTree(directory);
     },
   };
 }

@@ -30,6 +30,8 @@ export interface OriginResource {
   readonly refuseFields?: Readonly<Record<string, string>>;
   /** Waits that long before the response fields. */
   readonly delayMs?: number;
+  /** Waits for that before the response fields. */
+  readonly until?: Promise<unknown>;
   readonly bytesPerSecond?: number;
   /** Never answers (the connection stays open). */
   readonly hangBeforeHeaders?: boolean;

@@ -114,6 +114,7 @@ export class TestOrigin {
     const faulty = number <= (resource.faultTimes ?? Infinity);
     request.resume();
     if (resource.delayMs !== undefined) await sleep(resource.delayMs, undefined, { signal: this.#closing.signal });
+    await resource.until;
     if (faulty && resource.hangBeforeHeaders) return;
     const { refuseTimes = 0, refuseAfterRequests = 0 } = resource;
     if (number > refuseAfterRequests && number <= refuseAfterRequests + refuseTimes) {

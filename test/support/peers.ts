@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Supply, SupplyRequest } from '../../src/cache/supply.ts';
@@ -9,6 +9,7 @@ import { PeerPlane, type PeerPlaneOptions } from '../../src/peers/plane.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from '../../src/peers/answer/source.ts';
 import { cellKeyHex, keyOf, quietLog } from './peer-options.ts';
 import { soon } from './until.ts';
+import { removeTree } from './remove-tree.ts';
 
 /** A source whose answer a test sets, and that keeps what it was asked. */
 class ScriptedSource implements PeerSource {
@@ -93,7 +94,7 @@ export class TestCell {
 
   async close(): Promise<void> {
     await Promise.all(this.nodes.splice(0).map(({ plane }) => plane.close()));
-    await Promise.all(this.#directories.splice(0).map((directory) => rm(directory, { recursive: true, force: true })));
+    await Promise.all(this.#directories.splice(0).map((directory) => removeTree(directory)));
   }
 
   readonly #directories: string[] = [];
