@@ -9,6 +9,9 @@ const directions = ['in', 'out'] as const;
 const originOutcomes = ['answered', 'unavailable', 'refused', 'timeout', 'broken', 'aborted'] as const;
 const peerOutcomes = ['have', 'pending', 'busy', 'miss', 'denied', 'timeout', 'broken', 'corrupt', 'aborted'] as const;
 
+/** The longest that a timer can wait: three weeks. */
+const timerMsMax = 2 ** 31 - 1;
+
 const peerStates = ['up', 'suspect', 'down', 'quarantined'] as const;
 
 type PeerState = (typeof peerStates)[number];
@@ -63,7 +66,7 @@ export interface Metrics {
 /** Declares every metric, once, in a registry of its own. `version` is that of this program. */
 export function createMetrics({ version }: { readonly version: string }): Metrics {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectProcess(registry);
   const declare = new Declarer(registry);
   const metrics: Metrics = {
     readings: undefined,
@@ -106,6 +109,13 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     rows: () => [about],
   });
   return metrics;
+}
+
+/** Of every program on Node; not how late a timer is that looks a hundred times a second: to look was half of a node at rest. */
+function collectProcess(registry: Registry): void {
+  collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: timerMsMax });
+  for (const what of ['min', 'max', 'mean', 'stddev', 'p50', 'p90', 'p99'])
+    registry.removeSingleMetric(`nodejs_eventloop_lag_${what}_seconds`);
 }
 
 function declareRequests(declare: Declarer, { requests }: Metrics): void {
@@ -210,6 +220,19 @@ function declareState(declare: Declarer, metrics: Metrics): void {
     labels: ['side'],
     rows: () => rowsOf('side', metrics.playlistRequests),
   });
+  let before = performance.eventLoopUtilization();
+  declare.gauge(
+    'eddy_event_loop_utilization',
+    'Share of the time since the last scrape in which the main thread was busy',
+    {
+      rows: () => {
+        const now = performance.eventLoopUtilization();
+        const { utilization } = performance.eventLoopUtilization(now, before);
+        before = now;
+        return [[{}, utilization]];
+      },
+    },
+  );
   declare.gauge('eddy_ready', '1 while /readyz answers 200', { rows: reading(({ ready }) => Number(ready)) });
   declare.gauge('eddy_origin_up', '1 while that origin is taken to be up', {
     labels: ['map', 'url'],

@@ -29,6 +29,14 @@ describe('metrics', () => {
     expect(text).toContain(`eddy_build_info{version="1.2.3",node="${process.version}"} 1`);
   });
 
+  it('say how busy the main thread was since they were read last', async () => {
+    await samples();
+    const all = await samples();
+    expect(all.get('eddy_event_loop_utilization')).toBeGreaterThan(0);
+    expect(all.get('eddy_event_loop_utilization')).toBeLessThanOrEqual(1);
+    expect([...all.keys()].filter((name) => name.startsWith('nodejs_eventloop_lag_p'))).toEqual([]);
+  });
+
   it('count requests under bounded labels', async () => {
     metrics.requests.started();
     metrics.requests.started();

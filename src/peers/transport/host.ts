@@ -39,6 +39,8 @@ const connectionsMax = 512;
 /** A whole cell behind one address may restart at once. */
 const inboundPerSecondMax = 64;
 const dialTimeoutMs = 5_000;
+/** All members answer each look, and all hear all answers. One that comes looks at once, and is seen by that. */
+const lookOnLanEveryMs = 60_000;
 
 /** The library's yamux, for what is relayed and for `stock`, within the bounds of our own. */
 export const muxer = yamux({
@@ -105,7 +107,9 @@ async function createHost(options: HostOptions): Promise<Libp2p> {
     connectionMonitor: { enabled: false },
     ...(relay && { services: { relay: await relayServer(relay.bytesPerSecond) } }),
     ...(options.mdnsTag !== undefined && {
-      peerDiscovery: [mdns({ serviceTag: `_eddy-${options.mdnsTag.slice(0, 16)}._udp.local` })],
+      peerDiscovery: [
+        mdns({ serviceTag: `_eddy-${options.mdnsTag.slice(0, 16)}._udp.local`, interval: lookOnLanEveryMs }),
+      ],
     }),
   });
 }
