@@ -4,7 +4,10 @@ import { type CellNode, ProcessCell } from '../../test/support/cell.ts';
 import { type Fetched, fetchChecked } from '../../test/support/cell-fetch.ts';
 import { type CellMedia, coldPath, filePath, KnownBytes, lengthOf } from '../../test/support/cell-media.ts';
 import { CellOrigin } from '../../test/support/cell-origin.ts';
+import { allowedCores } from '../proc.ts';
+import { nginxVariants, startNginx } from '../servers/nginx.ts';
 import { percentile, rounded } from '../statistics.ts';
+import type { Server } from '../servers/server.ts';
 import type { Bench, Finding, Scenario, ScenarioResult } from './scenario.ts';
 
 const nodes = 5;
@@ -39,17 +42,25 @@ const knownBytesMax = 32 * 1024 * 1024;
 const laterMsMax = 15;
 const slowerMax = 1.3;
 
-/** A segment nobody has: read at the origin itself, at the node responsible for it, and at another one, in turns. */
+type Place = 'origin' | 'owner' | 'elsewhere' | 'nginx' | 'nginx of nginx';
+type Got = Readonly<Record<Place, Fetched[]>>;
+
+/**
+ * A segment nobody has: read at the origin itself, at the node responsible for it, and at another one, in turns. Beside
+ * them one nginx that asks the origin, and one that asks another over TLS, which checks nothing.
+ */
 export const coldSegments: Scenario = {
   id: 'cold-segments',
   title: 'The cell: cold segments, one at a time',
-  programs: () => [],
+  programs: () => ['nginx'],
   run: measure,
 };
 
-async function measure({ options, show }: Bench): Promise<ScenarioResult> {
+async function measure(bench: Bench): Promise<ScenarioResult> {
+  const { options, show } = bench;
   const failures: string[] = [];
   const origin = await CellOrigin.start({ media });
+  const nginx = await nginxBehindNginx(bench, origin.url);
   const cell = await ProcessCell.start(nodes, ['--origin', origin.url, '--log-level', 'warn', ...budgets]);
   try {
     const findings: Finding[] = [];
@@ -58,35 +69,57 @@ async function measure({ options, show }: Bench): Promise<ScenarioResult> {
       await origin.set({ delayMs, bytesPerSecond });
       const turns = Math.round((options.quick ? 20 : 100) * share);
       const unmeasured = i === 0 ? fillTurns : warmUpTurns;
-      findings.push(await inTurns(condition, { cell, origin, turns, unmeasured, failures }));
+      findings.push(await inTurns(condition, { cell, origin, nginx, turns, unmeasured, failures }));
       show(`${nodes} nodes`, findings.slice(-1));
     }
     const notes = [
       `Cold segments of ${media.segmentBytes / 1e3} KB and of ${media.fileBytes / 1e6} MB, one at a time in a cell of ${nodes}. Wanted: p95 of the first byte elsewhere at most ${laterMsMax} ms after the origin's own, the whole at most ${slowerMax} times the owner's.`,
       `Each node has its RAM tier of 256 MiB full, 2 GiB on disk, and its code compiled: ${fillTurns} turns come before the first row. Without a pause the collectors and writes to disk of one segment run beside the next, on the same two cores.`,
+      'Of nginx, one that asks the origin, and one that asks another over TLS: what the second hop costs whoever checks nothing.',
     ];
     return { findings, notes, charts: [], failures };
   } finally {
     await cell.close();
+    await Promise.all(nginx.map((each) => each.stop()));
     origin.close();
   }
 }
 
+/** The one that asks the origin, and the one that asks it. */
+async function nginxBehindNginx({ server }: Bench, origin: string): Promise<readonly [Server, Server]> {
+  const [variant] = nginxVariants;
+  if (variant === undefined) throw new Error('no way to set up nginx');
+  const options = { ...server, variant, version: '', cores: allowedCores() };
+  const first = await startNginx({ ...options, origin });
+  if (first.https === undefined) throw new Error('nginx has no TLS');
+  return [first, await startNginx({ ...options, origin: first.https })];
+}
+
 async function inTurns(
   { name, pauseMs, path: pathFor }: Condition,
-  about: { cell: ProcessCell; origin: CellOrigin; turns: number; unmeasured: number; failures: string[] },
+  about: {
+    cell: ProcessCell;
+    origin: CellOrigin;
+    nginx: readonly [Server, Server];
+    turns: number;
+    unmeasured: number;
+    failures: string[];
+  },
 ): Promise<Finding> {
-  const { cell, origin, turns, unmeasured, failures } = about;
+  const { cell, origin, nginx, turns, unmeasured, failures } = about;
   const known = new KnownBytes(knownBytesMax);
-  const got = { origin: [] as Fetched[], owner: [] as Fetched[], elsewhere: [] as Fetched[] };
+  const got: Got = { origin: [], owner: [], elsewhere: [], nginx: [], 'nginx of nginx': [] };
   const agent = new Agent({ keepAlive: true });
   for (let turn = -unmeasured; turn < turns; turn++) {
     const [owner, other] = nodesOf(cell, turn + unmeasured);
     if (owner === undefined || other === undefined) continue;
-    const urls = { origin: `${origin.url}/`, owner: owner.http, elsewhere: other.http };
+    const nodeUrls = { origin: `${origin.url}/`, owner: owner.http, elsewhere: other.http };
+    const urls = { ...nodeUrls, nginx: nginx[0].http, 'nginx of nginx': nginx[1].http };
     // Each as often behind each other one: the owner is at work in two of them, and what it has left to do is in the way of the next.
-    for (const [where, url] of rotated(Object.entries(urls) as [keyof typeof got, string][], turn + unmeasured)) {
-      const path = cell.pathOf(owner, (i) => pathFor(`${name.replaceAll(/\W/g, '')}-${where}-${turn}-${i}`));
+    for (const [where, url] of rotated(Object.entries(urls) as [Place, string][], turn + unmeasured)) {
+      const path = cell.pathOf(owner, (i) =>
+        pathFor(`${name.replaceAll(/\W/g, '')}-${where.replaceAll(' ', '')}-${turn}-${i}`),
+      );
       // Made before, so that it is not in the time of the first byte.
       known.of(path, { length: lengthOf(path, media) ?? 0, version: 1 });
       if (turn >= 0) await sleep(pauseMs);
@@ -96,34 +129,36 @@ async function inTurns(
     }
   }
   agent.destroy();
-  const first = (where: keyof typeof got, share: number) =>
-    percentile(
-      got[where].map(({ firstByteMs }) => firstByteMs),
-      share,
-    ) ?? Number.NaN;
-  const whole = (where: keyof typeof got, share: number) =>
-    percentile(
-      got[where].map(({ wholeMs }) => wholeMs),
-      share,
-    ) ?? Number.NaN;
-  const later = first('elsewhere', 0.95) - first('origin', 0.95);
-  const slower = whole('elsewhere', 0.5) / whole('owner', 0.5);
-  if (!(later <= laterMsMax)) failures.push(`cold, origin ${name}: first byte ${rounded(later, 3)} ms later at p95`);
-  if (!(slower <= slowerMax)) failures.push(`cold, origin ${name}: ${rounded(slower, 3)} times the owner's time`);
+  const finding = findingOf(got);
+  const { laterP95Ms: later, wholeOverOwnerP50: slower } = finding;
+  if (!(later <= laterMsMax)) failures.push(`cold, origin ${name}: first byte ${later} ms later at p95`);
+  if (!(slower <= slowerMax)) failures.push(`cold, origin ${name}: ${slower} times the owner's time`);
+  return { kind: `cold, origin ${name}`, nodes, segments: turns, ...finding };
+}
+
+function findingOf(got: Got): Finding & { laterP95Ms: number; wholeOverOwnerP50: number } {
+  const first = (place: Place, share: number) => at(place, 'firstByteMs', share);
+  const whole = (place: Place, share: number) => at(place, 'wholeMs', share);
   return {
-    ...{ kind: `cold, origin ${name}`, nodes, segments: turns },
-    ...row('firstByteP50Ms', (where) => first(where, 0.5)),
-    ...row('firstByteP95Ms', (where) => first(where, 0.95)),
-    laterP95Ms: rounded(later, 3),
-    ...row('wholeP50Ms', (where) => whole(where, 0.5)),
-    ...row('wholeP95Ms', (where) => whole(where, 0.95)),
-    wholeOverOwnerP50: rounded(slower, 3),
+    ...row('firstByteP50Ms', (place) => first(place, 0.5)),
+    ...row('firstByteP95Ms', (place) => first(place, 0.95)),
+    laterP95Ms: rounded(first('elsewhere', 0.95) - first('origin', 0.95), 3),
+    ...row('wholeP50Ms', (place) => whole(place, 0.5)),
+    ...row('wholeP95Ms', (place) => whole(place, 0.95)),
+    wholeOverOwnerP50: rounded(whole('elsewhere', 0.5) / whole('owner', 0.5), 3),
     wholeOverOwnerP95: rounded(whole('elsewhere', 0.95) / whole('owner', 0.95), 3),
+    nginxLaterP95Ms: rounded(first('nginx of nginx', 0.95) - first('origin', 0.95), 3),
+    nginxOverNginxP50: rounded(whole('nginx of nginx', 0.5) / whole('nginx', 0.5), 3),
   };
 
-  function row(figure: string, of: (where: keyof typeof got) => number): Finding {
-    const cell = (where: keyof typeof got) => rounded(of(where), 3);
-    return { [figure]: `origin ${cell('origin')}, owner ${cell('owner')}, elsewhere ${cell('elsewhere')}` };
+  function at(place: Place, figure: 'firstByteMs' | 'wholeMs', share: number): number {
+    const figures = got[place].map((each) => each[figure]);
+    return percentile(figures, share) ?? Number.NaN;
+  }
+
+  function row(figure: string, of: (place: Place) => number): Finding {
+    const places = Object.keys(got) as Place[];
+    return { [figure]: places.map((place) => `${place} ${rounded(of(place), 3)}`).join(', ') };
   }
 }
 

@@ -82,7 +82,8 @@ ${serverBlock(options, places)}
 }
 
 function serverBlock(options: ServerOptions & { variant: NginxVariant }, places: Places): string {
-  const { variant, certificate, workers = 1 } = options;
+  const { variant, certificate, origin, workers = 1 } = options;
+  const { protocol } = new URL(origin);
   // Else one of several takes most connections.
   const shared = workers > 1 ? ' reuseport' : '';
   const slice = variant.slice === undefined ? '' : `slice ${variant.slice}; proxy_set_header Range $slice_range;`;
@@ -94,7 +95,8 @@ function serverBlock(options: ServerOptions & { variant: NginxVariant }, places:
     ssl_certificate_key ${certificate.keyFile};
     ssl_protocols TLSv1.3;
     location / {
-      proxy_pass http://origin;
+      proxy_pass ${protocol}//origin;
+      proxy_ssl_protocols TLSv1.3;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       ${slice}
