@@ -35,9 +35,12 @@ export interface Tier {
   readonly name: 'ram' | 'disk';
   /** The piece that holds `offset`; else the one with the lowest `first` after it; else undefined. */
   find(id: RepresentationId, offset: number): PieceSpan | undefined;
-  /** The whole piece that `find` named, verified; undefined once it is gone (or was corrupt, and is now dropped). */
+  /**
+   * The whole piece that `find` named, verified; undefined once it is gone (or was corrupt, and is now dropped). Its memory
+   * is held for who gets it.
+   */
   read(id: RepresentationId, first: number): Buffer | undefined | Promise<Buffer | undefined>;
-  /** Offers a piece. The tier may decline. Nobody writes to `bytes` afterwards, neither caller nor tier. */
+  /** Offers a piece. The tier may decline, or holds its memory. Nobody writes to `bytes` afterwards, neither caller nor tier. */
   put(id: RepresentationId, first: number, bytes: Buffer): void;
   /** Forgets all pieces of that representation. */
   remove(id: RepresentationId): void;
@@ -162,7 +165,8 @@ export interface Content {
   /** Where the byte at `first` would come from now; undefined where it is neither at hand nor on its way, or is none. */
   sourceOf(first: number): Source | undefined;
   /**
-   * Bytes first .. last in order; to the end of the representation when `last` is undefined. Buffers are read-only.
+   * Bytes first .. last in order; to the end of the representation when `last` is undefined. Buffers are read-only, and
+   * their memory is held for who gets them, who may let go of it (PieceMemory).
    * Throws EddyError when the rest cannot be had (what was given before is right).
    */
   read(first: number, last: number | undefined, signal: AbortSignal): AsyncIterable<Buffer>;

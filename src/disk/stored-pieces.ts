@@ -40,7 +40,7 @@ export class StoredPieces implements Tier {
   read(id: RepresentationId, first: number): Buffer | undefined | Promise<Buffer | undefined> {
     const span = this.#parts.open.at(id, first);
     if (span === undefined) return undefined;
-    if (span.generation === pendingPlace.generation) return this.#parts.pieceQueue.get(id, first)?.bytes;
+    if (span.generation === pendingPlace.generation) return this.#parts.pieceQueue.read(id, first);
     const generation = this.#parts.generations.get(span.generation);
     if (generation === undefined) {
       this.#parts.open.drop(id, first, span);

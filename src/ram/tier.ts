@@ -1,4 +1,5 @@
 import { type PieceSpan, pieceBytes, type RepresentationId, type Tier } from '../cache/types.ts';
+import { PieceMemory } from '../piece-memory.ts';
 import { Admission, type Segment } from './admission.ts';
 import type { Arena, Extent } from './arena.ts';
 import { PieceList } from './piece-list.ts';
@@ -75,9 +76,10 @@ export class RamTier implements Tier {
     if (piece === undefined) return undefined;
     this.#admission?.touch(piece);
     if (isAdmissible(piece)) {
-      if (piece.wasRead) this.#arena?.admit(piece);
+      if (piece.wasRead) this.#admit(piece);
       piece.wasRead = true;
     }
+    piece.memory?.hold();
     return piece.bytes;
   }
 
@@ -90,6 +92,7 @@ export class RamTier implements Tier {
     const replaced = list.add(piece);
     if (replaced === undefined) return;
     if (list.size === 1) this.#lists.set(id, list);
+    piece.memory?.hold();
     for (const each of replaced) {
       admission.delete(each);
       this.#dropped(each);
@@ -105,11 +108,12 @@ export class RamTier implements Tier {
     const piece = this.#lists.get(id)?.get(first);
     if (piece === undefined) return undefined;
     this.#admission?.touch(piece);
-    if (isAdmissible(piece)) this.#arena?.admit(piece);
+    if (isAdmissible(piece)) this.#admit(piece);
     if (piece.extent === undefined && !isShared(piece.bytes)) {
       const shared = Buffer.from(new SharedArrayBuffer(piece.length));
       piece.bytes.copy(shared);
       piece.bytes = shared;
+      piece.letGo();
     }
     return piece.bytes;
   }
@@ -124,6 +128,11 @@ export class RamTier implements Tier {
     }
   }
 
+  #admit(piece: Piece): void {
+    this.#arena?.admit(piece);
+    if (piece.extent !== undefined) piece.letGo();
+  }
+
   #evicted(piece: Piece): void {
     const list = this.#lists.get(piece.id);
     list?.delete(piece);
@@ -133,6 +142,7 @@ export class RamTier implements Tier {
   }
 
   #dropped(piece: Piece): void {
+    piece.letGo();
     this.#onDropped?.(piece.id, piece.first);
     for (const { id, first } of this.#arena?.leave(piece) ?? []) this.#onDropped?.(id, first);
   }
@@ -149,6 +159,8 @@ class Piece {
   usedAt = 0;
   wasRead = false;
   extent: Extent<Piece> | undefined;
+  /** What `bytes` are in, once it was put in. */
+  memory: PieceMemory | undefined;
 
   constructor(id: RepresentationId, first: number, bytes: Buffer) {
     this.id = id;
@@ -159,6 +171,13 @@ class Piece {
     this.hash = hashOf(id, first);
     this.segment = undefined;
     this.extent = undefined;
+    this.memory = PieceMemory.of(bytes);
+  }
+
+  /** Its bytes are gone, or in other memory. */
+  letGo(): void {
+    this.memory?.letGo();
+    this.memory = undefined;
   }
 }
 

@@ -12,6 +12,7 @@ import {
 import { discard } from '../discard.ts';
 import { viewerGone } from '../errors.ts';
 import { Fields } from '../fields.ts';
+import { PieceMemory } from '../piece-memory.ts';
 import { type Lender, type LendingCache, type LendingTier, lendable } from './lender.ts';
 import type { LoanBook } from './loan-book.ts';
 import type { AnswerHead, AskMessage, ToMain } from './messages.ts';
@@ -125,9 +126,11 @@ export class ServedAsk {
     try {
       for await (const bytes of source) {
         if (signal.aborted) return;
+        const { length } = bytes;
         this.#post(bytes, offset, reading);
-        offset += bytes.length;
-        reading.unconsumed += bytes.length;
+        PieceMemory.of(bytes)?.letGo();
+        offset += length;
+        reading.unconsumed += length;
         while (reading.unconsumed >= windowBytes && !signal.aborted) await wakened(reading);
       }
       if (signal.aborted) return;

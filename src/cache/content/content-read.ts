@@ -1,5 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import { EddyError } from '../../errors.ts';
+import { PieceMemory } from '../../piece-memory.ts';
 import type { Filler } from '../fill/filler.ts';
 import type { Place } from '../fill/place.ts';
 import type { Flight } from '../flight/flight.ts';
@@ -30,7 +31,10 @@ export class ContentRead {
     this.#options = options;
   }
 
-  /** first .. last in order, each run of bytes as soon as it is there. To the end of the representation without `last`. */
+  /**
+   * first .. last in order, each run of bytes as soon as it is there, its memory held for who gets it. To the end of the
+   * representation without `last`.
+   */
   async *bytes(
     range: { first: number; last: number | undefined },
     signal: AbortSignal,
@@ -84,6 +88,7 @@ export class ContentRead {
       if (flight.error !== undefined && reader.offset >= flight.position) this.#failed(reader, flight.error);
       return undefined;
     }
+    PieceMemory.of(here)?.hold();
     const bytes = this.#cut(here, reader, reader.offset);
     this.#options.onGiven('ram', reader.offset, reader.offset + bytes.length - 1);
     return bytes;

@@ -1,4 +1,5 @@
 import type { EddyError } from '../../errors.ts';
+import { PieceMemory } from '../../piece-memory.ts';
 import { pieceBytes, type Source } from '../types.ts';
 import { HeldPieces, type Holding, type Keeper } from './held-pieces.ts';
 import type { Reader } from './reader.ts';
@@ -116,7 +117,10 @@ export class Flight {
     this.last = offset - 1;
   }
 
-  /** Bytes from `offset` as far as they lie in one buffer; undefined when not here yet or no longer here. */
+  /**
+   * Bytes from `offset` as far as they lie in one buffer; undefined when not here yet or no longer here. Valid in this
+   * turn: who needs them longer holds their memory.
+   */
   take(offset: number): Buffer | undefined {
     if (this.#buffer !== undefined && offset >= this.#bufferFirst && offset < this.position)
       return this.#buffer.subarray(offset - this.#bufferFirst, this.position - this.#bufferFirst);
@@ -137,7 +141,7 @@ export class Flight {
     const slotLeft = pieceBytes - (this.position % pieceBytes);
     const planned = this.last === undefined ? slotLeft : Math.min(slotLeft, this.last - this.position + 1);
     this.#bufferFirst = this.position;
-    this.#buffer = Buffer.allocUnsafeSlow(planned);
+    this.#buffer = PieceMemory.allocate(planned);
     return this.#buffer;
   }
 
@@ -148,10 +152,12 @@ export class Flight {
 
   #flush(): void {
     if (this.#buffer === undefined) return;
-    const filled = this.#buffer.subarray(0, this.position - this.#bufferFirst);
+    const slot = this.#buffer;
+    const filled = slot.subarray(0, this.position - this.#bufferFirst);
     // A short end must not pin a whole slot of memory for as long as it is stored.
-    if (filled.length > 0) this.#commit(filled.length === this.#buffer.length ? filled : Buffer.from(filled));
+    if (filled.length > 0) this.#commit(PieceMemory.copyOf(filled));
     this.#buffer = undefined;
+    PieceMemory.of(slot)?.letGo();
   }
 
   /** Readers of what comes in little parts are woken for many of them together, but for the first, which is a viewer's first byte. */

@@ -1,3 +1,4 @@
+import { PieceMemory } from '../../piece-memory.ts';
 import { pieceBytes, type Source } from '../types.ts';
 
 /** Pieces a flight holds whatever happens, for readers close behind the writer. */
@@ -43,7 +44,7 @@ export class HeldPieces {
     this.#holding = holding;
   }
 
-  /** Holds a piece, and offers it for keeping. */
+  /** Holds a piece, and its memory in the place of who made it, and offers it for keeping. */
   add(first: number, bytes: Buffer, source: Source): void {
     this.#keeper.put(first, bytes, source);
     this.#pieces.push({ first, bytes });
@@ -102,8 +103,11 @@ export class HeldPieces {
   }
 
   #drop(): void {
-    const length = this.#pieces.shift()?.bytes.length ?? 0;
+    const oldest = this.#pieces.shift();
+    if (oldest === undefined) return;
+    const { length } = oldest.bytes;
     this.#bytes -= length;
     this.#holding.bytes -= length;
+    PieceMemory.of(oldest.bytes)?.letGo();
   }
 }

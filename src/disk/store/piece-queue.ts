@@ -1,4 +1,5 @@
 import type { RepresentationId } from '../../cache/types.ts';
+import { PieceMemory } from '../../piece-memory.ts';
 import { pieceHeaderBytes } from '../record/piece-record.ts';
 
 /** A piece on its way to the disk. */
@@ -45,6 +46,7 @@ export class PieceQueue {
   }
 
   push(piece: PendingPiece): void {
+    PieceMemory.of(piece.bytes)?.hold();
     this.drop(piece.id, piece.first);
     this.#byId.getOrInsertComputed(piece.id, () => new Map()).set(piece.first, piece);
     this.#line.push(piece);
@@ -54,6 +56,13 @@ export class PieceQueue {
   /** A piece that is queued, or taken and not yet done with. */
   get(id: RepresentationId, first: number): PendingPiece | undefined {
     return this.#byId.get(id)?.get(first);
+  }
+
+  /** The bytes of such a piece. */
+  read(id: RepresentationId, first: number): Buffer | undefined {
+    const bytes = this.get(id, first)?.bytes;
+    if (bytes !== undefined) PieceMemory.of(bytes)?.hold();
+    return bytes;
   }
 
   has(id: RepresentationId): boolean {
@@ -79,10 +88,11 @@ export class PieceQueue {
     return taken;
   }
 
-  /** That piece is on disk, or given up. */
+  /** That piece is on disk, or given up; its bytes may be gone. Once for each that was taken. */
   done(piece: PendingPiece): void {
     this.#bytes -= piece.bytes.length;
     this.#forget(piece);
+    PieceMemory.of(piece.bytes)?.letGo();
   }
 
   /** Nobody wants that piece any more. */

@@ -165,8 +165,8 @@ export class Writer {
     if (pieces.length === 0) return;
     try {
       const sequences = await generation.append(pieces, this.#scratch);
-      await this.#index(pieces, sequences, generation);
       for (const { bytes } of pieces) counts.writtenBytes += bytes.length;
+      await this.#index(pieces, sequences, generation);
     } catch (error) {
       for (const piece of pieces) this.#giveUp(piece);
       throw error;

@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Content } from '../../cache/types.ts';
 import { discard } from '../../discard.ts';
 import { EddyError } from '../../errors.ts';
+import { PieceMemory } from '../../piece-memory.ts';
 import { isContentless, type Reply, type ReplyBody } from '../reply/reply.ts';
 import type { Responder } from '../reply/responder.ts';
 
@@ -113,6 +114,7 @@ class ContentSender {
       const drained = this.#write(unsent === undefined ? [buffer] : [unsent, buffer]);
       unsent = undefined;
       if (drained !== undefined) await drained;
+      if (this.#responder.taken === true) PieceMemory.of(buffer)?.letGo();
     }
     if (last !== undefined && next !== last + 1) throw tooLittle(next, last);
   }

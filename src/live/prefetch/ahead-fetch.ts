@@ -1,6 +1,7 @@
 import type { Cache, CacheRequest, MapPolicy } from '../../cache/types.ts';
 import { discard } from '../../discard.ts';
 import { Fields } from '../../fields.ts';
+import { PieceMemory } from '../../piece-memory.ts';
 import type { MediaReference } from './sequences.ts';
 
 /** What is known of a viewer when something is fetched ahead of it: nothing but where it comes from and asks. */
@@ -44,7 +45,11 @@ export async function fetchAhead(
     if (answer.kind === 'passed' || answer.status !== 200) return 'failed';
     if (answer.cacheStatus.hit) return 'present';
     const { first, last } = rangeOf(request, answer.content.completeLength);
-    for await (const chunk of answer.content.read(first, last, request.signal)) if (!onBytes(chunk.length)) break;
+    for await (const chunk of answer.content.read(first, last, request.signal)) {
+      const goesOn = onBytes(chunk.length);
+      PieceMemory.of(chunk)?.letGo();
+      if (!goesOn) break;
+    }
     return 'fetched';
   } catch {
     return 'failed';
