@@ -38,6 +38,10 @@ export interface Manifest {
   readonly newest: { readonly mediaSequence: number; readonly part?: number } | undefined;
   /** Epoch milliseconds of the live edge by the manifest's own clock (program date time, availability), where it has one. */
   readonly edgeMs: number | undefined;
+  /** HLS: whether it names keys; undefined: perhaps. */
+  readonly hasKeys?: boolean;
+  /** HLS: equal for two versions of a playlist that name the same complete segments. */
+  readonly segmentsId?: string | undefined;
   /** Everything it names, oldest first within a rendition. Bounded: at most `announcedMax`. */
   readonly announced: readonly Announced[];
   /** The same manifest for viewers of the edge; the identical buffer where nothing had to change. */

@@ -1,3 +1,4 @@
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
 import { decodeAnnouncement, encodeAnnouncement } from '../../src/live/channels/cell-voice.ts';
 import { Fields } from '../../src/fields.ts';
@@ -241,6 +242,19 @@ describe('an announcement', () => {
     const message = encodeAnnouncement({ key: 'k', version: 'v', playlist: { bytes, fields } });
     expect(message?.length).toBeLessThan(1_000);
     expect(decodeAnnouncement(message as Buffer)).toEqual({ key: 'k', version: 'v', playlist: { bytes, fields } });
+  });
+
+  it('has a small playlist as it is, in a deflate stream all the same', () => {
+    const bytes = Buffer.from('#EXTM3U\n'.repeat(10));
+    const playlist = { bytes, fields: new Fields(['ETag', '"a"']) };
+    const message = encodeAnnouncement({ key: 'k', version: 'v', playlist }) ?? Buffer.alloc(0);
+    const body = 4 + message.readUInt32BE();
+    expect(inflateRawSync(message.subarray(body))).toEqual(bytes);
+    const deflated = Buffer.concat([message.subarray(0, body), deflateRawSync(bytes)]);
+    for (const each of [message, deflated])
+      expect(decodeAnnouncement(each)).toEqual({ key: 'k', version: 'v', playlist });
+    for (const broken of [message.subarray(0, -1), message.subarray(0, body + 2)])
+      expect(decodeAnnouncement(broken)).toBeUndefined();
   });
 
   it('of a playlist that is too large only says that there is one', () => {

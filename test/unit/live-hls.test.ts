@@ -55,6 +55,21 @@ describe('a media playlist', () => {
     ]);
   });
 
+  it('says whether it names keys, and whether another version names the same complete segments', () => {
+    const keyless = lowLatency.replace(/^#EXT-X-KEY.*\n/m, '');
+    expect([parse(lowLatency)?.hasKeys, parse(keyless)?.hasKeys]).toEqual([true, false]);
+    const id = parse(lowLatency)?.segmentsId;
+    const morePart = lowLatency.replace('#EXT-X-PRELOAD', '#EXT-X-PART:DURATION=0.5,URI="p270.2.mp4"\n#EXT-X-PRELOAD');
+    expect(parse(morePart)?.segmentsId).toBe(id);
+    for (const other of [
+      lowLatency.replace('SEQUENCE:266', 'SEQUENCE:267'),
+      lowLatency.replace('f266.mp4', 'f266.mp4?token=2'),
+      lowLatency.replace('gap.mp4', 'other.mp4'),
+      lowLatency.replace('\ngap.mp4\n', '\ngap.mp4\n#EXTINF:4.0,\nf270.mp4\n'),
+    ])
+      expect(parse(other)?.segmentsId).not.toBe(id);
+  });
+
   it('is the identical buffer where nothing points past the edge', () => {
     const bytes = Buffer.from(lowLatency);
     expect(parseHls(bytes, url)?.rewrite((each) => new URL(each).pathname)).toBe(bytes);

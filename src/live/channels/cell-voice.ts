@@ -25,9 +25,14 @@ interface Announcement {
 const messageBytesMax = 16 * 1024;
 const headBytesMax = 12 * 1024;
 
+/** Up to here a playlist is told as it is: to deflate it, and inflate it at each member, takes longer than to send it. */
+const storedBytesMax = 4 * 1024;
+/** A deflate stream of one stored block: its last, its length, and that with each bit turned (RFC 1951 section 3.2.4). */
+const storedHeadBytes = 5;
+
 /** A length in four bytes, a head in JSON, and the playlist deflated. Undefined where even the head is too large. */
 export function encodeAnnouncement({ key, version, playlist, atMs }: Announcement): Buffer | undefined {
-  const body = playlist === undefined ? undefined : deflateRawSync(playlist.bytes, { level: 1 });
+  const body = playlist && deflated(playlist.bytes);
   const whole = messageOf({ key, version, fields: playlist?.fields.raw, atMs }, body);
   if (whole.length <= messageBytesMax) return whole;
   const notice = messageOf({ key, version }, undefined);
@@ -43,11 +48,27 @@ export function decodeAnnouncement(message: Buffer): Announcement | undefined {
     if (!isHead(head)) return undefined;
     const { key, version, fields, atMs } = head;
     if (fields === undefined) return { key, version };
-    const bytes = inflateRawSync(message.subarray(4 + length), { maxOutputLength: manifestBytesMax });
+    const bytes = inflated(message.subarray(4 + length));
     return { key, version, playlist: { bytes, fields: new Fields(fields) }, ...(atMs !== undefined && { atMs }) };
   } catch {
     return undefined;
   }
+}
+
+function deflated(bytes: Buffer): Buffer {
+  if (bytes.length > storedBytesMax) return deflateRawSync(bytes, { level: 1 });
+  const head = Buffer.from([1, 0, 0, 0, 0]);
+  head.writeUInt16LE(bytes.length, 1);
+  head.writeUInt16LE(0xffff - bytes.length, 3);
+  return Buffer.concat([head, bytes]);
+}
+
+/** Throws for what is no deflate stream. */
+function inflated(body: Buffer): Buffer {
+  const bytes = body.subarray(storedHeadBytes);
+  const isStored =
+    body[0] === 1 && bytes.length === body.readUInt16LE(1) && bytes.length === 0xffff - body.readUInt16LE(3);
+  return isStored ? bytes : inflateRawSync(body, { maxOutputLength: manifestBytesMax });
 }
 
 interface Head {

@@ -33,6 +33,7 @@ export class ChannelMedia {
 
   /** A manifest came: what it names as keys is not stored. */
   named(version: Manifest): void {
+    if (version.hasKeys === false) return;
     for (const { role, url } of version.announced) {
       const target = role === 'key' ? this.#options.toTarget(url) : undefined;
       if (target !== undefined) this.#keys.set(target, true);

@@ -13,6 +13,7 @@ const dateRangesMax = 2_000;
 
 /** Which the parser does not tell. */
 const skipsDates = /^#EXT-X-SERVER-CONTROL:.*CAN-SKIP-DATERANGES=YES/m;
+const namesKeys = /^#EXT-X-(?:SESSION-)?KEY:/m;
 const none: ReadonlySet<string> = new Set();
 
 setOptions({ silent: true, strictMode: false });
@@ -47,6 +48,8 @@ class HlsPlaylist implements Manifest {
   readonly newest: Manifest['newest'];
   readonly edgeMs: number | undefined;
   readonly canSkipDateRangesSeconds: number | undefined;
+  readonly hasKeys: boolean;
+  readonly segmentsId: string | undefined;
   #dateRangeIds: ReadonlySet<string> | undefined;
   #announced: readonly Announced[] | (() => readonly Announced[]);
   /** Undefined for a multivariant playlist. */
@@ -76,6 +79,8 @@ class HlsPlaylist implements Manifest {
     this.segmentSeconds = parts === undefined ? this.media?.durations : undefined;
     this.newest = this.media && newestOf(this.media);
     this.edgeMs = parsed.isMasterPlaylist ? undefined : edgeOf(parsed);
+    this.hasKeys = namesKeys.test(from.text);
+    this.segmentsId = parsed.isMasterPlaylist ? undefined : segmentsIdOf(parsed);
     const skipsDateRanges = !parsed.isMasterPlaylist && skipsDates.test(from.text);
     this.canSkipDateRangesSeconds = skipsDateRanges ? this.media?.canSkipUntilSeconds : undefined;
   }
@@ -162,6 +167,13 @@ function factsOf(playlist: types.MediaPlaylist): MediaFacts {
     canSkipUntilSeconds: skip !== undefined && skip > 0 ? skip : undefined,
     durations: complete.map(({ duration }) => (duration > 0 ? duration : 0)),
   };
+}
+
+/** Which they are is told by where they begin, how many there are, and the names of the first and the last. */
+function segmentsIdOf({ segments, mediaSequenceBase = 0 }: types.MediaPlaylist): string {
+  const complete = segments.filter(({ uri }) => uri !== '');
+  const names = [complete[0], complete.at(-1)].map((each) => `${each?.uri} ${each?.byterange?.offset ?? ''}`);
+  return `${mediaSequenceBase} ${complete.length} ${names.join(' ')}`;
 }
 
 function newestOf({ firstSequence, durations, openParts }: MediaFacts): Manifest['newest'] {

@@ -35,6 +35,11 @@ interface ViewingCounts {
   readonly player: (data: ClientData, stream: string | undefined) => void;
 }
 
+interface AskedWith {
+  readonly context: AheadContext;
+  readonly segmentsId: string | undefined;
+}
+
 const targetMax = 2_048;
 const manifestsMax = 1_024;
 const seenMs = 2_000;
@@ -49,8 +54,8 @@ export class Viewing {
   readonly #sequences = new Sequences();
   readonly #prefetcher: Prefetcher<AheadContext>;
   readonly #edge: EdgeWatch;
-  /** By manifest, as `Sequences` names it: the request that it was asked for with. */
-  readonly #askedWith = new BoundedMap<string, AheadContext>(manifestsMax);
+  /** By manifest, as `Sequences` names it: the request that it was asked for with, and the segments it had last. */
+  readonly #askedWith = new BoundedMap<string, AskedWith>(manifestsMax);
   /** What viewers who say nothing asked for: the next one to ask for it wants nothing else. */
   readonly #seen: ExpiringSet;
 
@@ -71,13 +76,16 @@ export class Viewing {
     const { keyOf, maps } = this.#options;
     const { policy } = request;
     if (manifest.level !== 'media' || this.#segmentsAhead(policy) === 0) return;
-    const announced = manifest.live ? manifest.announced.slice(-liveAnnouncedMax) : manifest.announced;
     const name = `${policy.name} ${target.split('?', 1)[0]}`;
+    // Of versions that only add parts nothing else would have to be read.
+    const { segmentsId } = manifest;
+    if (segmentsId !== undefined && this.#askedWith.get(name)?.segmentsId === segmentsId) return;
+    const announced = manifest.live ? manifest.announced.slice(-liveAnnouncedMax) : manifest.announced;
     this.#sequences.set(name, announced, {
       keyOf: (each) => keyOf({ target: each, policy }),
       toEdge: byFolder((url) => this.#ours(edgeTarget(url, maps()), policy)),
     });
-    this.#askedWith.set(name, contextOf(request));
+    this.#askedWith.set(name, { context: contextOf(request), segmentsId });
     if (manifest.live) this.#edge.advanced(name);
   }
 
@@ -105,7 +113,7 @@ export class Viewing {
   /** Another thread gave what is stored under that key, whole, to a viewer that said nothing of itself. */
   used(key: string): void {
     const place = this.#sequences.after(key, undefined);
-    const context = place && this.#askedWith.get(place.manifest);
+    const context = place && this.#askedWith.get(place.manifest)?.context;
     if (context !== undefined) this.#asks({ context, key, first: undefined, data: undefined }, place);
   }
 

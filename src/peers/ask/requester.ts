@@ -76,7 +76,9 @@ export class PeerSupplier implements Supplier {
     // Somebody was too slow already.
     const patient = givers.size > 0;
     const message = { map, key, target, fields: fields.raw };
-    const [asked, askedHeld] = [encodeRequest(message), encodeRequest({ ...message, heldOnly: true })];
+    const asked = encodeRequest(message);
+    const wantsHeld = candidates.some(({ heldOnly }) => heldOnly);
+    const askedHeld = wantsHeld ? encodeRequest({ ...message, heldOnly: true }) : asked;
     if (asked === undefined || askedHeld === undefined) return undefined;
     const asks = candidates.map(({ link, heldOnly }) => ({ link, request: heldOnly ? askedHeld : asked, patient }));
     if (signal.aborted) throw new PeerError('aborted', 'nobody waits for this any more', signal.reason);

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import { BoundedMap } from '../../bounded-map.ts';
 
 /** A member as placement sees it. */
 interface Placed {
@@ -9,6 +10,9 @@ interface Placed {
 
 /** Bytes that one node is responsible for together, aligned: neighbouring pieces meet on the same nodes. */
 export const windowBytes = 4 * 1024 * 1024;
+
+/** Groups whose order is remembered: a live playlist is looked up several times for each of its versions. */
+const rememberedMax = 256;
 
 /** The unit of placement: the aligned window of a representation in which a body starts. */
 export function groupOf(key: string, first: number): string {
@@ -25,6 +29,7 @@ interface Seeded extends Placed {
  */
 export class Placement {
   readonly #members: readonly Seeded[];
+  readonly #orders = new BoundedMap<string, readonly string[]>(rememberedMax);
 
   constructor(members: readonly Placed[]) {
     this.#members = members.map((member) => ({ ...member, seed: seedOf(`member ${member.peerId}`) }));
@@ -32,6 +37,14 @@ export class Placement {
 
   /** Peer ids from the most responsible on. */
   order(group: string): readonly string[] {
+    const known = this.#orders.get(group);
+    if (known !== undefined) return known;
+    const order = this.#order(group);
+    this.#orders.set(group, order);
+    return order;
+  }
+
+  #order(group: string): readonly string[] {
     const [high, low] = seedOf(group);
     return this.#members
       .map(({ peerId, weight, seed }) => ({
@@ -44,7 +57,7 @@ export class Placement {
 }
 
 function seedOf(text: string): readonly [number, number] {
-  const digest = createHash('sha256').update(text).digest();
+  const digest = hash('sha256', text, 'buffer');
   return [digest.readUInt32BE(0), digest.readUInt32BE(4)];
 }
 
