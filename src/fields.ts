@@ -2,8 +2,7 @@
 export class Fields {
   static readonly empty = new Fields([]);
 
-  /** Flat list as node:http gives it: name, value, name, value. */
-  readonly raw: readonly string[];
+  readonly #raw: readonly string[];
   /** Its names in lower case, in the same order: a map takes five times the memory, and longer to make. */
   #names: readonly string[] | undefined;
   /** Which of `wishes` are there; known with the names. */
@@ -11,7 +10,12 @@ export class Fields {
   #reporting = false;
 
   constructor(raw: readonly string[]) {
-    this.raw = raw;
+    this.#raw = raw;
+  }
+
+  /** Flat list as node:http gives it: name, value, name, value. */
+  get raw(): readonly string[] {
+    return this.#raw;
   }
 
   static of(fields: Readonly<Record<string, string | number>>): Fields {
@@ -72,6 +76,17 @@ export class Fields {
   /** A copy in which that field has this one value. */
   with(name: string, value: string | number): Fields {
     return new Fields([...this.without([name]).raw, name, String(value)]);
+  }
+
+  /** The same for a field that has one line, which stays in its place: nothing is to be found out anew about the names. */
+  withLine(name: string, value: string): Fields {
+    const raw = [...this.raw];
+    raw[2 * this.#index().indexOf(name.toLowerCase()) + 1] = value;
+    const copy = new Fields(raw);
+    copy.#names = this.#names;
+    copy.#wishes = this.#wishes;
+    copy.#reporting = this.#reporting;
+    return copy;
   }
 
   /** A copy without these fields. */

@@ -46,6 +46,28 @@ describe('the fields of an answer from storage', () => {
   });
 });
 
+it('replies at different ages say the same but for Age and what is left of the lifetime', () => {
+  const [planner, fresh] = [new ReplyPlanner(), () => new ReplyPlanner()];
+  const aged = new AgedFields();
+  const terms = freshnessTerms(stored, { target: '/', policy });
+  const message = (by: ReplyPlanner, nowMs: number, range?: string): string => {
+    const fields = aged.of(stored, terms, nowMs);
+    const cacheStatus = { hit: true, ttlSeconds: Math.floor((1_093_000 - nowMs) / 1000) };
+    const content = new FakeContent(patternBytes(10));
+    const request = { method: 'GET', fields: Fields.of(range === undefined ? {} : { range }), policy } as CacheRequest;
+    const reply = by.plan({ kind: 'representation', status: 200, fields, cacheStatus, content }, request) as Reply;
+    return reply.fields.message('', '').toString();
+  };
+  for (const nowMs of [1_000_000, 1_000_500, 1_007_000, 1_003_000, 1_003_000])
+    for (const range of [undefined, 'bytes=1-2', 'bytes=3-']) {
+      const said = message(planner, nowMs, range);
+      expect(said).toBe(message(fresh(), nowMs, range));
+      expect(said).toContain(`Age: ${Math.floor(nowMs / 1000) - 993}\r\n`);
+      expect(said).toContain(`ttl=${Math.floor((1_093_000 - nowMs) / 1000)};`);
+      expect(said.match(/^(?:Age|ETag|Via|Date|Cache-Status|Content-Length): /gm)).toHaveLength(6);
+    }
+});
+
 describe('the fields of replies', () => {
   const fields = Fields.of({ ETag: '"v"', Age: '7', Date: 'Sat, 01 Jan 2028 00:00:00 GMT' });
   const planner = new ReplyPlanner();

@@ -1,6 +1,7 @@
 import { Fields } from '../../fields.ts';
 import { conditionNames } from '../../semantics/condition-names.ts';
 import { dated } from '../../semantics/dates.ts';
+import { FieldsAtAge } from '../../semantics/fields-at-age.ts';
 import { endToEnd } from '../../semantics/hop-by-hop.ts';
 import { Recent } from '../recent.ts';
 import type { StoredResponse } from '../types.ts';
@@ -10,35 +11,43 @@ import { ageSecondsAt, type FreshnessTerms } from './freshness.ts';
 const via = ['Via', '1.1 eddy'] as const;
 
 /**
- * Fields of an answer from storage: as stored, with Age (RFC 9111 section 4), Via, and Date where it was missing.
+ * Fields of an answer from storage: as stored, with Via, Date where it was missing, and Age (RFC 9111 section 4).
  * Targeted fields go on as they are (RFC 9213 section 3).
  */
 export function storedFields(stored: StoredResponse, ageSeconds: number): Fields {
+  return new FieldsAtAge(lastingFields(stored), ageSeconds);
+}
+
+function lastingFields({ fields, responseTimeMs }: StoredResponse): Fields {
   const raw: string[] = [];
   let hasDate = false;
-  for (const [name, value] of stored.fields.lines()) {
+  for (let i = 0; i + 1 < fields.raw.length; i += 2) {
+    const name = fields.raw[i] as string;
     const short = name.length <= 4 ? name.toLowerCase() : name;
     if (short === 'age') continue;
     if (short === 'date') hasDate = true;
-    raw.push(name, value);
+    raw.push(name, fields.raw[i + 1] as string);
   }
-  raw.push('Age', String(ageSeconds), ...via);
-  return hasDate ? new Fields(raw) : dated(new Fields(raw), stored.responseTimeMs);
+  raw.push(...via);
+  return hasDate ? new Fields(raw) : dated(new Fields(raw), responseTimeMs);
 }
 
 /** Answers whose fields are kept, some 1 KB each. */
 const keptMax = 2048;
 
-/** `storedFields`, made once for all answers of one second: whoever gets the same fields may keep what it makes of them. */
+/**
+ * `storedFields`, the same for all answers of one second and with the same lasting ones for all of a stored response:
+ * whoever gets them may keep what it makes of them.
+ */
 export class AgedFields {
-  readonly #recent = new Recent<StoredResponse, { readonly seconds: number; readonly fields: Fields }>(keptMax);
+  readonly #recent = new Recent<StoredResponse, FieldsAtAge>(keptMax);
 
   of(stored: StoredResponse, terms: FreshnessTerms, nowMs: number): Fields {
     const seconds = Math.floor(ageSecondsAt(terms, nowMs));
     const kept = this.#recent.get(stored);
-    if (kept?.seconds === seconds) return kept.fields;
-    const fields = storedFields(stored, seconds);
-    this.#recent.set(stored, { seconds, fields });
+    if (kept?.ageSeconds === seconds) return kept;
+    const fields = new FieldsAtAge(kept?.lasting ?? lastingFields(stored), seconds);
+    this.#recent.set(stored, fields);
     return fields;
   }
 }

@@ -12,12 +12,19 @@ export interface LeanRequest {
 }
 
 /** What a header section says, without the request line. */
-interface Section {
-  /** As it came, each line with its CRLF. */
-  readonly text: string;
+interface ReadSection {
   readonly authority: string;
   readonly fields: Fields;
   readonly close: boolean;
+  /** Without the empty line. */
+  readonly length: number;
+}
+
+interface Section extends ReadSection {
+  /** As it came, each line with its CRLF. */
+  readonly text: string;
+  /** Where it has one plain Range: what is before its value, and behind it to the end of the empty line. */
+  readonly around: readonly [before: string, behind: string] | undefined;
 }
 
 /** A longer header section is none of the common case. */
@@ -69,28 +76,57 @@ export class LeanReader {
     const targetStart = start + method.length + 1;
     const targetEnd = text.indexOf(' ', targetStart);
     if (targetEnd < 0 || !text.startsWith(versionAndEnd, targetEnd)) return undefined;
-    const section = this.#section(text, targetEnd + versionAndEnd.length);
+    const sectionStart = targetEnd + versionAndEnd.length;
+    const section = this.#section(text, sectionStart);
     if (section === undefined) return undefined;
     const slice = text.slice(targetStart, targetEnd);
     const target = text.length > sliceableMax ? flat(slice) : slice;
     if (target.length > this.#limits.targetBytesMax || parseTarget(target, method).form !== 'origin') return undefined;
     const { authority, fields, close } = section;
-    const end = targetEnd + versionAndEnd.length + section.text.length + 2;
+    const end = sectionStart + section.length + 2;
     return { read: { kind: 'request', method, target, authority, fields, body: undefined }, close, end };
   }
 
-  #section(text: string, start: number): Section | undefined {
+  #section(text: string, start: number): ReadSection | undefined {
     const last = this.#last;
     // It ends with CRLF and has no empty line in it, so an empty line behind it is the end.
-    if (last !== undefined && text.startsWith(last.text, start) && text.startsWith('\r\n', start + last.text.length)) {
+    if (last !== undefined && text.startsWith(last.text, start) && text.startsWith('\r\n', start + last.length))
       return last;
-    }
+    const ranged = last && withOtherRange(last, text, start);
+    if (ranged !== undefined) return ranged;
     const end = text.indexOf('\r\n\r\n', start);
     if (end < 0 || end - start > sectionBytesMax) return undefined;
     const section = readSection(flat(text.slice(start, end + 2)), this.#limits);
     this.#last = section ?? last;
     return section;
   }
+}
+
+/** The last section with another Range in it: what a player that reads a file piece by piece sends. No longer than that one. */
+function withOtherRange(
+  { around, authority, fields, close, length }: Section,
+  text: string,
+  start: number,
+): ReadSection | undefined {
+  if (around === undefined || !text.startsWith(around[0], start)) return undefined;
+  const [before, behind] = around;
+  const from = start + before.length;
+  const to = text.indexOf('\r', from);
+  const value = text.slice(from, to);
+  const own = before.length + value.length + behind.length - 2;
+  if (own > length || !plainRange.test(value) || !text.startsWith(behind, to)) return undefined;
+  return { authority, fields: fields.withLine('range', value), close, length: own };
+}
+
+const plainRange = /^bytes=\d{1,15}-\d{0,15}$/;
+
+function aroundRange(text: string, fields: Fields): Section['around'] {
+  if (fields.isPlain) return undefined;
+  const line = /(?:^|\r\n)range: *(?=bytes=)/i.exec(text);
+  if (line === null || fields.all('range').length !== 1) return undefined;
+  const from = line.index + line[0].length;
+  const to = text.indexOf('\r', from);
+  return plainRange.test(text.slice(from, to)) ? [text.slice(0, from), `${text.slice(to)}\r\n`] : undefined;
 }
 
 const versionAndEnd = ' HTTP/1.1\r\n';
@@ -126,7 +162,9 @@ function readSection(text: string, limits: RequestLimits): Section | undefined {
   }
   if (authority === undefined) return undefined;
   if (connection !== undefined && connection !== 'keep-alive' && connection !== 'close') return undefined;
-  return { text, authority, fields: new Fields(raw), close: connection === 'close' };
+  const fields = new Fields(raw);
+  const around = aroundRange(text, fields);
+  return { text, length: text.length, authority, fields, close: connection === 'close', around };
 }
 
 /** A copy: a slice would keep the text of a whole read alive. */

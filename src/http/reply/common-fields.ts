@@ -2,6 +2,7 @@ import { Recent } from '../../cache/recent.ts';
 import type { CacheRequest, CacheStatus, MapPolicy, RepresentationAnswer, Source } from '../../cache/types.ts';
 import type { Fields } from '../../fields.ts';
 import { hopByHop } from '../../semantics/hop-by-hop.ts';
+import { FieldsAtAge } from '../../semantics/fields-at-age.ts';
 import { cacheStatusMember } from './cache-status.ts';
 import { corsFields } from './cors.ts';
 import { ReplyFields, type SpanOf } from './reply-fields.ts';
@@ -21,9 +22,18 @@ export interface Common {
 }
 
 interface Kept {
-  readonly common: Common;
   readonly policy: MapPolicy;
+  readonly lasting: Lasting;
+  /** Of the answer before. */
+  readonly common: Common;
+  readonly ageSeconds: number | undefined;
   readonly ttlSeconds: number | undefined;
+}
+
+/** What is said as long as the stored response stays what it is. */
+interface Lasting {
+  readonly fields: ReplyFields;
+  readonly acceptRanges: boolean;
 }
 
 /** Answers whose fields are kept, some 2 KB each. */
@@ -31,7 +41,8 @@ const keptMax = 1024;
 
 /**
  * The common fields of answers, kept for those that come again: the cache gives the same `Fields` as long as Age stays
- * the same, so that this work is done once a second for a response that is asked for a thousand times.
+ * the same, so that this work is done once a second for a response that is asked for a thousand times. What lasts longer
+ * is kept longer: a player asks for something else each time, which nobody may have asked for in this second.
  */
 export class CommonFields {
   readonly #recent = new Recent<Fields, Kept>(keptMax);
@@ -41,13 +52,26 @@ export class CommonFields {
     const { cacheStatus, fields } = answer;
     const source = sourceOf(answer, first);
     if (!isPlainHit(cacheStatus)) return commonOf(fields, { policy, cacheStatus, source });
-    const kept = this.#recent.get(fields);
+    const aged = fields instanceof FieldsAtAge ? fields : undefined;
+    const ageSeconds = aged?.ageSeconds;
     const { ttlSeconds } = cacheStatus;
-    if (kept?.policy === policy && kept.ttlSeconds === ttlSeconds && kept.common.source === source) return kept.common;
-    const common = commonOf(fields, { policy, cacheStatus, source });
-    this.#recent.set(fields, { common, policy, ttlSeconds });
+    const key = aged?.lasting ?? fields;
+    const known = this.#recent.get(key);
+    const kept = known?.policy === policy ? known : undefined;
+    if (kept?.ageSeconds === ageSeconds && kept?.ttlSeconds === ttlSeconds && kept?.common.source === source)
+      return kept.common;
+    const lasting = kept?.lasting ?? lastingOf(key, policy);
+    const said = ageSeconds === undefined ? [] : ['Age', String(ageSeconds)];
+    said.push('Cache-Status', cacheStatusMember({ ...cacheStatus, detail: source }));
+    const common = commonWith(ReplyFields.ours(said, lasting.fields), { source, acceptRanges: lasting.acceptRanges });
+    this.#recent.set(key, { policy, lasting, common, ageSeconds, ttlSeconds });
     return common;
   }
+}
+
+function lastingOf(fields: Fields, policy: MapPolicy): Lasting {
+  const { raw, acceptRanges } = copyFields(fields, policy);
+  return { fields: new ReplyFields(raw), acceptRanges };
 }
 
 export function sourceOf({ cacheStatus, content }: RepresentationAnswer, first: number): Source {
@@ -63,26 +87,19 @@ function isPlainHit({ hit, stored, collapsed }: CacheStatus): boolean {
 
 export function commonOf(
   fields: Fields,
-  about: { policy: MapPolicy; cacheStatus: CacheStatus; source: Source },
+  { policy, cacheStatus, source }: { policy: MapPolicy; cacheStatus: CacheStatus; source: Source },
 ): Common {
-  const { policy, source } = about;
-  const { raw, acceptRanges } = copyFields(fields, policy, { ...about.cacheStatus, detail: source });
-  return {
-    fields: new ReplyFields(raw),
-    acceptRanges,
-    source,
-    whole: undefined,
-    notModified: undefined,
-    span: undefined,
-  };
+  const { fields: lasting, acceptRanges } = lastingOf(fields, policy);
+  const said = ['Cache-Status', cacheStatusMember({ ...cacheStatus, detail: source })];
+  return commonWith(ReplyFields.ours(said, lasting), { source, acceptRanges });
 }
 
-/** Everything end-to-end, then what the HTTP side adds. Cache-Status members of caches behind us stay before ours. */
-export function copyFields(
-  { raw: from }: Fields,
-  { cors }: MapPolicy,
-  cacheStatus: CacheStatus,
-): { raw: string[]; acceptRanges: boolean } {
+function commonWith(fields: ReplyFields, about: Pick<Common, 'source' | 'acceptRanges'>): Common {
+  return { fields, ...about, whole: undefined, notModified: undefined, span: undefined };
+}
+
+/** Everything end-to-end, then what the HTTP side adds but for Cache-Status. */
+export function copyFields({ raw: from }: Fields, { cors }: MapPolicy): { raw: string[]; acceptRanges: boolean } {
   const raw: string[] = [];
   const seen = { date: false, allowsOrigin: false, timingAllowed: false, acceptRanges: false };
   for (let i = 0; i + 1 < from.length; i += 2) {
@@ -97,7 +114,6 @@ export function copyFields(
   }
   if (!seen.date) raw.push('Date', new Date().toUTCString());
   if (cors) raw.push(...corsFields(seen));
-  raw.push('Cache-Status', cacheStatusMember(cacheStatus));
   return { raw, acceptRanges: seen.acceptRanges };
 }
 

@@ -13,6 +13,7 @@ export interface SpanOf extends Span {
 export class ReplyFields {
   readonly #shared: ReplyFields | undefined;
   readonly #own: readonly string[];
+  #areOurs = false;
   #raw: readonly string[] | undefined;
   #text: string | undefined;
   #hasLength: boolean | undefined;
@@ -23,11 +24,17 @@ export class ReplyFields {
     this.#shared = shared;
   }
 
-  /** Fields of 206 with one part, and those it has in common with others: digits need no validation. */
+  /** Fields of this node's own making behind shared ones: of digits and words, which need no validation. */
+  static ours(own: readonly string[], shared: ReplyFields): ReplyFields {
+    const fields = new ReplyFields(own, shared);
+    fields.#areOurs = true;
+    return fields;
+  }
+
+  /** Fields of 206 with one part, and those it has in common with others. */
   static ofSpan({ first, last, length }: SpanOf, shared: ReplyFields): ReplyFields {
-    const [range, size] = [`bytes ${first}-${last}/${length}`, String(last - first + 1)];
-    const fields = new ReplyFields(['Content-Range', range, 'Content-Length', size], shared);
-    fields.#text = `${shared.text}Content-Range: ${range}\r\nContent-Length: ${size}\r\n`;
+    const own = ['Content-Range', `bytes ${first}-${last}/${length}`, 'Content-Length', String(last - first + 1)];
+    const fields = ReplyFields.ours(own, shared);
     fields.#hasLength = true;
     return fields;
   }
@@ -55,7 +62,7 @@ export class ReplyFields {
 
   /** Lines with their CRLF. Throws like node:http where a name or a value cannot be sent. */
   get text(): string {
-    this.#text ??= (this.#shared?.text ?? '') + serialize(this.#own);
+    this.#text ??= (this.#shared?.text ?? '') + (this.#areOurs ? joined(this.#own) : serialize(this.#own));
     return this.#text;
   }
 
@@ -98,15 +105,20 @@ interface Message {
   together: Buffer | undefined;
 }
 
-function serialize(fields: readonly string[]): string {
+function joined(fields: readonly string[]): string {
   let lines = '';
+  for (let i = 0; i + 1 < fields.length; i += 2) lines += `${fields[i]}: ${fields[i + 1]}\r\n`;
+  return lines;
+}
+
+/** As `joined`, where names and values must be looked at. */
+function serialize(fields: readonly string[]): string {
   for (let i = 0; i + 1 < fields.length; i += 2) {
     const [name, value] = [fields[i] as string, fields[i + 1] as string];
     validateHeaderName(name);
     validateHeaderValue(name, value);
-    lines += `${name}: ${value}\r\n`;
   }
-  return lines;
+  return joined(fields);
 }
 
 function namesLength(fields: readonly string[]): boolean {

@@ -1,6 +1,7 @@
 import type { Answer, CacheRequest, Content, PassedAnswer, RepresentationAnswer, Source } from '../../cache/types.ts';
 import { Fields } from '../../fields.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../../semantics/preconditions.ts';
+import { cacheStatusMember } from './cache-status.ts';
 import { type Common, CommonFields, commonOf, copyFields, sourceOf } from './common-fields.ts';
 import { type BodyPart, layOutParts } from './multipart.ts';
 import { isEndless, parseRange, type RangeSpec, satisfy } from './range.ts';
@@ -140,15 +141,15 @@ function spanFields(common: Common, part: SpanOf): ReplyFields {
 }
 
 function wholeFields({ fields, status, content }: RepresentationAnswer, common: Common): ReplyFields {
-  const own: string[] = [];
+  const ours: string[] = [];
+  if (content.completeLength !== undefined) {
+    ours.push('Content-Length', String(content.completeLength));
+    if (status === 200 && !common.acceptRanges) ours.push('Accept-Ranges', 'bytes');
+  }
+  const own = ReplyFields.ours(ours, common.fields);
   // Outside 206 and 416 it has no meaning (RFC 9110 section 14.4): a field like any other, passed on as it was stored.
   const contentRange = fields.get('content-range');
-  if (contentRange !== undefined) own.push('Content-Range', contentRange);
-  if (content.completeLength !== undefined) {
-    own.push('Content-Length', String(content.completeLength));
-    if (status === 200 && !common.acceptRanges) own.push('Accept-Ranges', 'bytes');
-  }
-  return new ReplyFields(own, common.fields);
+  return contentRange === undefined ? own : own.and('Content-Range', contentRange);
 }
 
 function planParts(answer: RepresentationAnswer, { policy }: CacheRequest, spans: readonly Span[]): Reply {
@@ -200,7 +201,9 @@ const keptByRefusals: ReadonlySet<string> = new Set([
 
 /** The origin's own answer as it is; its Content-Length stays when it is one (RFC 9110 section 8.6). */
 function planPassed(answer: PassedAnswer, { policy }: CacheRequest): Reply {
-  const { raw } = copyFields(answer.fields, policy, answer.cacheStatus);
+  const { raw } = copyFields(answer.fields, policy);
+  // Members of caches behind us stay before ours.
+  raw.push('Cache-Status', cacheStatusMember(answer.cacheStatus));
   const contentRange = answer.fields.get('content-range');
   if (contentRange !== undefined) raw.push('Content-Range', contentRange);
   const length = contentLengthOf(answer.fields);
