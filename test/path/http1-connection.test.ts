@@ -5,11 +5,12 @@ import { openViewers, type TestViewers } from '../support/viewers.ts';
 
 const small = Buffer.from('small');
 let test: TestViewers;
+/** One with little time for its viewers. */
+let hasty: TestViewers;
 
 beforeAll(async () => {
-  test = await openViewers({
-    limits: { headTimeoutMs: 300, stallTimeoutMs: 600, keepAliveTimeoutMs: 10_000, bodyBytesMax: 100_000 },
-  });
+  hasty = await openViewers({ limits: { headTimeoutMs: 300, stallTimeoutMs: 600 } });
+  test = await openViewers({ limits: { bodyBytesMax: 100_000 } });
   test.cache.store('/small', new FakeContent(small), { fields: { ETag: '"s"' } });
   test.cache.on('/upload', async (request) => {
     for await (const _ of request.body ?? []);
@@ -17,7 +18,7 @@ beforeAll(async () => {
   });
   test.cache.on('/echo', (request) => passed(200, buffersOf(request.body)));
 });
-afterAll(() => test.viewers.close());
+afterAll(() => Promise.all([test, hasty].map(({ viewers }) => viewers.close())));
 
 async function* buffersOf(body: AsyncIterable<Uint8Array> | undefined): AsyncGenerator<Buffer> {
   for await (const chunk of body ?? []) yield Buffer.from(chunk);
@@ -96,24 +97,24 @@ describe('a connection', () => {
   });
 
   it('that never finishes its header section is told so and closed (RFC 9110 15.5.9)', async () => {
-    const connection = await RawConnection.open(test.url);
+    const connection = await RawConnection.open(hasty.url);
     connection.send('GET / HTTP/1.1\r\nHost: a\r\n');
     expect((await connection.response())?.status).toBe(408);
     await connection.closed();
   });
 
   it('that sends nothing is closed', async () => {
-    const connection = await RawConnection.open(test.url);
+    const connection = await RawConnection.open(hasty.url);
     expect(await connection.response()).toBeUndefined();
   });
 
   it('whose viewer reads nothing ends, and lets go of the content', async () => {
     const content = new FakeContent(patternBytes(64 * 1024 * 1024), { inRam: false, step: 1024 * 1024 });
-    test.cache.store('/large', content, { peeks: false });
-    const connection = await RawConnection.open(test.url);
+    hasty.cache.store('/large', content, { peeks: false });
+    const connection = await RawConnection.open(hasty.url);
     connection.socket.pause();
     connection.send('GET /large HTTP/1.1\r\nHost: a\r\n\r\n');
-    const record = await test.nextRecord();
+    const record = await hasty.nextRecord();
     expect([record.status, record.complete]).toEqual([200, false]);
     expect(content.given).toBeLessThan(32 * 1024 * 1024);
     await expect.poll(() => content.reading).toBe(0);
@@ -126,8 +127,8 @@ describe('a connection', () => {
       inRam: false,
       waitAt: { offset: 50_000, until: gate.promise },
     });
-    test.cache.store('/waits', content, { peeks: false });
-    const connection = await RawConnection.open(test.url);
+    hasty.cache.store('/waits', content, { peeks: false });
+    const connection = await RawConnection.open(hasty.url);
     connection.send('GET /waits HTTP/1.1\r\nHost: a\r\n\r\n');
     setTimeout(() => gate.resolve(), 1300);
     expect((await connection.response())?.body.length).toBe(100_000);

@@ -23,7 +23,12 @@ const children: ChildProcess[] = [];
 const directories: string[] = [];
 
 afterEach(async () => {
-  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await Promise.all(
+    children.splice(0).map(async (child) => {
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    }),
+  );
   await cell.close();
   await Promise.all(directories.splice(0).map((directory) => removeTree(directory)));
 });

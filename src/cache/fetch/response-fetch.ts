@@ -17,6 +17,7 @@ import type { RecentPurges } from '../stored/recent-purges.ts';
 import { Representation } from '../stored/representation.ts';
 import type { Supply } from '../supply.ts';
 import type { CacheRequest, StoredResponse } from '../types.ts';
+import { answersAlone, answersRange, checkPart } from './part-answers.ts';
 import { contentLengthOf } from '../../semantics/content-length.ts';
 
 /** What became of asking the suppliers for a response. */
@@ -69,13 +70,13 @@ export class ResponseFetch {
     const supply = await this.#ask(asking, range, signal);
     const outcome = await this.#take(asking, range, supply);
     if (outcome !== undefined && (outcome.kind !== 'passed' || answersAlone(request, { range, wanted }, supply)))
-      return outcome;
+      return checked(outcome, range);
     // What came is less than the viewer wants and cannot be added to, or it freshens nothing: ask for all of it.
     if (outcome?.kind === 'passed') discard(outcome.supply);
     const { stale: _, ...unconditional } = asking;
     const all = request.fields.has('if-range') ? undefined : request.fields.get('range');
     const whole = await this.#ask(unconditional, all, signal);
-    return (await this.#take(unconditional, all, whole)) ?? { kind: 'passed', supply: whole };
+    return checked((await this.#take(unconditional, all, whole)) ?? { kind: 'passed', supply: whole }, all);
   }
 
   /** Stores a whole answer that a gap's fetch brought instead of the bytes it asked for. */
@@ -111,12 +112,14 @@ export class ResponseFetch {
     const part = parseContentRange(supply.fields.get('content-range'));
     if (part?.completeLength === undefined) return { kind: 'passed', supply };
     const completable = validatorOf(supply.fields).strong !== undefined;
+    if (!completable && range === undefined) return { kind: 'passed', supply };
     if (!completable && range !== request.fields.get('range')) {
       discard(supply);
       return undefined;
     }
     const representation = this.#store(asking, supply, part);
-    const expected = answersRange(range, part);
+    // Who asked for no part gets the whole of it, completed.
+    const expected = range === undefined || answersRange(range, part);
     return { kind: 'stored', representation, fwdStatus: 206, ...(!expected && { verbatim: part }) };
   }
 
@@ -165,6 +168,11 @@ export class ResponseFetch {
   }
 }
 
+function checked(outcome: Outcome, range: string | undefined): Outcome {
+  if (outcome.kind === 'passed') checkPart(range, outcome.supply);
+  return outcome;
+}
+
 function rangeAsked(wanted: RequestedRange, fields: Fields): string | undefined {
   switch (wanted.kind) {
     case 'whole':
@@ -178,30 +186,6 @@ function rangeAsked(wanted: RequestedRange, fields: Fields): string | undefined 
     default:
       return wanted satisfies never;
   }
-}
-
-/** Whether what the origin gave for this range, and nobody may store, is for the viewer as it is. */
-function answersAlone(
-  { fields }: CacheRequest,
-  { range, wanted }: { range: string | undefined; wanted: RequestedRange },
-  supply: Supply,
-): boolean {
-  if (supply.status !== 206 && supply.status !== 416) return true;
-  // Another version is to be sent whole (RFC 9110 section 13.1.5), and only the viewer's If-Range was not asked.
-  const ifRange = range === undefined ? undefined : fields.get('if-range');
-  if (ifRange !== undefined && ifRange !== validatorOf(supply.fields).strong) return false;
-  if (range === fields.get('range')) return true;
-  return supply.status === 416 && !(wanted.kind !== 'whole' && wanted.more);
-}
-
-/** Whether a 206 holds what the Range field asked of a representation of this length. */
-function answersRange(range: string | undefined, part: ContentRange): boolean {
-  const wanted = requestedRangeOf('GET', range === undefined ? Fields.empty : Fields.of({ range }));
-  const end = (part.completeLength ?? part.last + 1) - 1;
-  if (wanted.kind === 'closed') return part.first === wanted.first && part.last === Math.min(wanted.last, end);
-  if (wanted.kind === 'open') return part.first === wanted.first && part.last === end;
-  if (wanted.kind === 'suffix') return part.first === Math.max(0, end + 1 - wanted.length) && part.last === end;
-  return false;
 }
 
 function lengthOf({ status, fields }: Supply): number | undefined {
