@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { metric, ProcessCell } from '../support/cell.ts';
+import { type CellNode, metric, ProcessCell } from '../support/cell.ts';
 import { assertPattern, type OriginResource, resourceSeed, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';
 import { soon } from '../support/until.ts';
@@ -24,9 +24,11 @@ describe('what a cell holds', () => {
     const started = await start(3);
     const [a, b, c] = started.cell.nodes;
     if (a === undefined || b === undefined || c === undefined) throw new Error('no nodes');
-    const named = (name: string, length: number) =>
-      Array.from({ length }, (_, i) => started.cell.pathOf(a, (n) => `/${name}-${i}-${n}.m4s`));
-    const [paths, later] = [named('kept', 12), named('later', 20)];
+    const named = (name: string, { owners, length }: { owners: readonly CellNode[]; length: number }) =>
+      Array.from({ length }, (_, i) => started.cell.pathOf(owners, (n) => `/${name}-${i}-${n}.m4s`));
+    const paths = named('kept', { owners: [a], length: 12 });
+    // Without a only a digest leads c to b for these.
+    const later = named('later', { owners: [a, c, b], length: 20 });
     for (const path of [...paths, ...later]) {
       routes[path] = { length: 100_000, fields: { 'Cache-Control': 'max-age=3600' } };
       await view(b.http + path);
