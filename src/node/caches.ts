@@ -14,7 +14,7 @@ import { CellPurges, missedTopic, purgeTopic } from './cell/cell-purges.ts';
 import { openPeers, type Peers } from './cell/peers.ts';
 import { type Disk, openDisk } from './disk.ts';
 import type { NodeMaps } from './maps.ts';
-import { uncollectedShare } from './process/process-memory.ts';
+import { spareShare } from './process/process-memory.ts';
 import { ReplaceableOrigin } from './replaceable-origin.ts';
 import { createLender } from './viewers/viewers.ts';
 import { viewingOf } from './viewing.ts';
@@ -97,7 +97,7 @@ function openRam(
 ): RamTier {
   return new RamTier({
     ...{ arena, bytesMax },
-    waitingShare: uncollectedShare,
+    spareShare: spareShare(bytesMax),
     onEvicted: (bytes) => metrics.evictedBytes.ram.add(bytes),
     ...(lender && { onDropped: lender.dropped }),
   });

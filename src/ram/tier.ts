@@ -15,8 +15,8 @@ const admittedBytesMin = 128 * 1024;
 interface RamTierOptions {
   /** Budget of memory held, in bytes; 0 turns the tier off. */
   readonly bytesMax: number;
-  /** Share of the budget that is left to pieces which are no longer kept and wait for the collector. Default 0. */
-  readonly waitingShare?: number;
+  /** Share of the budget that is left to all that is not a piece which is kept. Default 0. */
+  readonly spareShare?: number;
   /** Told how many bytes of pieces each eviction freed. */
   readonly onEvicted?: (bytes: number) => void;
   /** Told of each piece that is no longer kept, whatever the reason, or no longer where it was. */
@@ -49,14 +49,14 @@ export class RamTier implements Tier {
   readonly #arena: RamArena | undefined;
   readonly #bytesMax: number;
 
-  constructor({ bytesMax, waitingShare = 0, onEvicted, onDropped, arena }: RamTierOptions) {
+  constructor({ bytesMax, spareShare = 0, onEvicted, onDropped, arena }: RamTierOptions) {
     if (!Number.isSafeInteger(bytesMax) || bytesMax < 0)
       throw new RangeError(`bytesMax is ${bytesMax}: must be a whole number of bytes, 0 or more`);
     this.#onEvicted = onEvicted;
     this.#onDropped = onDropped;
     this.#arena = arena;
     this.#bytesMax = bytesMax;
-    const heldMax = Math.ceil(bytesMax * (1 - waitingShare));
+    const heldMax = Math.ceil(bytesMax * (1 - spareShare));
     if (heldMax > 0) this.#admission = new Admission(heldMax, (piece) => this.#evicted(piece));
   }
 

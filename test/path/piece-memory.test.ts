@@ -7,15 +7,19 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { generate } from 'selfsigned';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { PieceMemory } from '../../src/piece-memory.ts';
 import { type Eddy, startEddy } from '../support/eddy.ts';
+import { startEdge } from '../support/edge.ts';
 import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
+import { soon } from '../support/until.ts';
 import { view } from '../support/viewer.ts';
 
 const mebibyte = 1024 * 1024;
 /** More than the kernel takes for a viewer who reads nothing, and not a whole number of pieces. */
 const long = { length: 12 * mebibyte + 12_345 };
 const short = { length: mebibyte + 777 };
+const tiny = { length: 32 * 1024 };
 const slow = 6;
 const churned = 40;
 
@@ -31,6 +35,7 @@ beforeAll(async () => {
       ...['tcp', 'tls', 'h2'].flatMap((way) => resources(way, slow, long)),
       ...resources('left', slow, long),
       ...resources('churn', churned, short),
+      ...resources('tiny', churned, tiny),
     ]),
   );
   folder = await mkdtemp(join(tmpdir(), 'eddy-memory-'));
@@ -113,4 +118,31 @@ describe.each(['1', '2'])('with --workers %s, memory that others use again', (wo
     for (const [i, body] of bodies.entries()) expectWhole(body, waiting[i]?.path ?? '', long);
     session.close();
   });
+});
+
+test.each([
+  { name: 'churn', ramBytes: 8 * mebibyte, resource: short },
+  { name: 'tiny', ramBytes: 8 * tiny.length, resource: tiny },
+])('what one viewer read once is held by the tiers alone, and not by the collector: $name', async (each) => {
+  const { name, ramBytes, resource } = each;
+  const made: Buffer[] = [];
+  const allocate = PieceMemory.allocate;
+  const spied = vi.spyOn(PieceMemory, 'allocate').mockImplementation((length) => {
+    const bytes = allocate(length);
+    made.push(bytes);
+    return bytes;
+  });
+  const edge = await startEdge({ origins: [origin.url], ramBytes, diskBytes: 64 * mebibyte });
+  try {
+    for (let i = 0; i < churned; i++) {
+      const path = `/${name}${i}.ts`;
+      expectWhole((await view(edge.url + path)).body, path, resource);
+    }
+    await edge.disk?.flushed();
+    expect(made.length).toBeGreaterThanOrEqual(churned);
+    await soon(() => expect(made.reduce((sum, { length }) => sum + length, 0)).toBeLessThan(ramBytes));
+  } finally {
+    spied.mockRestore();
+    await edge.close();
+  }
 });

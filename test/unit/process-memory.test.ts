@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { expect, it } from 'vitest';
+import { spareShare } from '../../src/node/process/process-memory.ts';
 
 const program = new URL('../../src/node/process/process-memory.ts', import.meta.url).href;
 const timeoutMs = 30_000;
@@ -41,4 +42,10 @@ it('goes on where the system does not tell what is resident, as without a free f
     const wait = setInterval(() => looks >= 3 && clearInterval(wait), 20);
   `);
   expect(looks).toBe(3);
+});
+
+it('leaves a small tier a quarter of its budget for all that is not a piece, and a large one an eleventh', () => {
+  const mebibyte = 1024 * 1024;
+  const sparedMiB = (ram: number) => Math.round(ram * spareShare(ram * mebibyte));
+  expect([64, 128, 256, 512, 1024, 4096].map(sparedMiB)).toEqual([16, 32, 64, 64, 93, 372]);
 });

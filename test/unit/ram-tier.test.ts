@@ -45,8 +45,8 @@ describe('RamTier', () => {
     expect(tier.stats().pieces).toBeLessThan(2500);
   });
 
-  it('leaves a share of the budget to what waits for the collector', () => {
-    const tier = new RamTier({ bytesMax: 1000 * KiB, waitingShare: 1 / 4 });
+  it('leaves a share of the budget to what is not a piece', () => {
+    const tier = new RamTier({ bytesMax: 1000 * KiB, spareShare: 1 / 4 });
     for (let id = 0; id < 1000; id++) tier.put(id, 0, fresh(10 * KiB));
     const { bytes, bytesMax } = tier.stats();
     expect(bytes).toBeLessThanOrEqual(750 * KiB);

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { PieceMemory } from '../../piece-memory.ts';
 import type { Verdict } from '../../semantics/preconditions.ts';
 import type { Filler } from '../fill/filler.ts';
 import type { Representation } from '../stored/representation.ts';
@@ -28,8 +29,12 @@ export class RepresentationContent implements Content {
   /** What `gather` found. */
   #gathered: { readonly first: number; readonly last: number; readonly buffers: readonly Buffer[] } | undefined;
 
-  /** Pieces of the last `peek` that nobody else holds. Those of earlier ones are for the collector: not all transports release. */
-  #sole: Buffer[] = [];
+  /**
+   * Of the last `peek`: pieces that nobody else holds, and views whose memory is held for who got them. Those of earlier
+   * ones are for the collector: not all transports release.
+   */
+  #sole: readonly Buffer[] = none;
+  #held: readonly Buffer[] = none;
 
   constructor(representation: Representation, request: CacheRequest, options: ContentOptions) {
     this.#representation = representation;
@@ -75,6 +80,8 @@ export class RepresentationContent implements Content {
     const known = gathered?.first === first && gathered.last === last;
     const buffers = known ? gathered.buffers : this.#fromRam(first, last);
     if (buffers === undefined) return this.#fromTiers(first, last);
+    // What was gathered may be given twice, and is the collector's.
+    this.#held = known ? none : buffers;
     this.#given('ram', first, last);
     return buffers;
   }
@@ -82,7 +89,9 @@ export class RepresentationContent implements Content {
   release(): void {
     // At once, and not by the collector: what comes next gets memory that is still in the CPU's cache.
     for (const { buffer } of this.#sole) if (buffer instanceof ArrayBuffer) buffer.transfer(0);
-    this.#sole = [];
+    for (const bytes of this.#held) PieceMemory.of(bytes)?.letGo();
+    this.#sole = none;
+    this.#held = none;
   }
 
   sourceOf(first: number): Source | undefined {
@@ -108,9 +117,8 @@ export class RepresentationContent implements Content {
     const buffers: Buffer[] = [];
     for (let offset = first; offset <= last; ) {
       const span = ram.find(id, offset);
-      if (span === undefined || span.first > offset) return undefined;
-      const piece = ram.read(id, span.first);
-      if (!Buffer.isBuffer(piece)) return undefined;
+      const piece = span === undefined || span.first > offset ? undefined : ram.read(id, span.first);
+      if (span === undefined || !Buffer.isBuffer(piece)) return withdrawn(buffers);
       // A view costs more than all the rest of this.
       const whole = offset === span.first && last + 1 - span.first >= piece.length;
       const slice = whole ? piece : views.of(piece, offset - span.first, last + 1 - span.first);
@@ -125,23 +133,26 @@ export class RepresentationContent implements Content {
     const { filler, ram } = this.#options;
     const { id } = this.#representation;
     const found: { readonly tier: Tier; readonly first: number; readonly bytes: Buffer }[] = [];
+    const buffers: Buffer[] = [];
     const sole: Buffer[] = [];
     for (let offset = first; offset <= last; ) {
       const place = filler.locate(this.#representation, offset);
-      if (place.kind !== 'tier') return undefined;
+      if (place.kind !== 'tier') return withdrawn(buffers);
       const { tier, span } = place;
       // A read that has begun is joined by the reader that comes next.
       const piece = tier.read(id, span.first);
-      if (!Buffer.isBuffer(piece)) return undefined;
+      if (!Buffer.isBuffer(piece)) return withdrawn(buffers);
       if (tier !== ram) ram.put(id, span.first, piece);
       if (tier.isSole?.(piece) && ram.find(id, span.first)?.first !== span.first) sole.push(piece);
       const bytes = piece.subarray(offset - span.first, last + 1 - span.first);
       found.push({ tier, first: offset, bytes });
+      buffers.push(bytes);
       offset += bytes.length;
     }
     this.#sole = sole;
+    this.#held = buffers;
     for (const each of found) this.#given(each.tier.name, each.first, each.first + each.bytes.length - 1);
-    return found.map(({ bytes }) => bytes);
+    return buffers;
   }
 
   /** Counts what a viewer gets: for the supplier that brought it the first time, for the tier after that. */
@@ -153,4 +164,11 @@ export class RepresentationContent implements Content {
     const rest = unserved.empty ? last - first + 1 : unserved.give(first, last, onServed);
     if (rest > 0) onServed(tier, rest);
   }
+}
+
+const none: readonly Buffer[] = [];
+
+/** Nobody gets these after all. */
+function withdrawn(buffers: readonly Buffer[]): undefined {
+  for (const bytes of buffers) PieceMemory.of(bytes)?.letGo();
 }

@@ -2,6 +2,7 @@ import { brotliDecompress, gunzip } from 'node:zlib';
 import { promisify } from 'node:util';
 import type { Answer } from '../../cache/types.ts';
 import type { Fields } from '../../fields.ts';
+import { PieceMemory } from '../../piece-memory.ts';
 import { preciseNowMs } from '../clock.ts';
 import { manifestBytesMax } from '../manifest.ts';
 
@@ -30,7 +31,9 @@ export async function receive(
     chunks.push(chunk);
   }
   const learntMs = preciseNowMs();
-  const bytes = await decode(Buffer.concat(chunks), answer.fields.get('content-encoding'));
+  const copy = Buffer.concat(chunks);
+  for (const chunk of chunks) PieceMemory.of(chunk)?.letGo();
+  const bytes = await decode(copy, answer.fields.get('content-encoding'));
   return bytes && { bytes, fields: answer.fields, atMs: nowMs(), learntMs };
 }
 

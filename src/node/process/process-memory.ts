@@ -3,7 +3,10 @@ import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'n
 import { openLibc } from '../../libc.ts';
 
 /** Share of all buffers that V8 lets wait for the collector, some of them longer while it is at work. */
-export const uncollectedShare = 1 / 11;
+const uncollectedShare = 1 / 11;
+/** Of a small RAM budget more is needed: for what is known of stored responses, the index's tables, and holes in the heap. */
+const spareBytesMin = 64 * 1024 * 1024;
+const spareShareMax = 1 / 4;
 
 /** Just under the largest threshold that glibc takes over by itself (DEFAULT_MMAP_THRESHOLD_MAX, 32 MiB). */
 const mallocThresholdBytes = 31 * 1024 * 1024;
@@ -35,6 +38,11 @@ const youngBytes = 8 * 1024 * 1024;
 const youngCheckMs = 100;
 /** An array of so many numbers takes about 8 KB of it. */
 const survivorLength = 1024;
+
+/** Share of the RAM budget that is not for pieces, but for what waits for the collector and what it takes to know them. */
+export function spareShare(ramBytesMax: number): number {
+  return Math.min(spareShareMax, Math.max(uncollectedShare, spareBytesMin / ramBytesMax));
+}
 
 /**
  * Fits the process to a program that holds most of its memory in buffers, before it has any. For the whole process, its
