@@ -13,6 +13,7 @@ import {
 /** May be imported from everywhere, and import nothing but each other. */
 const leaves = [
   'bounded-map',
+  'circuit-breaker',
   'discard',
   'errors',
   'fields',
@@ -49,6 +50,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'all'>> = {
   workers: ['cache'],
   console: [],
   'bounded-map': [],
+  'circuit-breaker': [],
   discard: [],
   errors: [],
   fields: [],

@@ -9,7 +9,7 @@ import { sliceBytes } from '../../src/peers/integrity/manifest.ts';
 import { BodyCheck } from '../../src/peers/integrity/verify.ts';
 import { ProgressFloor } from '../../src/peers/link/progress.ts';
 import { AnswerTimeout } from '../../src/peers/members/answer-timeout.ts';
-import { CircuitBreaker } from '../../src/peers/members/breaker.ts';
+import { CircuitBreaker } from '../../src/circuit-breaker.ts';
 import { Member } from '../../src/peers/members/member.ts';
 import { Members } from '../../src/peers/members/members.ts';
 import { Refusals } from '../../src/peers/mesh/refusals.ts';
@@ -22,7 +22,7 @@ const clock = () => nowMs;
 
 describe('a circuit breaker', () => {
   it('opens after three failures in a row, for longer each time, and closes by itself', () => {
-    const breaker = new CircuitBreaker(clock);
+    const breaker = new CircuitBreaker({ nowMs: clock, openMsMax: 60_000 });
     const fail = () => {
       breaker.asked();
       breaker.failed();
@@ -50,6 +50,15 @@ describe('a circuit breaker', () => {
     expect(breaker.allows).toBe(true);
     breaker.asked();
     breaker.succeeded();
+    expect(breaker.allows).toBe(true);
+  });
+
+  it('opens for a second, however many requests fail with one connection', () => {
+    const breaker = new CircuitBreaker({ nowMs: clock, openMsMax: 60_000 });
+    for (let i = 0; i < 32; i++) breaker.asked();
+    for (let i = 0; i < 32; i++) breaker.failed();
+    expect(breaker.allows).toBe(false);
+    nowMs += 1_000;
     expect(breaker.allows).toBe(true);
   });
 });

@@ -152,15 +152,17 @@ async function openIndex(
     cacheBytes: 8 * mebibyte,
     fileBytes: 2 * mebibyte,
   };
-  if (await exists(directory)) {
+  const existed = await exists(directory);
+  let level: Level | undefined;
+  if (existed) {
     const suspect = marks.isSuspect(indexSlot);
-    const level = await openOrMend(directory, { sizes, suspect, repair, log: settings.log });
+    level = await openOrMend(directory, { sizes, suspect, repair, log: settings.log });
     if (suspect) marks.clear(indexSlot);
     marks.enter(indexSlot);
-    if (level !== undefined) return { level: await withFences(level), lost: false };
-    return { level: await withFences(await openLevel(directory, { ...sizes, create: true })), lost: true };
   }
-  return { level: await withFences(await openLevel(directory, { ...sizes, create: true })), lost: false };
+  const lost = existed && level === undefined;
+  level ??= await openLevel(directory, { ...sizes, create: true });
+  return { level: await withFences(level), lost };
 }
 
 async function withFences(level: Level): Promise<Level> {

@@ -1,15 +1,13 @@
 import type { Purge } from '../../cache/types.ts';
-import { isPurge, purgeContent, purgeOf } from '../../http/admin/admin-purge.ts';
+import { isPurge, purgeOf } from '../../http/admin/admin-purge.ts';
 import { announcementsOf } from './announced-lists.ts';
+import type { KeptPurge } from './purge-memory.ts';
 
-export interface PurgeAt {
+/** A purge as a member tells of it. */
+interface ToldPurge {
   readonly which: Purge;
   /** Epoch milliseconds of this node's clock. */
   readonly atMs: number;
-}
-
-/** A purge as a member tells of it. */
-interface ToldPurge extends PurgeAt {
   /** It was when the two were linked, so it was told then. */
   readonly wasTold: boolean;
 }
@@ -21,11 +19,11 @@ const sinceField = 'sinceAgoMs';
  * distances, for clocks differ. `sinceMs`: what was before that the receiver was told; undefined: that is not known.
  */
 export function encodeMissed(
-  purges: readonly PurgeAt[],
+  purges: readonly Pick<KeptPurge, 'text' | 'atMs'>[],
   { nowMs, sinceMs }: { nowMs: number; sinceMs: number | undefined },
 ): Buffer[] {
   const since = sinceMs === undefined ? '' : `"${sinceField}":${nowMs - sinceMs},`;
-  const texts = purges.map(({ which, atMs }) => `{"agoMs":${nowMs - atMs},"purge":${purgeContent(which)}}`);
+  const texts = purges.map(({ text, atMs }) => `{"agoMs":${nowMs - atMs},"purge":${text}}`);
   const around = { start: `{${since}"purges":[`, end: ']}' };
   return [...announcementsOf(around, texts)].map(({ message }) => message);
 }

@@ -1,13 +1,16 @@
 import { purgeContent } from '../../http/admin/admin-purge.ts';
-import type { PurgeAt } from './missed-purges.ts';
+import type { Purge } from '../../cache/types.ts';
 
-interface RememberedPurge extends PurgeAt {
+interface RememberedPurge {
+  readonly which: Purge;
+  /** Epoch milliseconds of this node's clock. */
+  readonly atMs: number;
   /** This node purged it itself; else it keeps it in mind for others. */
   readonly heeded: boolean;
 }
 
-interface Kept extends RememberedPurge {
-  /** `which` as JSON, to compare and to measure it by. */
+export interface KeptPurge extends RememberedPurge {
+  /** `which` as JSON, to compare, to measure and to tell it by. */
   readonly text: string;
 }
 
@@ -19,12 +22,12 @@ const sameMs = 1_000;
 
 /** The last purges of the cell, for members that were away. What is too much becomes a purge of all there was by then. */
 export class PurgeMemory {
-  #purges: readonly Kept[] = [];
+  #purges: readonly KeptPurge[] = [];
 
   /** Returns whether it is news. */
   add(added: RememberedPurge): boolean {
     const { atMs, heeded } = added;
-    const kept: Kept = { ...added, text: purgeContent(added.which) };
+    const kept: KeptPurge = { ...added, text: purgeContent(added.which) };
     const isKnown = this.#purges.some(
       (known) => known.atMs >= atMs - sameMs && covers(known, kept) && (known.heeded || !heeded),
     );
@@ -35,13 +38,13 @@ export class PurgeMemory {
   }
 
   /** Oldest first. */
-  list(): readonly PurgeAt[] {
-    return this.#purges.map(({ which, atMs }) => ({ which, atMs }));
+  list(): readonly KeptPurge[] {
+    return this.#purges;
   }
 }
 
 /** As many of the last ones as there is room for, and one that covers all before them. */
-function bounded(purges: readonly Kept[]): readonly Kept[] {
+function bounded(purges: readonly KeptPurge[]): readonly KeptPurge[] {
   let bytes = purges.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
   let count = 0;
   for (const { text } of purges) {
@@ -56,6 +59,6 @@ function bounded(purges: readonly Kept[]): readonly Kept[] {
   return [{ which: 'all', text: purgeContent('all'), atMs: last.atMs, heeded }, ...purges.slice(count)];
 }
 
-function covers(one: Kept, other: Kept): boolean {
+function covers(one: KeptPurge, other: KeptPurge): boolean {
   return one.which === 'all' || one.text === other.text;
 }

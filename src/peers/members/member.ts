@@ -1,6 +1,6 @@
 import { AnnouncementRate } from '../wire/announcement.ts';
 import { Average } from './average.ts';
-import { CircuitBreaker } from './breaker.ts';
+import { CircuitBreaker } from '../../circuit-breaker.ts';
 import { PeerDigest } from './digest.ts';
 import { AnswerTimeout } from './answer-timeout.ts';
 
@@ -36,6 +36,7 @@ export interface PeerReport {
 
 const rttShare = 0.2;
 const throughputShare = 0.3;
+const breakerMsMax = 60_000;
 const quarantineMsMin = 10 * 60_000;
 const quarantineMsMax = 24 * 3_600_000;
 /** A body shorter than this says nothing about throughput. */
@@ -70,7 +71,7 @@ export class Member {
     this.peerId = peerId;
     this.#options = options;
     this.answerTimeout = new AnswerTimeout(options.answerTimeout);
-    this.breaker = new CircuitBreaker(options.nowMs);
+    this.breaker = new CircuitBreaker({ nowMs: options.nowMs, openMsMax: breakerMsMax });
     this.stateSinceMs = options.nowMs();
     this.announcements = new AnnouncementRate(options.nowMs());
   }
