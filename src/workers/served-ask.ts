@@ -196,7 +196,7 @@ function sourceOf({ content }: RepresentationAnswer, { method, fields }: CacheRe
 
 function wakened(reading: Reading): Promise<void> {
   return new Promise((resolve) => {
-    // Has a name first: V8 puts a function that is assigned to a property into its old generation, and all that it holds.
+    // Named first (docs/glossary.md).
     const wake = (): void => {
       reading.wake = undefined;
       resolve();

@@ -84,7 +84,7 @@ export class LeanFront {
     const { socket, release } = this.#reads.open(accepted, (buffer, length) => connection.take(buffer, length));
     const connection = new LeanConnection(socket, this.#options);
     socket.once('close', () => this.#connections.delete(connection));
-    // Has a name first: V8 puts a function that is assigned to a property into its old generation, and all that it holds.
+    // Named first (docs/glossary.md): V8 would keep it in its old generation, with all that it holds.
     const handedOver = (): void => {
       this.#connections.delete(connection);
       release();

@@ -74,6 +74,7 @@ class MpdReader {
   }
 
   read(): MpdElement {
+    // Named first (docs/glossary.md).
     const handlers: Partial<sax.SAXParser> = {
       onerror(error) {
         throw error;

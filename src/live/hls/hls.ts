@@ -63,7 +63,7 @@ class HlsPlaylist implements Manifest {
     this.version = hash('sha1', bytes, 'base64url');
     this.level = parsed.isMasterPlaylist ? 'multivariant' : 'media';
     const from = { text: bytes.toString('latin1'), url };
-    // Named first: V8 puts a function that is assigned where it is written into its old generation, with all it holds.
+    // Named first (docs/glossary.md).
     const announced = () =>
       parsed.isMasterPlaylist ? announcedByMultivariant(parsed, from) : announcedByMedia(parsed, from);
     this.#announced = announced;

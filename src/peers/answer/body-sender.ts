@@ -96,7 +96,7 @@ export class BodySender {
   /** The source may not heed the signal; nobody waits for it then. */
   #next(iterator: AsyncIterator<Buffer>): Promise<IteratorResult<Buffer>> {
     const { promise, resolve, reject } = Promise.withResolvers<IteratorResult<Buffer>>();
-    // No function of our own: V8 puts one that is assigned to a property into its old generation, and all that it holds.
+    // No function of our own: it would have to be named first (docs/glossary.md).
     this.#giveUp = reject;
     iterator.next().then(resolve, reject);
     return promise;
