@@ -1,5 +1,6 @@
 import { type Config, type ConfigKey, type ConfigValues, configSchema } from '../config.ts';
-import { type CrossChecks, combine } from './combine.ts';
+import { combine } from './combine.ts';
+import type { CrossChecks } from './given-files.ts';
 import { complaintsOf, pathText, unknownKey } from './complaints.ts';
 import { type ConfigFile, parseConfigFile } from './file.ts';
 import type { peeringSchema } from './peering.ts';

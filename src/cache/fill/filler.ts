@@ -112,11 +112,10 @@ export class Filler {
   }
 
   /** Makes the body of a response that was just stored a flight of its representation. */
-  receive(representation: Representation, supply: Supply, range: { first: number; last: number | undefined }): Flight {
+  receive(representation: Representation, supply: Supply, range: { first: number; last: number | undefined }): void {
     const flight = this.#flight(representation, range);
     flight.begin(range, supply.source);
     void this.#pump(representation, flight, supply);
-    return flight;
   }
 
   /** Asks the suppliers in order; what a peer gives counts only if it fits, for the word of the origin decides. */
@@ -146,11 +145,10 @@ export class Filler {
     return flight;
   }
 
-  #open(representation: Representation, range: Span, request: CacheRequest): Flight {
+  #open(representation: Representation, range: Span, request: CacheRequest): void {
     for (const other of representation.flights) if (other.covers(range.first)) other.truncate(range.first);
     const flight = this.#flight(representation, range);
     void this.#fetch(representation, flight, { ...range, request });
-    return flight;
   }
 
   async #fetch(representation: Representation, flight: Flight, gap: Gap): Promise<void> {

@@ -1,5 +1,6 @@
 import type { PieceSpan } from '../../cache/types.ts';
 import type { PiecePlace } from '../record/index-records.ts';
+import { partitionPoint } from '../../partition-point.ts';
 
 /** The place of a piece that waits in the write queue. Real generations count from 1. */
 export const pendingPlace: PiecePlace = { generation: 0, sequence: 0 };
@@ -77,14 +78,7 @@ export class Spans {
 
   /** Index of the first piece that begins after `offset`. */
   #after(offset: number): number {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.#first(middle) <= offset) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return partitionPoint(this.count, (i) => this.#first(i) <= offset);
   }
 
   #first(i: number): number {

@@ -11,6 +11,7 @@ import {
   footerBytes,
   greatestSequence,
 } from './table-format.ts';
+import { partitionPoint } from '../../partition-point.ts';
 
 /** What it takes to see the first key of a block. */
 const startBytes = 64;
@@ -62,14 +63,8 @@ export class Table {
   /** The block that holds that sequence number if it is one of the table's. */
   blockOf(sequence: number): BlockHandle | undefined {
     const { lasts, offsets } = this.#blocks;
-    let low = 0;
-    let high = lasts.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((lasts[middle] ?? 0) < sequence) low = middle + 1;
-      else high = middle;
-    }
-    const [offset, next] = [offsets[low], offsets[low + 1]];
+    const at = partitionPoint(lasts.length, (i) => (lasts[i] ?? 0) < sequence);
+    const [offset, next] = [offsets[at], offsets[at + 1]];
     if (offset === undefined || next === undefined) return undefined;
     return { offset, size: next - offset - blockTrailerBytes };
   }

@@ -5,6 +5,7 @@ import { pieceHeaderBytes } from '../record/piece-record.ts';
 import { Table } from './table.ts';
 import type { TableFiles } from './table-files.ts';
 import { type BlockHandle, compressedMark, recordIn } from './table-format.ts';
+import { partitionPoint } from '../../partition-point.ts';
 
 /** A block is ended by the entry that fills its 4 KB. */
 const blockBytesMax = pieceBytes + pieceHeaderBytes + 8192;
@@ -51,14 +52,7 @@ export class Tables {
   place(sequence: number): RecordPlace | undefined {
     if (sequence > this.#last || !this.#usable) return undefined;
     const tables = this.#tables;
-    let low = 0;
-    let high = tables.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((tables[middle]?.first ?? 0) <= sequence) low = middle + 1;
-      else high = middle;
-    }
-    const table = tables[low - 1];
+    const table = tables[partitionPoint(tables.length, (i) => (tables[i]?.first ?? 0) <= sequence) - 1];
     const block = table?.blockOf(sequence);
     if (table === undefined || block === undefined || block.size > blockBytesMax) return undefined;
     return { path: table.path, sequence, ...block };

@@ -1,4 +1,5 @@
 import type { TimelineEntry } from './mpd-xml.ts';
+import { partitionPoint } from '../../partition-point.ts';
 
 /** A media segment of a representation. Ticks are those of its timescale. */
 export interface SegmentSpan {
@@ -102,12 +103,5 @@ function spansOf(runs: readonly Run[], lastCount: number): SegmentSpans {
 
 /** The last run of those at the start for which it holds. */
 function lastWhere(runs: readonly Run[], holds: (run: Run) => boolean): Run | undefined {
-  let [low, high] = [0, runs.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const run = runs[middle];
-    if (run !== undefined && holds(run)) low = middle + 1;
-    else high = middle;
-  }
-  return runs[low - 1];
+  return runs[partitionPoint(runs.length, (i) => holds(runs[i] as Run)) - 1];
 }
