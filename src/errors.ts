@@ -35,10 +35,11 @@ interface AboutError {
   readonly fwd?: ForwardReason | undefined;
 }
 
-/** Every error Eddy raises: a code, a side, and whether another try can help. Only http/ maps codes to status codes. */
+/** Every error Eddy raises: a code, and whose fault it is. Only http/ maps codes to status codes. */
 export class EddyError extends Error {
   readonly code: ErrorCode;
   readonly side: ErrorSide;
+  /** Of a body from an origin: whether its rest may be asked for. */
   readonly retryable: boolean;
   /** Why the cache had gone on with the request that failed; undefined: it had not, or that is not known. */
   readonly fwd: ForwardReason | undefined;
@@ -54,8 +55,8 @@ export class EddyError extends Error {
 
   /** The same for a request that went on because of that. */
   of(fwd: ForwardReason): EddyError {
-    const { code, message, side, retryable } = this;
-    return new EddyError(code, message, { side, retryable, cause: this.cause ?? this, fwd: this.fwd ?? fwd });
+    const { code, message, side } = this;
+    return new EddyError(code, message, { side, cause: this.cause ?? this, fwd: this.fwd ?? fwd });
   }
 }
 

@@ -120,7 +120,6 @@ export class VideoCache implements Cache {
     }
     throw new EddyError('origin-changed', `${request.target} keeps changing at the origin`, {
       side: 'upstream',
-      retryable: true,
       fwd: refetched.fwd,
     });
   }

@@ -76,7 +76,7 @@ export class StoredEntries implements EntryStore {
       if (error instanceof EddyError && error.code === 'aborted') throw error;
       this.#onFailure(error);
       const message = `keys cannot be listed: ${reasonOf(error)}`;
-      throw new EddyError('disk-failed', message, { side: 'internal', retryable: true, cause: error });
+      throw new EddyError('disk-failed', message, { side: 'internal', cause: error });
     }
   }
 

@@ -10,7 +10,6 @@ export class PeerError extends EddyError {
   constructor(failure: PeerFailure, message: string, cause?: unknown) {
     super(failure === 'aborted' ? failure : `peer-${failure}`, message, {
       side: 'peer',
-      retryable: true,
       ...(cause !== undefined && { cause }),
     });
     this.name = 'PeerError';

@@ -13,7 +13,6 @@ export interface WireError {
   readonly code: ErrorCode;
   readonly message: string;
   readonly side: ErrorSide;
-  readonly retryable: boolean;
   readonly fwd: ForwardReason | undefined;
 }
 

@@ -359,7 +359,7 @@ describe('what a peer cannot give', () => {
     lost.reject(new Error('lost the origin'));
     const error = await bytesOf(supply).catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(EddyError);
-    expect(error).toMatchObject({ side: 'peer', retryable: true });
+    expect(error).toMatchObject({ side: 'peer' });
     expect(a.outcomes).toEqual(['out broken']);
   });
 

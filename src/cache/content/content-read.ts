@@ -122,7 +122,6 @@ export class ContentRead {
     if (completeLength === undefined || strongValidator === undefined)
       throw new EddyError('origin-broken', `bytes from ${reader.offset} on are gone and cannot be fetched alone`, {
         side: 'upstream',
-        retryable: true,
       });
     reader.plannedTo = reader.offset;
     this.#fruitless(reader);

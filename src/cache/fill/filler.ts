@@ -187,7 +187,6 @@ export class Filler {
       discard(supply);
       throw new EddyError('origin-status', `the origin answered ${supply.status} to a range`, {
         side: 'upstream',
-        retryable: true,
       });
     }
     const whole = supply.status === 200;
@@ -195,7 +194,6 @@ export class Filler {
     this.#options.onChanged(representation, gap.request, whole ? supply : undefined);
     throw new EddyError('origin-changed', `${representation.target} changed at the origin while it was read`, {
       side: 'upstream',
-      retryable: true,
     });
   }
 

@@ -214,6 +214,6 @@ function finishable(flight: Flight): boolean {
 }
 
 function giveUp(flight: Flight): void {
-  flight.fail(new EddyError('aborted', 'nobody reads this any more', { side: 'internal', retryable: true }));
+  flight.fail(new EddyError('aborted', 'nobody reads this any more', { side: 'internal' }));
   flight.controller.abort();
 }

@@ -167,5 +167,5 @@ function unusable(store: string, error: unknown): EddyError {
   if (error instanceof EddyError) return error;
   const code = troubleOf(error) === 'full' ? 'disk-full' : 'disk-failed';
   const message = `disk tier directory ${store} cannot be used: ${reasonOf(error)}`;
-  return new EddyError(code, message, { side: 'internal', retryable: true, cause: error });
+  return new EddyError(code, message, { side: 'internal', cause: error });
 }

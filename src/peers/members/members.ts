@@ -1,6 +1,6 @@
 import { withoutPeerId } from '../transport/address-parts.ts';
 import { Member, type MemberOptions, type PeerReport } from './member.ts';
-import { isDialable, type MemberNews } from '../wire/messages.ts';
+import { isDialable, type MemberNews, addressesMax, membersMax } from '../wire/messages.ts';
 import { AnswerTimeout } from './answer-timeout.ts';
 import { Placement } from './placement.ts';
 
@@ -9,8 +9,6 @@ interface MembersOptions extends MemberOptions {
   readonly selfWeight: number;
 }
 
-const membersMax = 256;
-const addressesMax = 16;
 const addressesToldMax = 6;
 /** A member whose link closed is given this long to come back before it counts as down. */
 const suspectMs = 5_000;

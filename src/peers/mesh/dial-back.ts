@@ -3,10 +3,10 @@ import { multiaddr } from '@multiformats/multiaddr';
 import { relayIn } from '../transport/address-parts.ts';
 import { PeerError } from '../failure.ts';
 import { encodeFrame } from '../wire/frames.ts';
+import { addressLengthMax } from '../wire/messages.ts';
 import type { Link } from '../link/link.ts';
 
 const portsMax = 3;
-const addressLengthMax = 256;
 const dialTimeoutMs = 5_000;
 const pauseMs = 20_000;
 

@@ -1,7 +1,6 @@
 import { encodeFrame } from './frames.ts';
-import { encodeJson, type MemberNews } from './messages.ts';
+import { encodeJson, type MemberNews, membersMax } from './messages.ts';
 
-const membersMax = 256;
 const membersPerFrame = 64;
 
 /** What a member tells of itself, first, and of those it has a link with. */

@@ -48,9 +48,10 @@ export interface StatusMessage {
 }
 
 const jsonBytesMax = 60 * 1024;
-const membersMax = 256;
-const addressesMax = 16;
-const addressLengthMax = 256;
+/** Members that a node knows, and tells of. */
+export const membersMax = 256;
+export const addressesMax = 16;
+export const addressLengthMax = 256;
 const fieldsMax = 256;
 /** RFC 9110 sections 5.1 and 5.5 */
 const fieldName = /^[!#$%&'*+\-.^_`|~\w]+$/;
