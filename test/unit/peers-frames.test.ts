@@ -137,7 +137,7 @@ describe('10,000 random inputs', () => {
     let opened = 0;
     let sent = 0;
     const responder = new Responder(
-      { member, send: () => sent++, bulk: () => Promise.reject(new PeerError('broken', 'none')) },
+      { member, send: () => sent++, isClear: () => true, bulk: () => Promise.reject(new PeerError('broken', 'none')) },
       {
         source: {
           open: async () => {

@@ -5,10 +5,11 @@ import { endToEnd } from '../../semantics/hop-by-hop.ts';
 import { BodySender } from './body-sender.ts';
 import { PeerError } from '../failure.ts';
 import type { FramedStream } from '../wire/framed-stream.ts';
-import { dataBytesMax, encodeFrame, withId, writeOffset } from '../wire/frames.ts';
+import { dataBytesMax, dataFrameHead, encodeFrame, withId, writeOffset } from '../wire/frames.ts';
 import type { KeptDigests } from '../integrity/kept-digests.ts';
 import type { Described, Manifests } from '../integrity/manifests.ts';
-import type { StatusMessage } from '../wire/messages.ts';
+import { encodeStatus, type StatusMessage } from '../wire/messages.ts';
+import { sliceBytes } from '../integrity/manifest.ts';
 import type { ResponseOutcome } from './responder.ts';
 import { keyBytes, mayGivePeers } from '../shareable.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from './source.ts';
@@ -22,7 +23,10 @@ interface AnsweringOptions {
   readonly digests: KeptDigests;
   readonly manifests: Manifests;
   readonly bulk: () => Promise<FramedStream>;
-  readonly send: (frame: Buffer) => void;
+  /** On the control stream. */
+  readonly send: (...frames: readonly Buffer[]) => void;
+  /** Whether nothing waits to be sent on the control stream. */
+  readonly isClear: () => boolean;
   /** False when it cannot be sent: fields that the other side would not take. */
   readonly sendStatus: (status: StatusMessage) => boolean;
   readonly onBytes: (bytes: number) => void;
@@ -30,6 +34,8 @@ interface AnsweringOptions {
   readonly after: Promise<unknown> | undefined;
 }
 
+/** A body up to here that is at hand goes with its status, in one write: each message takes longer than its bytes. */
+const smallBytesMax = sliceBytes;
 /** An answer that is not there by then is announced. */
 const pendingAfterMs = 10;
 /** How often the peer is told that we wait too. */
@@ -111,8 +117,14 @@ export class Answering {
       const manifest = await this.#signedByOthers(answer, described);
       if (manifest !== undefined && manifest.length <= dataBytesMax)
         this.#options.send(encodeFrame('manifest', withId(this.#options.id, manifest)));
-      const fields = endToEnd(answer.fields).raw;
-      if (!sendStatus({ answer: 'have', head: { status, fields, completeLength } })) {
+      const head = { answer: 'have', head: { status, fields: endToEnd(answer.fields).raw, completeLength } } as const;
+      const small = smallBody(answer, described);
+      if (small !== undefined && this.#options.isClear() && !this.#options.budget.isLimited) {
+        const own = isSigned ? await this.#options.manifests.sign(small.described, [small.bytes]) : undefined;
+        signal.throwIfAborted();
+        if (this.#sendSmall(head, small.bytes, own)) return outcome;
+      }
+      if (!sendStatus(head)) {
         sendStatus({ answer: 'miss' });
         return 'miss';
       }
@@ -129,6 +141,19 @@ export class Answering {
     } finally {
       void iterator.return?.()?.catch(() => {});
     }
+  }
+
+  /** Status and body together. False when the other side would not take the status. */
+  #sendSmall(status: StatusMessage, bytes: Buffer, manifest: Buffer | undefined): boolean {
+    const { id, digests, send, onBytes } = this.#options;
+    const encoded = encodeStatus(status);
+    if (encoded === undefined) return false;
+    const data = dataFrameHead(id, 0, { digest: digests.of(bytes), length: bytes.length });
+    const signed = manifest === undefined ? [] : [encodeFrame('manifest', withId(id, manifest))];
+    const end = encodeFrame('end', withId(id, offset(bytes.length)));
+    send(encodeFrame('status', withId(id, encoded)), data, bytes, ...signed, end);
+    onBytes(bytes.length);
+    return true;
   }
 
   /** Undefined where nothing could be said of the bytes by slices. */
@@ -171,6 +196,15 @@ export class Answering {
       () => {},
     );
   }
+}
+
+/** All of a body that is short, in memory that is never written to again, and within one slice; undefined: it is none of that. */
+function smallBody({ fields, peek, buffersAreKept }: PeerAnswer, described: Described | undefined) {
+  const length = Number(fields.get('content-length') ?? 0);
+  if (described === undefined || buffersAreKept !== true || length < 1 || length > smallBytesMax) return undefined;
+  const [bytes, ...more] = peek?.() ?? [];
+  const isInSlice = (described.first % sliceBytes) + length <= sliceBytes;
+  return bytes?.length === length && more.length === 0 && isInSlice ? { bytes, described } : undefined;
 }
 
 function offset(value: number): Buffer {

@@ -35,7 +35,9 @@ export interface ResponderOptions {
 
 interface ResponderLink {
   readonly member: Member;
-  readonly send: (frame: Buffer) => void;
+  readonly send: (...frames: readonly Buffer[]) => void;
+  /** Whether nothing waits to be sent that way. */
+  readonly isClear: () => boolean;
   readonly bulk: () => Promise<FramedStream>;
 }
 
@@ -83,6 +85,7 @@ export class Responder {
         after: asking,
         bulk: this.#link.bulk,
         send: this.#link.send,
+        isClear: this.#link.isClear,
         sendStatus: (status) => this.#status(id, status),
         onBytes: (bytes) => {
           this.#link.member.bytesOut += bytes;

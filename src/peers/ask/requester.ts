@@ -106,7 +106,7 @@ export class PeerSupplier implements Supplier {
   /** Undefined when the answer is of no use here. */
   async #supply({ exchange, head, member, status }: Won, asked: Asked): Promise<Supply | undefined> {
     const fields = new Fields(head.fields);
-    const given = exchange.manifest;
+    const given = exchange.shown;
     const manifest = given && (await checkedManifest(given, { key: asked.key, fields }));
     if (
       !mayGivePeers(fields) ||

@@ -62,9 +62,10 @@ export class Link {
     this.expiresMs = options.expiresMs;
     this.#bulkOpen.promise.catch(() => {});
     this.#control = options.control;
-    const send = (frame: Buffer) => this.#control.send(frame);
+    const send = (...frames: readonly Buffer[]) => this.#control.send(...frames);
+    const isClear = () => this.#control.isClear;
     this.asker = new Asker({ member: this.member, send, memory: this.#memory });
-    this.#responder = new Responder({ member: this.member, send, bulk: () => this.bulk() }, options.responder);
+    this.#responder = new Responder({ member: this.member, send, isClear, bulk: () => this.bulk() }, options.responder);
   }
 
   /** From now on frames are handled, those that came early first; so it may close before this returns. */
@@ -117,21 +118,24 @@ export class Link {
     }
   }
 
-  send(frame: Buffer): void {
-    this.#control.send(frame);
+  send(...frames: readonly Buffer[]): void {
+    this.#control.send(...frames);
   }
 
-  /** Called about once a second: measures the round trip, and notices a peer that no longer answers. */
-  beat(nowMs: number): void {
+  /**
+   * Called about once a second: measures the round trip, and notices a peer that no longer answers. `news`: frames that are
+   * sent along.
+   */
+  beat(nowMs: number, news: readonly Buffer[] = []): void {
     const fault = expiryFault(this.expiresMs, nowMs);
     if (fault !== undefined) return this.close(new PeerError('aborted', `its credential does not count: ${fault}`));
     if (this.#pingSentMs === undefined) {
       this.#pingSentMs = performance.now();
       const payload = Buffer.alloc(8);
       payload.writeDoubleBE(this.#pingSentMs);
-      this.send(encodeFrame('ping', payload));
-      return;
+      return this.send(encodeFrame('ping', payload), ...news);
     }
+    this.send(...news);
     const silentMs = performance.now() - this.#pingSentMs;
     if (silentMs > deadAfterMs) this.close(new PeerError('timeout', `no answer for ${Math.round(silentMs)} ms`));
     else if (silentMs > suspectAfterMs && this.member.state === 'up')

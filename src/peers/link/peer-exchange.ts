@@ -40,6 +40,8 @@ export class PeerExchange implements AsyncIterable<Buffer> {
   digest: Buffer | undefined;
   /** A signed manifest, if one came. */
   manifest: Buffer | undefined;
+  /** The same, where it came before the head: the body is to be checked with it. */
+  shown: Buffer | undefined;
   readonly #id: number;
   readonly #options: PeerExchangeOptions;
   readonly #statusGate = Promise.withResolvers<StatusName>();
@@ -80,6 +82,7 @@ export class PeerExchange implements AsyncIterable<Buffer> {
       this.#finish();
       return;
     }
+    this.shown = this.manifest;
     this.#startBody();
     this.#headed = true;
     const length = new Fields(head.fields).get('content-length');

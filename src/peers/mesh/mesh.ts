@@ -161,9 +161,9 @@ export class Mesh {
     if (this.#mayBeMember(nowMs)) this.#dialler.tick(host, this.members.all());
     if (this.#ticks % beatEveryTicks === 0) this.#relays.tick(nowMs);
     if (++this.#ticks % beatEveryTicks === 0) {
-      for (const link of this.#links.values()) link.beat(nowMs);
       const changes = this.held.takeChanges(digestChangesBytesMax);
-      if (changes !== undefined) this.#broadcast([encodeFrame('digestChanges', changes)]);
+      const news = changes === undefined ? [] : [encodeFrame('digestChanges', changes)];
+      for (const link of this.#links.values()) link.beat(nowMs, news);
     }
     if (this.#newsDue || this.#ticks % newsEveryTicks === 0) {
       this.#newsDue = false;

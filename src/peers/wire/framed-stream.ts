@@ -72,6 +72,11 @@ export class FramedStream {
     }
   }
 
+  /** Whether all that was sent has left for the muxer. */
+  get isClear(): boolean {
+    return this.#stream.writeBufferLength === 0 && !this.#stream.writableNeedsDrain;
+  }
+
   /** Sends without waiting. Parts are not copied and must not be written to afterwards. */
   send(...parts: readonly Uint8Array[]): void {
     if (this.#closed !== undefined) return;
