@@ -27,10 +27,12 @@ const marginBytes = 40e6;
 const checkMs = 200;
 /** Where giving back is not enough, it is tried again when so much has come on top. */
 const regrownBytes = 10e6;
-/** Of what is left to the bound so much may wait for the collector, within these bounds; V8 itself adds some 16 MB. */
+/** Of what is left to the bound so much may wait for the collector, or come, within these bounds; V8 itself adds some 16 MB. */
 const waitingOfRoom = 0.5;
 const waitingBytesMin = 12e6;
 const waitingBytesMax = 64e6;
+/** Of a large RAM budget more: while it fills all that comes is kept, and a mark finds nothing. */
+const waitingOfBudgetMax = 0.5;
 /** The least change that V8 is told. */
 const shareChangeMin = 0.01;
 /** Up to here V8's young generation is made to grow, and no further, which would be to 64 MiB and more; it takes up to twice this. */
@@ -74,7 +76,7 @@ export function boundResidentMemory(ramBytesMax: number): void {
   const libc = openLibc(glibc);
   const boundBytes = Math.max(boundBytesMin, ramBytesMax * residentOfBudget + programBytes);
   const trimmedFromBytes = boundBytes - marginBytes;
-  const letWait = waitingSetter(Math.max(waitingBytesMax, ramBytesMax * uncollectedShare));
+  const letWait = waitingSetter(Math.max(waitingBytesMax, ramBytesMax * waitingOfBudgetMax));
   let dueBytes = trimmedFromBytes;
   const check = (): void => {
     const before = residentBytesNow();
