@@ -1,3 +1,5 @@
+import { isUnder, withoutSlash } from '../semantics/edge-target.ts';
+
 /** What the mirror knows of one origin map. */
 export interface LiveMap {
   readonly name: string;
@@ -25,26 +27,8 @@ export interface LiveSettings {
 export function originUrl(target: string, { prefix, origins }: LiveMap): string | undefined {
   const origin = URL.parse(origins[0] ?? '');
   if (origin === null || !isUnder(target, prefix)) return undefined;
-  const rest = target.slice(bare(prefix).length);
-  return URL.parse(origin.origin + bare(origin.pathname) + rest)?.href;
-}
-
-/** The target at the edge under which an absolute URL can be had; undefined where no map has that origin. */
-export function edgeTarget(url: string, maps: readonly LiveMap[]): string | undefined {
-  const parsed = URL.parse(url);
-  if (parsed === null || parsed.username !== '' || parsed.password !== '') return undefined;
-  const wanted = parsed.pathname + parsed.search;
-  let found: { readonly target: string; readonly base: number } | undefined;
-  for (const { prefix, origins } of maps) {
-    for (const origin of origins) {
-      const base = URL.parse(origin);
-      if (base === null || base.origin !== parsed.origin || !isUnder(wanted, base.pathname)) continue;
-      const length = bare(base.pathname).length;
-      if (found !== undefined && found.base >= length) continue;
-      found = { target: bare(prefix) + wanted.slice(length), base: length };
-    }
-  }
-  return found?.target;
+  const rest = target.slice(withoutSlash(prefix).length);
+  return URL.parse(origin.origin + withoutSlash(origin.pathname) + rest)?.href;
 }
 
 /** The map of a target, by the longest prefix. */
@@ -53,15 +37,4 @@ export function mapOf(target: string, maps: readonly LiveMap[]): LiveMap | undef
   for (const map of maps)
     if (isUnder(target, map.prefix) && map.prefix.length > (found?.prefix.length ?? -1)) found = map;
   return found;
-}
-
-function isUnder(target: string, prefix: string): boolean {
-  const start = bare(prefix);
-  if (!target.startsWith(start)) return false;
-  const next = target[start.length];
-  return next === '/' || (next === undefined && start !== '') || next === '?';
-}
-
-function bare(prefix: string): string {
-  return prefix.endsWith('/') ? prefix.slice(0, -1) : prefix;
 }

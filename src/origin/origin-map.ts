@@ -13,7 +13,7 @@ export interface OriginMap {
   readonly fieldsAdded?: Readonly<Record<string, string>>;
   /**
    * `host` (default port) or `host:port` that redirects are followed to. Any other is passed on, also to an upstream, since
-   * a player resolves relative references against the URI it was redirected to.
+   * a player resolves relative references against the URI it was redirected to: one that a map has, at the edge.
    */
   readonly redirectHosts?: readonly string[];
   readonly connectTimeoutMs?: number;

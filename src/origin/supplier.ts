@@ -13,6 +13,7 @@ import { MappedOrigin } from './mapped-origin.ts';
 import type { OriginMap } from './origin-map.ts';
 import { ReadTurn } from './read-turn.ts';
 import { askFollowing, type Followed, type FollowOptions } from './redirect.ts';
+import { referencesAtEdge } from './references.ts';
 import { ResumedBody, resumablePart } from './resume.ts';
 
 /** Health of one upstream, as it is shown. */
@@ -71,13 +72,16 @@ export class OriginSupplier implements Supplier {
     if (map === undefined) return undefined;
     if (this.#closed) throw originClosed();
     const route = map.route(request.target);
-    const asked = originRequest(request);
+    const sent = originRequest(request);
     const release = await map.budget.acquire(options.signal);
     const follow = this.#followOptions(map, options);
     try {
-      const followed = await askFollowing(route, asked, follow);
+      const followed = await askFollowing(route, sent, follow);
       const body = this.#body(followed, { ...follow, release });
-      return { source: 'origin', ...followed.answer.head, body, onTaken: freeChunk };
+      const { answer, route: asked } = followed;
+      const about = { asked: answer.upstream.origin + asked.pathAt(answer.upstream), target: request.target };
+      const fields = referencesAtEdge(answer.head.fields, { ...about, maps: this.#options.maps });
+      return { source: 'origin', ...answer.head, fields, body, onTaken: freeChunk };
     } catch (error) {
       release();
       throw error;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parseHls } from '../../src/live/hls/hls.ts';
-import { edgeTarget, mapOf, originUrl } from '../../src/live/mapped-urls.ts';
+import { mapOf, originUrl } from '../../src/live/mapped-urls.ts';
+import { edgeTarget } from '../../src/semantics/edge-target.ts';
 import { namesPlaylist } from '../../src/live/message/playlist-target.ts';
 import { readDirectives } from '../../src/live/hls/delivery-directives.ts';
 import { liveDefaults } from '../support/live-defaults.ts';
