@@ -62,9 +62,9 @@ describe('a reference of the origin', () => {
   });
 
   it('keeps a player at the edge, from the cache too', async () => {
-    await referring((url) => `${url}/b.m3u8`, { status: 301 });
+    await referring((url) => `${url}/b.ts`, { status: 301 });
     edge = await startEdge({ origins: [origin.url] });
-    for (let i = 0; i < 2; i++) expect((await view(`${edge.url}/a.m3u8`)).headers.location).toBe('/b.m3u8');
+    for (let i = 0; i < 2; i++) expect((await view(`${edge.url}/a.ts`)).headers.location).toBe('/b.ts');
     expect(origin.count()).toBe(1);
   });
 
