@@ -2,14 +2,13 @@ import { pieceBytes } from '../../cache/types.ts';
 import type { Generation } from '../generation/generation.ts';
 import { generationRecordsMax } from '../options.ts';
 import { pieceHeaderBytes } from '../record/piece-record.ts';
-import type { PendingPiece } from '../store/piece-queue.ts';
-import { pendingPlace } from '../store/spans.ts';
 import type { StoreParts } from '../store/store-parts.ts';
 import { IdleFlush } from './idle-flush.ts';
 import { Lull } from './lull.ts';
 import { reclaim } from './reclaim.ts';
 import { trim } from './trim.ts';
 import { applyRemovals, writeEntries } from './write-entries.ts';
+import { giveUpQueued, writePieces } from './write-pieces.ts';
 
 /** The largest piece there is. */
 const recordBytesMax = pieceBytes + pieceHeaderBytes;
@@ -27,7 +26,7 @@ const batchShareMax = 1 / 16;
 export class Writer {
   readonly #parts: StoreParts;
   readonly #onFailure: (error: unknown) => void;
-  readonly #batchBytes: number;
+  /** As large as a batch may be. */
   readonly #scratch: Buffer;
   readonly #waiting = new Set<() => void>();
   #batches = 0;
@@ -41,8 +40,7 @@ export class Writer {
     this.#parts = parts;
     this.#onFailure = onFailure;
     const share = Math.floor(parts.settings.generationBytes * batchShareMax);
-    this.#batchBytes = Math.max(recordBytesMax, Math.min(batchPieces * recordBytesMax, share));
-    this.#scratch = Buffer.allocUnsafeSlow(this.#batchBytes);
+    this.#scratch = Buffer.allocUnsafeSlow(Math.max(recordBytesMax, Math.min(batchPieces * recordBytesMax, share)));
   }
 
   /** Something was queued that is to be written at once. */
@@ -100,7 +98,7 @@ export class Writer {
       }
     } catch (error) {
       this.#paused = true;
-      this.#giveUpQueued();
+      giveUpQueued(this.#parts);
       this.#onFailure(error);
     } finally {
       this.#running = false;
@@ -126,7 +124,7 @@ export class Writer {
     }
     if (this.#parts.removals.size > 0) await this.#applyRemovals();
     const { pieceQueue, generations } = this.#parts;
-    if (pieceQueue.length > 0) await this.#writePieces();
+    if (pieceQueue.length > 0) await writePieces(this.#parts, await this.#generationWithRoom(), this.#scratch);
     else if (this.#flush.due) await generations.active.seal();
     this.#flush.cancel();
     await this.#distrust();
@@ -158,79 +156,16 @@ export class Writer {
     entryQueue.trust();
   }
 
-  async #writePieces(): Promise<void> {
-    const { pieceQueue, counts } = this.#parts;
-    const generation = await this.#generationWithRoom();
-    const pieces = pieceQueue.take(this.#batchBytes);
-    if (pieces.length === 0) return;
-    try {
-      const sequences = await generation.append(pieces, this.#scratch);
-      for (const { bytes } of pieces) counts.writtenBytes += bytes.length;
-      await this.#index(pieces, sequences, generation);
-    } catch (error) {
-      for (const piece of pieces) this.#giveUp(piece);
-      throw error;
-    }
-  }
-
-  /** Makes written pieces known. One that was dropped while it was written stays unknown. */
-  async #index(pieces: readonly PendingPiece[], sequences: readonly number[], generation: Generation): Promise<void> {
-    const { pieceIndex, pieceQueue, open, generations } = this.#parts;
-    const placed = pieces.map((piece, i) => {
-      const place = { generation: generation.number, sequence: sequences[i] ?? 0 };
-      return { piece, place, named: { id: piece.id, first: piece.first, length: piece.bytes.length, ...place } };
-    });
-    const wanted = placed.filter(({ piece }) => !piece.dropped);
-    const superseded = wanted.flatMap(({ piece }) =>
-      piece.supersedes.map((other) => ({ ...other, id: piece.id, by: piece.first })),
-    );
-    generation.pieces += wanted.length;
-    const changed = new Set([generation]);
-    for (const each of superseded) {
-      const other = generations.get(each.generation);
-      if (other === undefined) continue;
-      other.pieces--;
-      changed.add(other);
-    }
-    const named = wanted.map((each) => each.named);
-    const deleted = superseded.filter((each) => each.first !== each.by);
-    await pieceIndex.add(named, deleted, changed);
-    for (const { piece, place } of placed) {
-      if (!piece.dropped) open.move(piece.id, piece.first, { from: pendingPlace, to: place });
-      pieceQueue.done(piece);
-    }
-  }
-
   async #generationWithRoom(): Promise<Generation> {
     const { generations, settings } = this.#parts;
     const { active } = generations;
     const isFull =
-      active.bytes + this.#batchBytes > settings.generationBytes || active.sequence >= generationRecordsMax;
+      active.bytes + this.#scratch.length > settings.generationBytes || active.sequence >= generationRecordsMax;
     if (!isFull) return active;
     const before = await generations.rollOver();
     await before.seal();
     await trim(this.#parts, this.#scratch);
     return generations.active;
-  }
-
-  /** The disk takes nothing now: what waits for it is forgotten, so that it holds no memory. */
-  #giveUpQueued(): void {
-    const { pieceQueue, counts } = this.#parts;
-    for (
-      let pieces = pieceQueue.take(this.#batchBytes);
-      pieces.length > 0;
-      pieces = pieceQueue.take(this.#batchBytes)
-    ) {
-      counts.declined += pieces.length;
-      for (const piece of pieces) this.#giveUp(piece);
-    }
-  }
-
-  #giveUp(piece: PendingPiece): void {
-    const { pieceQueue, open } = this.#parts;
-    const isLatest = pieceQueue.get(piece.id, piece.first) === piece;
-    pieceQueue.done(piece);
-    if (isLatest) open.drop(piece.id, piece.first, pendingPlace);
   }
 
   #notify(): void {
