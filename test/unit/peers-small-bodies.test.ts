@@ -49,7 +49,10 @@ async function answered(bytes: number, { isClear = true, fetchedHere = true } = 
   );
   const asker = new Asker({
     member,
-    send: (frame) => responder.onRequest(frame.subarray(8)),
+    // What gets no answer here is cancelled later, when nobody is there to hear it.
+    send: (frame) => {
+      if (framesIn(frame).some(({ name }) => name === 'request')) responder.onRequest(frame.subarray(8));
+    },
     memory: new FrameMemory(),
   });
   const exchange = asker.ask(encodeJson(request), false);
