@@ -36,7 +36,7 @@ interface Lasting {
   readonly acceptRanges: boolean;
 }
 
-/** Answers whose fields are kept, some 2 KB each. */
+/** Answers whose fields are kept, some 3 KB each. */
 const keptMax = 1024;
 
 /**
