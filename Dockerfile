@@ -14,7 +14,6 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY config ./config
-COPY sample/media ./sample/media
 COPY src ./src
 RUN install -d -o node -g node /data
 USER node

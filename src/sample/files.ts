@@ -14,19 +14,15 @@ const forPages = 'no-cache';
 /** Reads page, players and media, some 8 MB, into memory. */
 export async function readSampleFiles(): Promise<SampleFiles> {
   const files = new Map<string, Resource>();
-  const [media, pages] = [folder('../../sample/media'), folder('page')];
-  for (const path of await filesUnder(media))
-    files.set(`/vod/${urlPath(relative(media, path))}`, await readResource(path));
-  for (const path of await filesUnder(pages))
-    files.set(`/${urlPath(relative(pages, path))}`, await readResource(path, forPages));
+  const here = fileURLToPath(new URL('.', import.meta.url));
+  for (const path of await filesUnder(join(here, 'media')))
+    files.set(`/vod/${urlPath(relative(join(here, 'media'), path))}`, await readResource(path));
+  for (const path of await filesUnder(join(here, 'page')))
+    files.set(`/${urlPath(relative(join(here, 'page'), path))}`, await readResource(path, forPages));
   for (const [name, path] of playerLibraries()) files.set(`/vendor/${name}`, await readResource(path));
   const page = files.get('/index.html');
   if (page !== undefined) files.set('/', page);
   return files;
-}
-
-function folder(path: string): string {
-  return fileURLToPath(new URL(path, import.meta.url));
 }
 
 /** The players' own builds, from the packages that the lock file pins. */

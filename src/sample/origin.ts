@@ -83,7 +83,7 @@ const liveEpochMs = Date.UTC(2026, 10, 1);
 function liveChannelOf(files: SampleFiles, nowMs: number): LiveChannel {
   const playlist = files.get(`${livePath}index.m3u8`)?.bytes.toString('utf8') ?? '';
   const durationsMs = [...playlist.matchAll(/^#EXTINF:([\d.]+),/gm)].map(([, seconds]) => Number(seconds) * 1000);
-  if (durationsMs.length === 0) throw new Error('the sample media are missing: run sample/make-media.sh');
+  if (durationsMs.length === 0) throw new Error('the sample media are missing: run src/sample/make-media.sh');
   const roundMs = durationsMs.reduce((sum, each) => sum + each, 0);
   return { epochMs: nowMs < liveEpochMs ? nowMs - roundMs : liveEpochMs, durationsMs };
 }

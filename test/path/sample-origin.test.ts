@@ -120,7 +120,7 @@ describe('ranges of the sample origin', () => {
     const answer = await get(path);
     whole = answer.body;
     [etag, lastModified] = [answer.headers.etag ?? '', answer.headers['last-modified'] ?? ''];
-    expect(whole.equals(await readFile(new URL('../../sample/media/single/high.mp4', import.meta.url)))).toBe(true);
+    expect(whole.equals(await readFile(new URL('../../src/sample/media/single/high.mp4', import.meta.url)))).toBe(true);
   });
 
   it.each([

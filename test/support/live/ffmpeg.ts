@@ -9,7 +9,7 @@ export function skipsFfmpeg(): boolean {
   return true;
 }
 
-const media = fileURLToPath(new URL('../../../sample/media/single/', import.meta.url));
+const media = fileURLToPath(new URL('../../../src/sample/media/single/', import.meta.url));
 
 /** Forms of live streaming that ffmpeg makes, each below a folder of its own. */
 const encodings = {

@@ -103,7 +103,7 @@ let read: Promise<Media> | undefined;
 /** Once for all channels of a process. */
 function readMedia(): Promise<Media> {
   read ??= (async () => {
-    const folder = fileURLToPath(new URL('../../../sample/media/hls-ts/high/', import.meta.url));
+    const folder = fileURLToPath(new URL('../../../src/sample/media/hls-ts/high/', import.meta.url));
     const names = Array.from({ length: 12 }, (_, i) => `${folder}${String(i).padStart(2, '0')}.ts`);
     const [high, audio, segments] = await Promise.all([
       readTrack('high'),

@@ -4,7 +4,7 @@ import { type MediaSample, readSamples, readTimescale, writeFragment } from './m
 
 export type TrackName = 'high' | 'low' | 'audio';
 
-const media = fileURLToPath(new URL('../../../sample/media/cmaf/', import.meta.url));
+const media = fileURLToPath(new URL('../../../src/sample/media/cmaf/', import.meta.url));
 const sampleSegments = 12;
 /** Of the sample media: 25 frames a second, AAC frames of 1024 samples. */
 const ticksPerSample = { high: 512, low: 512, audio: 1024 } as const;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /**
  * Cuts the CMAF tracks that make-media.sh made into the forms the sample serves:
  * whole files for DASH SegmentBase and HLS byte ranges, numbered segments for DASH SegmentTemplate and HLS fMP4.
- * Usage: node sample/package-media.ts TRACKS_DIR MEDIA_DIR
+ * Usage: node src/sample/package-media.ts TRACKS_DIR MEDIA_DIR
  */
 async function packageMedia(tracksDir: string, mediaDir: string): Promise<void> {
   const tracks: Track[] = [];
@@ -224,5 +224,5 @@ const lines = (list: readonly string[]): string => `${list.join('\n')}\n`;
 
 const [, , tracksDir, mediaDir] = process.argv;
 if (tracksDir === undefined || mediaDir === undefined)
-  throw new Error('usage: node sample/package-media.ts TRACKS_DIR MEDIA_DIR');
+  throw new Error('usage: node src/sample/package-media.ts TRACKS_DIR MEDIA_DIR');
 await packageMedia(tracksDir, mediaDir);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Remakes sample/media from nothing: needs ffmpeg with libx264 and drawtext, and the project's Node.
-# Usage: FONT=/path/to/bold.ttf sample/make-media.sh
+# Remakes src/sample/media from nothing: needs ffmpeg with libx264 and drawtext, and the project's Node.
+# Usage: FONT=/path/to/bold.ttf src/sample/make-media.sh
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 media="$here/media"
