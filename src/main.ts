@@ -3,6 +3,7 @@ import { helpText } from './config/help.ts';
 import { type Loaded, loadConfig } from './config/load.ts';
 import { machine } from './config/machine.ts';
 import type { Config } from './config.ts';
+import { messageOf } from './errors.ts';
 import { CannotListen } from './listening.ts';
 import { type OpenLog, openLog } from './log.ts';
 import { isLatePeerError } from './node/process/late-errors.ts';
@@ -10,7 +11,6 @@ import { boundResidentMemory, boundYoungGeneration, tuneProcessMemory } from './
 import { lowerCollectorPriority } from './node/process/thread-priority.ts';
 import type { RunningNode } from './node.ts';
 import { version } from './version.ts';
-import { messageOf } from './errors.ts';
 
 const exitFailed = 1;
 const exitBadConfig = 2;

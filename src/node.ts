@@ -1,5 +1,5 @@
-import type { Config } from './config.ts';
 import { settingsForRestart } from './config/restart.ts';
+import type { Config } from './config.ts';
 import { type Admin, startAdmin } from './http/admin/admin.ts';
 import type { ProcessLog } from './log.ts';
 import { createMetrics } from './metrics.ts';

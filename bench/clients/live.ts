@@ -1,9 +1,9 @@
 /** Many viewers of one live channel, each of two renditions, spread over the nodes of a cell. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { epochMs } from '../load/keep-alive.ts';
-import { PlaylistReader } from '../load/live-playlist.ts';
 import { DashViewer } from '../load/dash-viewer.ts';
+import { epochMs } from '../load/keep-alive.ts';
 import { MpdReader } from '../load/live-mpd.ts';
+import { PlaylistReader } from '../load/live-playlist.ts';
 import { emptyNotes, LiveViewer } from '../load/live-viewer.ts';
 import { percentile } from '../statistics.ts';
 import { clientOptions } from './client.ts';

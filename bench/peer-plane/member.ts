@@ -1,9 +1,9 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PeerSource } from '../../src/peers/answer/source.ts';
 import { openIdentity } from '../../src/peers/cell/identity.ts';
 import { PeerPlane } from '../../src/peers/plane.ts';
-import type { PeerSource } from '../../src/peers/answer/source.ts';
 
 export interface PlaneOptions {
   readonly cell: { readonly name: string; readonly keyHex: string };

@@ -4,10 +4,10 @@ import { CellOrigin } from '../../test/support/cell-origin.ts';
 import type { AudienceClientOptions, AudienceClientResult } from '../clients/audience.ts';
 import { runClient } from '../clients/client.ts';
 import { usageOf } from '../proc.ts';
+import { showSentAgain } from '../sent-again.ts';
 import { nginxVariants, startNginx } from '../servers/nginx.ts';
 import type { Server } from '../servers/server.ts';
 import { rounded } from '../statistics.ts';
-import { showSentAgain } from '../sent-again.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
 /** 1 Mb/s live, so that 20 nodes and 320 viewers fit two cores. */

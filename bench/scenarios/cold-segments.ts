@@ -6,8 +6,8 @@ import { type CellMedia, coldPath, filePath, KnownBytes, lengthOf } from '../../
 import { CellOrigin } from '../../test/support/cell-origin.ts';
 import { allowedCores } from '../proc.ts';
 import { nginxVariants, startNginx } from '../servers/nginx.ts';
-import { percentile, rounded } from '../statistics.ts';
 import type { Server } from '../servers/server.ts';
+import { percentile, rounded } from '../statistics.ts';
 import type { Bench, Finding, Scenario, ScenarioResult } from './scenario.ts';
 
 const nodes = 5;

@@ -1,6 +1,6 @@
+import { startAll } from '../fleet.ts';
 import { figuresOf, type Sample, sample } from '../measure.ts';
 import { objectTarget, workloadOf } from '../objects.ts';
-import { startAll } from '../fleet.ts';
 import type { Server } from '../servers/server.ts';
 import { quotient, rounded, sum } from '../statistics.ts';
 import { chosenContenders, fillContenders } from './chosen.ts';

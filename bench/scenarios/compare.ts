@@ -5,7 +5,7 @@ import type { BenchOptions, Protocol } from '../options.ts';
 import type { Server } from '../servers/server.ts';
 import { verifyHits } from '../verify.ts';
 import { chosenContenders } from './chosen.ts';
-import { chartsOf, ratiosOf, type Row } from './compare-ratios.ts';
+import { chartsOf, type Row, ratiosOf } from './compare-ratios.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';
 
 /** What is held constant while servers take turns. */

@@ -3,7 +3,7 @@ import { type CellNode, metric, ProcessCell } from '../../test/support/cell.ts';
 import { Audience } from '../../test/support/cell-audience.ts';
 import type { CellMedia } from '../../test/support/cell-media.ts';
 import { CellOrigin } from '../../test/support/cell-origin.ts';
-import { skipsNamespaces, SplitNetwork } from '../../test/support/split-network.ts';
+import { SplitNetwork, skipsNamespaces } from '../../test/support/split-network.ts';
 import { showSentAgain } from '../sent-again.ts';
 import { percentile, rounded } from '../statistics.ts';
 import type { Bench, Finding, Scenario } from './scenario.ts';

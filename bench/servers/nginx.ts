@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { freePort } from '../rig.ts';
-import { type Server, type ServerOptions, serverOf } from './server.ts';
 import { answers } from '../verify.ts';
+import { type Server, type ServerOptions, serverOf } from './server.ts';
 
 /** One of the ways nginx is set up; its fastest one counts. */
 export interface NginxVariant {

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
 import type { Config, ConfigValues } from '../config.ts';
+import { hostAndPort } from '../listening.ts';
 import { isLoopback } from '../loopback.ts';
 import { type Checked, type CrossChecks, cellOf, tlsOf, tokenOf } from './given-files.ts';
 import { type MapConfig, mapWithDefaults } from './maps.ts';
 import { sizeText } from './values.ts';
-import { hostAndPort } from '../listening.ts';
 
 const gibibyte = 1024 ** 3;
 const ramDefaultMax = 2 * gibibyte;

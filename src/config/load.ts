@@ -1,10 +1,10 @@
 import { type Config, type ConfigKey, type ConfigValues, configSchema } from '../config.ts';
 import { combine } from './combine.ts';
-import type { CrossChecks } from './given-files.ts';
 import { complaintsOf, pathText, unknownKey } from './complaints.ts';
 import { type ConfigFile, parseConfigFile } from './file.ts';
-import type { peeringSchema } from './peering.ts';
+import type { CrossChecks } from './given-files.ts';
 import { options, readCommandLine, readEnvironment } from './options.ts';
+import type { peeringSchema } from './peering.ts';
 
 export interface LoadOptions {
   /** Arguments after the program. */

@@ -2,8 +2,8 @@ import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { createSecureContext } from 'node:tls';
-import type { ViewerLog } from './exchange/exchange.ts';
 import { messageOf } from '../errors.ts';
+import type { ViewerLog } from './exchange/exchange.ts';
 
 export interface CertificateFiles {
   /** PEM, the chain with the leaf first. */

@@ -1,20 +1,20 @@
 import type { Answer, Cache, CacheRequest, MapPolicy, RepresentationAnswer } from '../cache/types.ts';
-import { type PlaylistRequest, PlaylistRequestReader } from './message/playlist-request.ts';
-import { type Held, heldFor, mustWait, refusalOf } from './follow/blocking.ts';
-import { type Clock, systemClock } from './clock.ts';
-import { dataFor, type ServerData, withServerData } from './message/cmsd.ts';
-import { acceptedCoding } from './message/coding.ts';
-import { readDirectives } from './hls/delivery-directives.ts';
-import type { FollowedPlaylist } from './follow/followed-playlist.ts';
 import { LiveEdge, mayComeYet } from './channels/live-edge.ts';
-import { badRequest, notInTime } from './message/local-answers.ts';
-import type { Manifest } from './manifest.ts';
-import { unstoredRequest } from './message/mirrored-request.ts';
 import { Pins } from './channels/pins.ts';
 import type { PlaylistsOptions } from './channels/playlist-loader.ts';
-import type { PlaylistVersion } from './follow/playlist-version.ts';
 import { Playlists } from './channels/playlists.ts';
 import type { StreamReport } from './channels/stream-report.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { type Held, heldFor, mustWait, refusalOf } from './follow/blocking.ts';
+import type { FollowedPlaylist } from './follow/followed-playlist.ts';
+import type { PlaylistVersion } from './follow/playlist-version.ts';
+import { readDirectives } from './hls/delivery-directives.ts';
+import type { Manifest } from './manifest.ts';
+import { dataFor, type ServerData, withServerData } from './message/cmsd.ts';
+import { acceptedCoding } from './message/coding.ts';
+import { badRequest, notInTime } from './message/local-answers.ts';
+import { unstoredRequest } from './message/mirrored-request.ts';
+import { type PlaylistRequest, PlaylistRequestReader } from './message/playlist-request.ts';
 import { Viewing, type ViewingOptions } from './prefetch/viewing.ts';
 
 export interface LiveCacheOptions extends Omit<PlaylistsOptions, 'clock' | 'onManifest'> {

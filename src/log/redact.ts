@@ -1,4 +1,5 @@
 import { secretsInText } from './secret-parameters.ts';
+
 /** In place of a secret. */
 const mark = '[redacted]';
 

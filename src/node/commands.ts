@@ -2,10 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { credentialText } from '../config/cell-credential.ts';
+import { messageOf } from '../errors.ts';
 import { openCell } from '../peers/cell/cell-key.ts';
 import { issueCredential, lifetimeMsMax } from '../peers/cell/credential.ts';
 import { openIdentity } from '../peers/cell/identity.ts';
-import { messageOf } from '../errors.ts';
 
 /** What a command prints, or what is wrong with how it was called. */
 type CommandResult = { readonly output: string } | { readonly error: string };

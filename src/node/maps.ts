@@ -1,6 +1,6 @@
 import type { MapPolicy } from '../cache/types.ts';
-import type { Config } from '../config.ts';
 import { type MapConfig, mapWithDefaults, policyOf } from '../config/maps.ts';
+import type { Config } from '../config.ts';
 import { startSampleOrigin } from '../sample/origin.ts';
 
 /** The origin maps of this node as they are now: those of the configuration, or the built-in sample. */

@@ -1,12 +1,12 @@
 import type { EddyError } from '../errors.ts';
 import type { Fields } from '../fields.ts';
 import { type Again, AttemptPlan, type Clock, type Step, wait } from './attempt-plan.ts';
-import { UpstreamExchange } from './upstream-exchange.ts';
 import type { OriginSettings } from './origin-map.ts';
-import { requestBody } from './request-body.ts';
 import type { ReadTurn } from './read-turn.ts';
+import { requestBody } from './request-body.ts';
 import type { ResponseHead } from './response-head.ts';
 import type { Upstream } from './upstream.ts';
+import { UpstreamExchange } from './upstream-exchange.ts';
 
 /** How one upstream request went: `unavailable` is an answer with 502, 503 or 504. */
 export type AttemptOutcome = 'answered' | 'unavailable' | 'refused' | 'timeout' | 'broken' | 'aborted';

@@ -1,11 +1,11 @@
 import { EddyError } from '../errors.ts';
+import { contentLengthOf } from '../semantics/content-length.ts';
 import { parseContentRange } from '../semantics/content-range.ts';
 import { validatorOf } from '../semantics/validators.ts';
 import { backoffMs, type Clock, wait } from './attempt-plan.ts';
 import type { OriginAnswer } from './attempts.ts';
 import { aborted, malformed } from './failure.ts';
 import type { ResponseHead } from './response-head.ts';
-import { contentLengthOf } from '../semantics/content-length.ts';
 
 /** Bounds on the requests made to complete one body. */
 const resumeBounds = {

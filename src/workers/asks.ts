@@ -1,8 +1,8 @@
 import type { CacheRequest } from '../cache/types.ts';
 import { Fields } from '../fields.ts';
+import { hasPlayerReport } from '../semantics/player-report.ts';
 import { Ask } from './ask.ts';
 import type { AskNumber, ToMain, ToThread } from './messages.ts';
-import { hasPlayerReport } from '../semantics/player-report.ts';
 import type { Port } from './port.ts';
 
 /** Of an ask that nobody reads: an answer may be read in several parts, and some are not read at all. */

@@ -6,11 +6,11 @@ import { select } from '../cache/stored/select.ts';
 import type { Answer, Cache, CacheRequest, Source } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
+import { hasPlayerReport } from '../semantics/player-report.ts';
 import { Asks } from './asks.ts';
 import { Borrowed } from './borrowed.ts';
 import type { LentMemory } from './lent-memory.ts';
 import type { LentBytes, ToMain, ToThread } from './messages.ts';
-import { hasPlayerReport } from '../semantics/player-report.ts';
 import type { Port } from './port.ts';
 import { ThreadContent, type ThreadContentOptions } from './thread-content.ts';
 

@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { parseCredential, credentialText } from '../../src/config/cell-credential.ts';
+import { credentialText, parseCredential } from '../../src/config/cell-credential.ts';
 import { openCell } from '../../src/peers/cell/cell-key.ts';
 import { issueCredential } from '../../src/peers/cell/credential.ts';
-import { type CellNode, metric, peersOf, ProcessCell } from '../support/cell.ts';
+import { type CellNode, metric, ProcessCell, peersOf } from '../support/cell.ts';
 import { fetchChecked } from '../support/cell-fetch.ts';
 import { cellMedia, coldPath, KnownBytes } from '../support/cell-media.ts';
 import { CellOrigin } from '../support/cell-origin.ts';

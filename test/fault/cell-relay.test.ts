@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type CellNode, peersOf, ProcessCell } from '../support/cell.ts';
+import { type CellNode, ProcessCell, peersOf } from '../support/cell.ts';
 import { Audience } from '../support/cell-audience.ts';
 import { fetchChecked } from '../support/cell-fetch.ts';
 import { cellMedia, coldPath, patienceMs } from '../support/cell-media.ts';
 import { CellOrigin } from '../support/cell-origin.ts';
-import { skipsNamespaces, SplitNetwork } from '../support/split-network.ts';
+import { SplitNetwork, skipsNamespaces } from '../support/split-network.ts';
 
 const adminToken = 'the-halves-are-not-on-loopback';
 const viewersEach = 2;

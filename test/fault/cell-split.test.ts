@@ -4,7 +4,7 @@ import { type CellNode, ProcessCell } from '../support/cell.ts';
 import { Audience } from '../support/cell-audience.ts';
 import { faultMedia } from '../support/cell-media.ts';
 import { CellOrigin } from '../support/cell-origin.ts';
-import { skipsNamespaces, SplitNetwork } from '../support/split-network.ts';
+import { SplitNetwork, skipsNamespaces } from '../support/split-network.ts';
 
 const nodesEach = 2;
 const viewersEach = 4;

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type CellNode, metric, peersOf, ProcessCell } from '../support/cell.ts';
+import { type CellNode, metric, ProcessCell, peersOf } from '../support/cell.ts';
 import { fetchChecked } from '../support/cell-fetch.ts';
 import { cellMedia, coldPath, KnownBytes } from '../support/cell-media.ts';
 import { CellOrigin } from '../support/cell-origin.ts';

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pieceBytes } from '../../src/cache/types.ts';
 import { type Ended, startDiskProcess } from '../support/disk-process.ts';
 import { entryOf, mebibyte, openDisk, temporaryDirectory } from '../support/disk-store.ts';
-import { bytesOf } from '../support/tier-bytes.ts';
 import { removeTree } from '../support/remove-tree.ts';
+import { bytesOf } from '../support/tier-bytes.ts';
 
 /** Starts that a store may take to get over a damage: two that end, the one that looks into it. */
 const startsMax = 3;

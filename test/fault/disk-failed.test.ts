@@ -5,8 +5,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { pieceBytes } from '../../src/cache/types.ts';
 import type { DiskTier } from '../../src/disk/tier.ts';
 import { entryOf, KeptLog, mebibyte, never, openDisk, temporaryDirectory } from '../support/disk-store.ts';
-import { bytesOf } from '../support/tier-bytes.ts';
 import { removeTree } from '../support/remove-tree.ts';
+import { bytesOf } from '../support/tier-bytes.ts';
 
 let directory: Awaited<ReturnType<typeof temporaryDirectory>>;
 let tier: DiskTier;

@@ -6,8 +6,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { pieceBytes } from '../../src/cache/types.ts';
 import type { DiskTier } from '../../src/disk/tier.ts';
 import { entryOf, KeptLog, mebibyte, never, openDisk, temporaryDirectory } from '../support/disk-store.ts';
-import { bytesOf } from '../support/tier-bytes.ts';
 import { removeTree } from '../support/remove-tree.ts';
+import { bytesOf } from '../support/tier-bytes.ts';
 
 let mountPoint: Awaited<ReturnType<typeof temporaryDirectory>>;
 let mounted = false;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
-import { view } from '../support/viewer.ts';
 import { removeTree } from '../support/remove-tree.ts';
+import { view } from '../support/viewer.ts';
 
 const mebibyte = 1024 * 1024;
 let directory: string;

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Eddy, startEddy } from '../support/eddy.ts';
 import { assertPattern, resourceSeed, startOrigin, type TestOrigin } from '../support/origin.ts';
-import { view } from '../support/viewer.ts';
 import { removeTree } from '../support/remove-tree.ts';
+import { view } from '../support/viewer.ts';
 
 const length = 1_500_000;
 const files = 24;

@@ -1,5 +1,5 @@
-import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { expect, test, vi } from 'vitest';
 import type { OriginHealth } from '../../src/origin/supplier.ts';
 import { startOrigin } from '../support/origin.ts';

@@ -1,7 +1,7 @@
 import { Agent } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Edge, startEdge } from '../support/edge.ts';
 import { parseMpd } from '../../src/live/dash/mpd.ts';
+import { type Edge, startEdge } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { contradictoryMpd } from '../support/mpd-inputs.ts';
 import { startOrigin, type TestOrigin } from '../support/origin.ts';

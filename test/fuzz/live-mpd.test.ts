@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { announcedMax, type Manifest } from '../../src/live/manifest.ts';
 import { parseMpd } from '../../src/live/dash/mpd.ts';
+import { announcedMax, type Manifest } from '../../src/live/manifest.ts';
 import { mpdText, period } from '../support/mpd.ts';
 import { contradictoryMpd } from '../support/mpd-inputs.ts';
 

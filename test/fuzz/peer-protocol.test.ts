@@ -6,16 +6,16 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Cell, openCell } from '../../src/peers/cell/cell-key.ts';
 import { encodeCredential, issueCredential } from '../../src/peers/cell/credential.ts';
-import { encodeFrame } from '../../src/peers/wire/frames.ts';
-import { startHost } from '../../src/peers/transport/host.ts';
 import { passingIdentity } from '../../src/peers/cell/identity.ts';
+import { startHost } from '../../src/peers/transport/host.ts';
+import { encodeFrame } from '../../src/peers/wire/frames.ts';
 import { encodeJson } from '../../src/peers/wire/messages.ts';
-import { type CellNode, isRunning, metric, peersOf, ProcessCell } from '../support/cell.ts';
+import { type CellNode, isRunning, metric, ProcessCell, peersOf } from '../support/cell.ts';
 import { fetchChecked } from '../support/cell-fetch.ts';
 import { cellMedia, coldPath, KnownBytes } from '../support/cell-media.ts';
 import { CellOrigin } from '../support/cell-origin.ts';
-import { plainHost } from '../support/peer-options.ts';
 import { wildFrames } from '../support/peer-frames.ts';
+import { plainHost } from '../support/peer-options.ts';
 
 /** 10,000 take some minutes, for most end their connection and a node takes 64 of those a second: FUZZ_COUNT=10000. */
 const count = Number(process.env['FUZZ_COUNT'] ?? 600);

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { afterEach, describe, expect, it } from 'vitest';
 import { chunksOf, FakeContent, passed, patternBytes } from '../support/fake-cache.ts';
-import { exchange, RawConnection } from '../support/raw-http.ts';
 import { bodies, gated, openPlain, plain, post } from '../support/lean-viewers.ts';
+import { exchange, RawConnection } from '../support/raw-http.ts';
 import { openViewers, type TestViewers } from '../support/viewers.ts';
 
 const mebibyte = 1024 * 1024;

@@ -1,7 +1,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from 'vitest';
-import { decodeAnnouncement, encodeAnnouncement } from '../../src/live/channels/cell-voice.ts';
 import { Fields } from '../../src/fields.ts';
+import { decodeAnnouncement, encodeAnnouncement } from '../../src/live/channels/cell-voice.ts';
 import { type Edge, startEdge, testPolicy } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { startOrigin, type TestOrigin } from '../support/origin.ts';

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { HandClock } from '../support/hand-clock.ts';
-import { liveStage } from '../support/live-stage.ts';
 import { ManualClock } from '../support/live/clock.ts';
 import { type Channel, createChannel } from '../support/live/live-origin.ts';
 import { LiveServer } from '../support/live/live-server.ts';
+import { liveStage } from '../support/live-stage.ts';
 import { startOrigin } from '../support/origin.ts';
 import { ScriptedChannel } from '../support/scripted-channel.ts';
 import { until } from '../support/until.ts';

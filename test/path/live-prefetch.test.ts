@@ -6,7 +6,7 @@ import { mpdText, period } from '../support/mpd.ts';
 import { type OriginRoutes, resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
 import { ScriptedChannel } from '../support/scripted-channel.ts';
 import { until } from '../support/until.ts';
-import { view, type Viewed } from '../support/viewer.ts';
+import { type Viewed, view } from '../support/viewer.ts';
 
 const cleanups: (() => Promise<void>)[] = [];
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { type OriginRoutes, resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
-import { view } from '../support/viewer.ts';
-import { soon, until } from '../support/until.ts';
 import { removeTree } from '../support/remove-tree.ts';
+import { soon, until } from '../support/until.ts';
+import { view } from '../support/viewer.ts';
 
 const mebibyte = 1024 * 1024;
 let origin: TestOrigin;

@@ -2,8 +2,8 @@ import { request } from 'node:http';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { type OriginRoutes, resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
-import { type Viewed, type ViewOptions, view } from '../support/viewer.ts';
 import { soon } from '../support/until.ts';
+import { type Viewed, type ViewOptions, view } from '../support/viewer.ts';
 
 const mebibyte = 1024 * 1024;
 let origin: TestOrigin;

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type SampleOrigin, startSampleOrigin } from '../../src/sample/origin.ts';
-import { view, type ViewOptions } from '../support/viewer.ts';
+import { type ViewOptions, view } from '../support/viewer.ts';
 
 const epochMs = Date.UTC(2026, 10, 1);
 const startMs = Date.UTC(2026, 10, 21, 9, 0, 1);

@@ -4,8 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
-import { view } from '../support/viewer.ts';
 import { soon } from '../support/until.ts';
+import { view } from '../support/viewer.ts';
 
 const mebibyte = 1024 * 1024;
 let origin: TestOrigin;

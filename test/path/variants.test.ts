@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, expect, test } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
 import { resourceBytes, startOrigin, type TestOrigin } from '../support/origin.ts';
-import { view } from '../support/viewer.ts';
 import { soon } from '../support/until.ts';
+import { view } from '../support/viewer.ts';
 
 const mebibyte = 1024 * 1024;
 let origin: TestOrigin;

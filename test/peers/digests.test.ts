@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { type CellNode, metric, ProcessCell } from '../support/cell.ts';
 import { assertPattern, type OriginResource, resourceSeed, startOrigin, type TestOrigin } from '../support/origin.ts';
-import { view } from '../support/viewer.ts';
 import { soon } from '../support/until.ts';
+import { view } from '../support/viewer.ts';
 
 const routes: Record<string, OriginResource> = {};
 let origin: TestOrigin | undefined;

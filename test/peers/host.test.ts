@@ -1,10 +1,10 @@
-import { connect } from 'node:net';
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import type { Libp2p } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type HostGate, startHost } from '../../src/peers/transport/host.ts';
 import { passingIdentity } from '../../src/peers/cell/identity.ts';
+import { type HostGate, startHost } from '../../src/peers/transport/host.ts';
 import { openGate, plainHost } from '../support/peer-options.ts';
 
 const open: Libp2p[] = [];

@@ -7,14 +7,14 @@ import { createInterface } from 'node:readline';
 import { setImmediate as turn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
-import { groupOf, Placement } from '../../src/peers/members/placement.ts';
 import { Fields } from '../../src/fields.ts';
+import { groupOf, Placement } from '../../src/peers/members/placement.ts';
 import type { PeerPlaneOptions } from '../../src/peers/plane.ts';
 import { assertPattern, patternBytes } from '../support/pattern.ts';
 import { keyOf } from '../support/peer-options.ts';
 import { answerOf, bytesOf, get, TestCell, type TestNode } from '../support/peers.ts';
-import { soon } from '../support/until.ts';
 import { removeTree } from '../support/remove-tree.ts';
+import { soon } from '../support/until.ts';
 
 const script = fileURLToPath(new URL('../support/peer-child.ts', import.meta.url));
 const never = new AbortController().signal;

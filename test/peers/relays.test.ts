@@ -1,9 +1,9 @@
-import { afterEach, describe, expect, it } from 'vitest';
 import { multiaddr } from '@multiformats/multiaddr';
-import { startHost } from '../../src/peers/transport/host.ts';
+import { afterEach, describe, expect, it } from 'vitest';
 import { passingIdentity } from '../../src/peers/cell/identity.ts';
-import { plainHost } from '../support/peer-options.ts';
+import { startHost } from '../../src/peers/transport/host.ts';
 import { patternBytes } from '../support/pattern.ts';
+import { plainHost } from '../support/peer-options.ts';
 import { answerOf, bytesOf, TestCell, type TestNode } from '../support/peers.ts';
 import { soon } from '../support/until.ts';
 

@@ -2,9 +2,10 @@
  * The origin of a cell in a process of its own: `cell-origin-child.ts HOST MEDIA`. Serves what cell-media.ts names, takes
  * single ranges, and tells its parent over IPC what it was asked for.
  */
+
+import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type CellMedia, KnownBytes, lengthOf, newestSegment, playlistAt, playlistPath } from './cell-media.ts';
 import type { CellOriginCommand, CellOriginReport, SentBody } from './cell-origin.ts';

@@ -6,8 +6,8 @@
  */
 import { pieceBytes } from '../../src/cache/types.ts';
 import { DiskTier } from '../../src/disk/tier.ts';
-import { bytesOf } from './tier-bytes.ts';
 import { entryOf, KeptLog, mebibyte, never } from './disk-store.ts';
+import { bytesOf } from './tier-bytes.ts';
 
 const [, , mode, directory = ''] = process.argv;
 const startCpu = process.cpuUsage();

@@ -4,11 +4,11 @@
  * the target begins with `/held`.
  */
 import { join } from 'node:path';
+import { Fields } from '../../src/fields.ts';
 import { openIdentity } from '../../src/peers/cell/identity.ts';
 import { PeerPlane } from '../../src/peers/plane.ts';
 import { patternBytes } from './pattern.ts';
 import { cellKeyHex, keyOf, quietLog } from './peer-options.ts';
-import { Fields } from '../../src/fields.ts';
 
 const [, , directory = '', bootstrap] = process.argv;
 const half = 1_000_000;

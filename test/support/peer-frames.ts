@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { dataFrameHead, encodeFrame, frameTypes, type FrameName, withId } from '../../src/peers/wire/frames.ts';
+import { dataFrameHead, encodeFrame, type FrameName, frameTypes, withId } from '../../src/peers/wire/frames.ts';
 import { encodeJson } from '../../src/peers/wire/messages.ts';
 
 const request = {

@@ -1,6 +1,6 @@
+import type { Log } from '../../src/log.ts';
 import { Circuits } from '../../src/peers/transport/circuits.ts';
 import type { HostGate } from '../../src/peers/transport/host.ts';
-import type { Log } from '../../src/log.ts';
 
 export const cellKeyHex = '5eed'.repeat(16);
 export const quietLog: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Supply, SupplyRequest } from '../../src/cache/supply.ts';
 import { Fields } from '../../src/fields.ts';
-import { openIdentity } from '../../src/peers/cell/identity.ts';
-import { Placement, groupOf } from '../../src/peers/members/placement.ts';
-import { PeerPlane, type PeerPlaneOptions } from '../../src/peers/plane.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from '../../src/peers/answer/source.ts';
+import { openIdentity } from '../../src/peers/cell/identity.ts';
+import { groupOf, Placement } from '../../src/peers/members/placement.ts';
+import { PeerPlane, type PeerPlaneOptions } from '../../src/peers/plane.ts';
 import { cellKeyHex, keyOf, quietLog } from './peer-options.ts';
-import { soon } from './until.ts';
 import { removeTree } from './remove-tree.ts';
+import { soon } from './until.ts';
 
 /** A source whose answer a test sets, and that keeps what it was asked. */
 class ScriptedSource implements PeerSource {

@@ -1,7 +1,7 @@
-import { execFile, execFileSync, type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { promisify } from 'node:util';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 const linkProgram = fileURLToPath(new URL('./lossy-link.pl', import.meta.url));

@@ -1,5 +1,5 @@
-import { Fields } from '../../src/fields.ts';
 import type { MapPolicy, StoredResponse } from '../../src/cache/types.ts';
+import { Fields } from '../../src/fields.ts';
 
 /** Sun, 01 Nov 2026 12:00:00 GMT: when the responses of these tests came. */
 export const receivedMs = Date.UTC(2026, 10, 1, 12);

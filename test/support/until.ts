@@ -1,4 +1,4 @@
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turn } from 'node:timers/promises';
 
 /** A time that only a broken test needs, however slow and busy the machine is. */
 export const patienceMs = 20_000;

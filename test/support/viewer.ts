@@ -1,5 +1,5 @@
-import { request } from 'node:http';
 import type { Agent, IncomingHttpHeaders } from 'node:http';
+import { request } from 'node:http';
 
 export interface Viewed {
   readonly status: number;

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { connect, type TLSSocket } from 'node:tls';
 import type { Libp2p } from '@libp2p/interface';
 import { generateCertificate } from '@libp2p/tls/utils';
-import { startHost } from '../../src/peers/transport/host.ts';
 import { passingIdentity } from '../../src/peers/cell/identity.ts';
+import { startHost } from '../../src/peers/transport/host.ts';
 import { openGate, plainHost } from './peer-options.ts';
 
 /** A host with our own yamux that listens on a port of its own and lets everybody in. */

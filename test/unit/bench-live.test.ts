@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KeepAlive } from '../../bench/load/keep-alive.ts';
 import { parseLiveMpd } from '../../bench/load/live-mpd.ts';
-import { parseLivePlaylist, PlaylistReader } from '../../bench/load/live-playlist.ts';
+import { PlaylistReader, parseLivePlaylist } from '../../bench/load/live-playlist.ts';
 import { ManualClock } from '../support/live/clock.ts';
 import { startLiveOrigin } from '../support/live/live-origin.ts';
 import { startOrigin } from '../support/origin.ts';

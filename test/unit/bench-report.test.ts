@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { figuresOf, type Sample } from '../../bench/measure.ts';
 import { axisEnd, drawSvg } from '../../bench/report/svg.ts';
 import { markdownOf, tableOf } from '../../bench/report/table.ts';
-import { chartsOf, ratiosOf, type Row } from '../../bench/scenarios/compare-ratios.ts';
+import { chartsOf, type Row, ratiosOf } from '../../bench/scenarios/compare-ratios.ts';
 import { median, percentile, quotient, rounded } from '../../bench/statistics.ts';
 
 const sample: Sample = {

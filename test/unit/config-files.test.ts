@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { configJsonSchema } from '../../src/config/json-schema.ts';
-import { originDefaults } from '../../src/origin/origin-map.ts';
-import { mapWithDefaults } from '../../src/config/maps.ts';
 import { helpText } from '../../src/config/help.ts';
+import { configJsonSchema } from '../../src/config/json-schema.ts';
+import { mapWithDefaults } from '../../src/config/maps.ts';
+import { originDefaults } from '../../src/origin/origin-map.ts';
 import { configOf } from '../support/config-load.ts';
 
 const directory = fileURLToPath(new URL('../../config/', import.meta.url));

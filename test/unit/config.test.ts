@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { type CellCredential, credentialText } from '../../src/config/cell-credential.ts';
-import { uploadBytesPerSecond } from '../../src/config/peering.ts';
 import { policyOf } from '../../src/config/maps.ts';
+import { uploadBytesPerSecond } from '../../src/config/peering.ts';
 import { configOf, errorsOf } from '../support/config-load.ts';
 
 const mebibyte = 1024 ** 2;

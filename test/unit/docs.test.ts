@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { configSchema } from '../../src/config.ts';
 import { options } from '../../src/config/options.ts';
+import { configSchema } from '../../src/config.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { configOf } from '../support/config-load.ts';
 import { readSources } from '../support/source-files.ts';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Fields } from '../../src/fields.ts';
-import { clientDataOf } from '../../src/live/prefetch/cmcd.ts';
 import { withServerData } from '../../src/live/message/cmsd.ts';
+import { clientDataOf } from '../../src/live/prefetch/cmcd.ts';
 
 const fromQuery = (cmcd: string) =>
   clientDataOf({ target: `/a/1.m4s?t=1&CMCD=${encodeURIComponent(cmcd)}&x=2`, fields: Fields.empty });

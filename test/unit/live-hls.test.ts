@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { readDirectives } from '../../src/live/hls/delivery-directives.ts';
 import { parseHls } from '../../src/live/hls/hls.ts';
 import { mapOf, originUrl } from '../../src/live/mapped-urls.ts';
-import { edgeTarget } from '../../src/semantics/edge-target.ts';
 import { namesPlaylist } from '../../src/live/message/playlist-target.ts';
-import { readDirectives } from '../../src/live/hls/delivery-directives.ts';
+import { edgeTarget } from '../../src/semantics/edge-target.ts';
 import { liveDefaults } from '../support/live-defaults.ts';
 
 const url = 'https://origin.example/base/ch/main.m3u8?t=1';

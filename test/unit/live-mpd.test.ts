@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Manifest } from '../../src/live/manifest.ts';
 import { parseMpd } from '../../src/live/dash/mpd.ts';
+import type { Manifest } from '../../src/live/manifest.ts';
 import { type MpdParts, mpdText, period } from '../support/mpd.ts';
 
 const url = 'https://origin.example/live/a/stream.mpd?token=1';

@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { EddyError } from '../../src/errors.ts';
-import { openLog } from '../../src/log.ts';
 import { LineOutput } from '../../src/log/output.ts';
+import { openLog } from '../../src/log.ts';
 
 function logTo(level: string) {
   let text = '';

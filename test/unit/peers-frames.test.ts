@@ -1,6 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { Responder } from '../../src/peers/answer/responder.ts';
+import { UploadBudget } from '../../src/peers/answer/upload-budget.ts';
+import { decodeCredential } from '../../src/peers/cell/credential.ts';
+import { passingIdentity } from '../../src/peers/cell/identity.ts';
 import { PeerError } from '../../src/peers/failure.ts';
+import { KeptDigests } from '../../src/peers/integrity/kept-digests.ts';
+import { decodeManifest, encodeManifest, manifestFault, signManifest } from '../../src/peers/integrity/manifest.ts';
+import { Manifests } from '../../src/peers/integrity/manifests.ts';
+import { Asker } from '../../src/peers/link/asker.ts';
+import { digestBytes, PeerDigest } from '../../src/peers/members/digest.ts';
+import { Member } from '../../src/peers/members/member.ts';
+import { FrameMemory } from '../../src/peers/wire/frame-memory.ts';
 import {
   dataFrameHead,
   encodeFrame,
@@ -15,17 +26,6 @@ import {
   writeOffset,
 } from '../../src/peers/wire/frames.ts';
 import { encodeJson, isDialable, parseHello, parseMembers } from '../../src/peers/wire/messages.ts';
-import { decodeCredential } from '../../src/peers/cell/credential.ts';
-import { passingIdentity } from '../../src/peers/cell/identity.ts';
-import { decodeManifest, encodeManifest, manifestFault, signManifest } from '../../src/peers/integrity/manifest.ts';
-import { digestBytes, PeerDigest } from '../../src/peers/members/digest.ts';
-import { KeptDigests } from '../../src/peers/integrity/kept-digests.ts';
-import { FrameMemory } from '../../src/peers/wire/frame-memory.ts';
-import { Manifests } from '../../src/peers/integrity/manifests.ts';
-import { Member } from '../../src/peers/members/member.ts';
-import { Responder } from '../../src/peers/answer/responder.ts';
-import { UploadBudget } from '../../src/peers/answer/upload-budget.ts';
-import { Asker } from '../../src/peers/link/asker.ts';
 
 const names = Object.keys(frameTypes).filter((name) => name !== 'data') as FrameName[];
 

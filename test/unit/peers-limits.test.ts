@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
+import { CircuitBreaker } from '../../src/circuit-breaker.ts';
 import { Fields } from '../../src/fields.ts';
 import { isLatePeerError } from '../../src/node/process/late-errors.ts';
 import { UploadBudget } from '../../src/peers/answer/upload-budget.ts';
@@ -9,7 +10,6 @@ import { sliceBytes } from '../../src/peers/integrity/manifest.ts';
 import { BodyCheck } from '../../src/peers/integrity/verify.ts';
 import { ProgressFloor } from '../../src/peers/link/progress.ts';
 import { AnswerTimeout } from '../../src/peers/members/answer-timeout.ts';
-import { CircuitBreaker } from '../../src/circuit-breaker.ts';
 import { Member } from '../../src/peers/members/member.ts';
 import { Members } from '../../src/peers/members/members.ts';
 import { Refusals } from '../../src/peers/mesh/refusals.ts';

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { PeerExchange } from '../../src/peers/link/peer-exchange.ts';
+import { type Ask, race } from '../../src/peers/ask/race.ts';
 import type { Link } from '../../src/peers/link/link.ts';
+import type { PeerExchange } from '../../src/peers/link/peer-exchange.ts';
 import { Member } from '../../src/peers/members/member.ts';
 import type { HeadMessage, StatusName } from '../../src/peers/wire/messages.ts';
-import { type Ask, race } from '../../src/peers/ask/race.ts';
 
 const head: HeadMessage = { status: 200, fields: [], completeLength: null };
 

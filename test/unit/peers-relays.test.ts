@@ -1,10 +1,10 @@
 import type { Stream } from '@libp2p/interface';
 import { describe, expect, it } from 'vitest';
-import { relayIn, withoutPeerId } from '../../src/peers/transport/address-parts.ts';
-import { decodeProbed, encodePorts } from '../../src/peers/mesh/dial-back.ts';
 import { PeerError } from '../../src/peers/failure.ts';
-import { isDialable } from '../../src/peers/wire/messages.ts';
+import { decodeProbed, encodePorts } from '../../src/peers/mesh/dial-back.ts';
+import { relayIn, withoutPeerId } from '../../src/peers/transport/address-parts.ts';
 import { RelayedFlows } from '../../src/peers/transport/relayed-flow.ts';
+import { isDialable } from '../../src/peers/wire/messages.ts';
 import { soon } from '../support/until.ts';
 
 const relay = `12D3KooW${'a'.repeat(44)}`;

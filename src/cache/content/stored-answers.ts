@@ -1,4 +1,5 @@
 import { because, EddyError } from '../../errors.ts';
+import type { Span } from '../../semantics/content-range.ts';
 import { evaluatePreconditions, type Verdict } from '../../semantics/preconditions.ts';
 import type { Filler } from '../fill/filler.ts';
 import { secure } from '../fill/place.ts';
@@ -9,7 +10,6 @@ import type { Representation } from '../stored/representation.ts';
 import type { Answer, CacheRequest, CacheStatus, Source, Tier } from '../types.ts';
 import { type ContentOptions, RepresentationContent } from './content.ts';
 import { RecentView } from './recent-view.ts';
-import type { Span } from '../../semantics/content-range.ts';
 
 interface StoredAnswersOptions {
   readonly filler: Filler;

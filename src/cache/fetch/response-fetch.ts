@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { discard } from '../../discard.ts';
 import { EddyError } from '../../errors.ts';
 import { Fields } from '../../fields.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
 import { type ContentRange, parseContentRange } from '../../semantics/content-range.ts';
 import { conditionalFields, sameRepresentation, validatorOf } from '../../semantics/validators.ts';
 import type { Filler } from '../fill/filler.ts';
@@ -18,7 +19,6 @@ import { Representation } from '../stored/representation.ts';
 import type { Supply } from '../supply.ts';
 import type { CacheRequest, StoredResponse } from '../types.ts';
 import { answersAlone, answersRange, checkPart } from './part-answers.ts';
-import { contentLengthOf } from '../../semantics/content-length.ts';
 
 /** What became of asking the suppliers for a response. */
 export type Outcome =

@@ -1,5 +1,6 @@
 import { discard } from '../../discard.ts';
 import { asEddyError, EddyError } from '../../errors.ts';
+import type { Span } from '../../semantics/content-range.ts';
 import { sameRepresentation } from '../../semantics/validators.ts';
 import { Flight } from '../flight/flight.ts';
 import { Holding } from '../flight/held-pieces.ts';
@@ -9,7 +10,6 @@ import type { CacheRequest, Tier } from '../types.ts';
 import { type Gap, gapEnd, gapRequest, isRestOf, partOf } from './gap.ts';
 import { afterPlace, type Place } from './place.ts';
 import { type KeptPiece, TierWriter } from './tier-writer.ts';
-import type { Span } from '../../semantics/content-range.ts';
 
 /** A reader this far ahead of a writer does not wait for it. */
 const farBytes = 4 * 1024 * 1024;

@@ -1,8 +1,8 @@
+import type { Span } from '../../semantics/content-range.ts';
 import type { Flight } from '../flight/flight.ts';
 import type { Representation } from '../stored/representation.ts';
 import type { PieceSpan, Tier } from '../types.ts';
 import type { Filler } from './filler.ts';
-import type { Span } from '../../semantics/content-range.ts';
 
 /** Where the byte at an offset is: in a tier, in or soon in a flight, or nowhere as far as `last`. */
 export type Place =

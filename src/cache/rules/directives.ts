@@ -1,7 +1,7 @@
 import type { Fields } from '../../fields.ts';
+import { tokensOf } from '../../semantics/token-list.ts';
 import { type Member as DictionaryMember, dictionaryOf } from '../../structured-fields.ts';
 import { splitList } from './list.ts';
-import { tokensOf } from '../../semantics/token-list.ts';
 
 /** Cache directives of a request or a response (RFC 9111 section 5.2, RFC 5861, RFC 8246). */
 export interface Directives {

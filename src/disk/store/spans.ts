@@ -1,6 +1,6 @@
 import type { PieceSpan } from '../../cache/types.ts';
-import type { PiecePlace } from '../record/index-records.ts';
 import { partitionPoint } from '../../partition-point.ts';
+import type { PiecePlace } from '../record/index-records.ts';
 
 /** The place of a piece that waits in the write queue. Real generations count from 1. */
 export const pendingPlace: PiecePlace = { generation: 0, sequence: 0 };

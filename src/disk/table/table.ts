@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { partitionPoint } from '../../partition-point.ts';
 import type { TableFiles } from './table-files.ts';
 import {
   type BlockHandle,
@@ -11,7 +12,6 @@ import {
   footerBytes,
   greatestSequence,
 } from './table-format.ts';
-import { partitionPoint } from '../../partition-point.ts';
 
 /** What it takes to see the first key of a block. */
 const startBytes = 64;

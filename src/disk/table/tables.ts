@@ -1,11 +1,11 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pieceBytes } from '../../cache/types.ts';
+import { partitionPoint } from '../../partition-point.ts';
 import { pieceHeaderBytes } from '../record/piece-record.ts';
 import { Table } from './table.ts';
 import type { TableFiles } from './table-files.ts';
 import { type BlockHandle, compressedMark, recordIn } from './table-format.ts';
-import { partitionPoint } from '../../partition-point.ts';
 
 /** A block is ended by the entry that fills its 4 KB. */
 const blockBytesMax = pieceBytes + pieceHeaderBytes + 8192;

@@ -1,10 +1,10 @@
 import { performance } from 'node:perf_hooks';
 import type { CacheStatus, Source } from '../../cache/types.ts';
 import type { ErrorCode } from '../../errors.ts';
+import { secretsInTarget } from '../../log/secret-parameters.ts';
 import type { ReplyFields } from '../reply/reply-fields.ts';
 import type { Responder } from '../reply/responder.ts';
 import type { RequestHead } from '../request/request-head.ts';
-import { secretsInTarget } from '../../log/secret-parameters.ts';
 
 /** One line of the access log: one request, after its last byte was handed over or its viewer left. */
 export interface AccessRecord {

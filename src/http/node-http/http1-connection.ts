@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { Fields } from '../../fields.ts';
+import { hostAndPort } from '../../listening.ts';
 import { refusedRecord } from '../exchange/access.ts';
 import { Exchange, type Front } from '../exchange/exchange.ts';
 import type { ViewerLimits } from '../limits.ts';
@@ -9,7 +10,6 @@ import { serializeReply, textReply } from '../reply/text-reply.ts';
 import type { RequestHead } from '../request/request-head.ts';
 import { RequestBody } from './body.ts';
 import { Http1Responder } from './http1-responder.ts';
-import { hostAndPort } from '../../listening.ts';
 
 export interface Http1Options {
   readonly front: Front;

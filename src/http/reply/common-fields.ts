@@ -1,8 +1,8 @@
 import { Recent } from '../../cache/recent.ts';
 import type { CacheRequest, CacheStatus, MapPolicy, RepresentationAnswer, Source } from '../../cache/types.ts';
 import type { Fields } from '../../fields.ts';
-import { hopByHop } from '../../semantics/hop-by-hop.ts';
 import { FieldsAtAge } from '../../semantics/fields-at-age.ts';
+import { hopByHop } from '../../semantics/hop-by-hop.ts';
 import { cacheStatusMember } from './cache-status.ts';
 import { corsFields } from './cors.ts';
 import { ReplyFields, type SpanOf } from './reply-fields.ts';

@@ -1,7 +1,7 @@
 import type { CacheRequest, RepresentationAnswer } from '../../cache/types.ts';
+import type { Span } from '../../semantics/content-range.ts';
 import { isEndless } from './range.ts';
 import type { Reply, ReplyPlanner } from './reply.ts';
-import type { Span } from '../../semantics/content-range.ts';
 
 /** How much of such a span is held back, to see that it exists, before the answer commits to it. */
 const heldBytesMax = 1024 * 1024;

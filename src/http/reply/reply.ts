@@ -1,13 +1,13 @@
 import type { Answer, CacheRequest, Content, PassedAnswer, RepresentationAnswer, Source } from '../../cache/types.ts';
 import { Fields } from '../../fields.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
+import type { Span } from '../../semantics/content-range.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../../semantics/preconditions.ts';
 import { cacheStatusMember } from './cache-status.ts';
 import { type Common, CommonFields, commonOf, copyFields, sourceOf } from './common-fields.ts';
 import { type BodyPart, layOutParts } from './multipart.ts';
 import { isEndless, parseRange, type RangeSpec, satisfy } from './range.ts';
 import { ReplyFields, type SpanOf } from './reply-fields.ts';
-import { contentLengthOf } from '../../semantics/content-length.ts';
-import type { Span } from '../../semantics/content-range.ts';
 
 /** Content of a reply, not yet read. */
 export type ReplyBody =

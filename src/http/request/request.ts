@@ -1,12 +1,12 @@
 import { Fields } from '../../fields.ts';
 import { hopByHop } from '../../semantics/hop-by-hop.ts';
+import { tokensOf } from '../../semantics/token-list.ts';
 import type { ViewerLimits } from '../limits.ts';
 import type { Reply } from '../reply/reply.ts';
 import { textReply } from '../reply/text-reply.ts';
 import type { Mapping } from './policies.ts';
 import type { RequestHead } from './request-head.ts';
 import { isAuthority, parseTarget } from './target.ts';
-import { tokensOf } from '../../semantics/token-list.ts';
 
 export type RequestLimits = Pick<ViewerLimits, 'headBytesMax' | 'targetBytesMax' | 'fieldsMax' | 'bodyBytesMax'>;
 

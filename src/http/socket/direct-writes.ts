@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
-import { isKnownRelease } from '../../libc.ts';
 import { viewerGone } from '../../errors.ts';
+import { isKnownRelease } from '../../libc.ts';
 
 /** Until it is completed, the write needs its bytes. */
 interface Dispatched {

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
+import { viewerGone } from '../../errors.ts';
 import { openLibc, pageBytes } from '../../libc.ts';
 import { DirectWrites } from './direct-writes.ts';
 import { fdOf } from './socket-fd.ts';
 import { SocketRoom } from './socket-room.ts';
-import { viewerGone } from '../../errors.ts';
 
 /** Memory that is in a file as well, so that the kernel can send it without a copy. */
 export interface FileBacking {

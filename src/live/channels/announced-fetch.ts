@@ -1,8 +1,8 @@
-import { BackgroundFetches } from '../prefetch/background-fetches.ts';
 import type { Cache, CacheRequest } from '../../cache/types.ts';
 import type { Clock } from '../clock.ts';
 import type { Announced, Manifest } from '../manifest.ts';
 import { contextOf, requestAhead } from '../prefetch/ahead-fetch.ts';
+import { BackgroundFetches } from '../prefetch/background-fetches.ts';
 import type { MediaReference } from '../prefetch/sequences.ts';
 
 type Wanted = Pick<MediaReference, 'target' | 'range'>;

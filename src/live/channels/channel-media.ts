@@ -1,11 +1,11 @@
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Cache } from '../../cache/types.ts';
-import { stepBetween } from '../follow/adoption.ts';
-import { AnnouncedFetch, newlyAnnounced } from './announced-fetch.ts';
 import type { Clock } from '../clock.ts';
-import type { PlaylistRequest } from '../message/playlist-request.ts';
-import { type Expected, expectedOf } from './live-edge.ts';
+import { stepBetween } from '../follow/adoption.ts';
 import type { Manifest } from '../manifest.ts';
+import type { PlaylistRequest } from '../message/playlist-request.ts';
+import { AnnouncedFetch, newlyAnnounced } from './announced-fetch.ts';
+import { type Expected, expectedOf } from './live-edge.ts';
 
 interface ChannelMediaOptions {
   readonly inner: Cache;

@@ -1,24 +1,24 @@
 import { hash } from 'node:crypto';
 import type { Answer, Cache } from '../../cache/types.ts';
-import type { PlaylistRequest, PlaylistRequestOptions } from '../message/playlist-request.ts';
-import type { OnServed } from '../message/buffer-content.ts';
-import type { CellVoice } from './cell-voice.ts';
+import { edgeTarget } from '../../semantics/edge-target.ts';
 import type { Clock } from '../clock.ts';
+import { parseMpd } from '../dash/mpd.ts';
+import type { Loaded } from '../follow/follow-options.ts';
+import { PlaylistVersion } from '../follow/playlist-version.ts';
+import type { AwaitedVersion } from '../follow/waiters.ts';
 import { continued, offsetIn, restarted } from '../hls/continuation.ts';
 import { blockingTarget } from '../hls/delivery-directives.ts';
-import type { Loaded } from '../follow/follow-options.ts';
 import { isHls, parseHls } from '../hls/hls.ts';
 import { offeringBlockingReload } from '../hls/hls-delta.ts';
 import { decoded } from '../hls/hls-uris.ts';
 import type { Manifest } from '../manifest.ts';
-import { edgeTarget } from '../../semantics/edge-target.ts';
 import { type LiveMap, originUrl } from '../mapped-urls.ts';
+import type { OnServed } from '../message/buffer-content.ts';
 import { mirroredRequest, ownRequest } from '../message/mirrored-request.ts';
-import { parseMpd } from '../dash/mpd.ts';
-import { PlaylistVersion } from '../follow/playlist-version.ts';
+import type { PlaylistRequest, PlaylistRequestOptions } from '../message/playlist-request.ts';
 import { type Received, receive } from '../message/receive.ts';
 import { refusesSharing } from '../message/sharing.ts';
-import type { AwaitedVersion } from '../follow/waiters.ts';
+import type { CellVoice } from './cell-voice.ts';
 
 export interface PlaylistsOptions extends PlaylistRequestOptions {
   readonly inner: Cache;

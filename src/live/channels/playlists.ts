@@ -1,4 +1,5 @@
 import type { Answer, Purge } from '../../cache/types.ts';
+import { isPlaylistType } from '../../semantics/playlist-types.ts';
 import { preciseNowMs } from '../clock.ts';
 import type { PlaylistVersion } from '../follow/playlist-version.ts';
 import { offsetIn } from '../hls/continuation.ts';
@@ -15,7 +16,6 @@ import type { Expected } from './live-edge.ts';
 import { PlaylistLoader, type PlaylistsOptions } from './playlist-loader.ts';
 import { SettledPlaylist } from './settled-playlist.ts';
 import { reportOf, type StreamReport } from './stream-report.ts';
-import { isPlaylistType } from '../../semantics/playlist-types.ts';
 
 /** `handed`: the answer to the one request that it was asked for. */
 type Found = Known | { readonly kind: 'handed'; readonly answer: Answer };

@@ -1,9 +1,9 @@
 import type { Answer, CacheRequest, RepresentationAnswer } from '../../cache/types.ts';
-import { acceptedCoding } from '../message/coding.ts';
-import type { PlaylistRequest } from '../message/playlist-request.ts';
-import type { Manifest } from '../manifest.ts';
-import { wholeRequest } from '../message/mirrored-request.ts';
 import type { PlaylistVersion } from '../follow/playlist-version.ts';
+import type { Manifest } from '../manifest.ts';
+import { acceptedCoding } from '../message/coding.ts';
+import { wholeRequest } from '../message/mirrored-request.ts';
+import type { PlaylistRequest } from '../message/playlist-request.ts';
 import { receive } from '../message/receive.ts';
 
 interface SettledOptions {

@@ -1,9 +1,9 @@
+import type { Span } from '../../semantics/content-range.ts';
 import type { Announced } from '../manifest.ts';
 import { type MpdRepresentation, resolved } from './mpd-representations.ts';
 import { fillTemplate } from './mpd-template.ts';
 import { evenSpans, type SegmentSpan, type SegmentSpans, timelineSpans } from './mpd-timeline.ts';
 import type { MpdElement } from './mpd-xml.ts';
-import type { Span } from '../../semantics/content-range.ts';
 
 /** The segments of one representation in one period. */
 export interface Segments {

@@ -1,5 +1,5 @@
-import type { TimelineEntry } from './mpd-xml.ts';
 import { partitionPoint } from '../../partition-point.ts';
+import type { TimelineEntry } from './mpd-xml.ts';
 
 /** A media segment of a representation. Ticks are those of its timescale. */
 export interface SegmentSpan {

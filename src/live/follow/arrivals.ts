@@ -1,5 +1,5 @@
-import { growth } from './growth.ts';
 import type { Manifest } from '../manifest.ts';
+import { growth } from './growth.ts';
 
 /** How long before its time the next version is waited for, and how long after: shares of a segment, and at most. */
 const beforeShare = 1 / 6;

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { Manifest } from '../manifest.ts';
-import type { PlaylistVersion } from './playlist-version.ts';
 import type { Received } from '../message/receive.ts';
+import type { PlaylistVersion } from './playlist-version.ts';
 import type { AwaitedVersion } from './waiters.ts';
 
 /** What asking the origin for a playlist brought. */

@@ -1,13 +1,13 @@
-import { Audience } from './audience.ts';
-import { Adoption, goesBack, stepBetween } from './adoption.ts';
-import type { PlaylistVersion } from './playlist-version.ts';
-import type { CameVersion, FollowOptions, Loaded } from './follow-options.ts';
 import type { Received } from '../message/receive.ts';
-import { PollTiming } from './poll-timing.ts';
+import { Adoption, goesBack, stepBetween } from './adoption.ts';
 import { Arrivals } from './arrivals.ts';
-import { growth } from './growth.ts';
+import { Audience } from './audience.ts';
 import { type Held, has, nextOf } from './blocking.ts';
+import type { CameVersion, FollowOptions, Loaded } from './follow-options.ts';
 import { holdMs, idleMs, keepaliveMs, restartMs, silenceMs, staleMs } from './follow-times.ts';
+import { growth } from './growth.ts';
+import type { PlaylistVersion } from './playlist-version.ts';
+import { PollTiming } from './poll-timing.ts';
 import { released, Waiters } from './waiters.ts';
 
 /** How soon a version that was not believed is looked at again. */

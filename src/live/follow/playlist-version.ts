@@ -1,8 +1,8 @@
 import type { Answer } from '../../cache/types.ts';
 import { Fields } from '../../fields.ts';
+import type { Manifest } from '../manifest.ts';
 import { BufferContent, type OnServed } from '../message/buffer-content.ts';
 import { type Coding, encode } from '../message/coding.ts';
-import type { Manifest } from '../manifest.ts';
 import type { Received } from '../message/receive.ts';
 
 interface VersionOptions {

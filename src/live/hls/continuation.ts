@@ -1,8 +1,9 @@
+import { epochParameter } from '../../cache/types.ts';
 import {
   datesOf,
+  type HlsBlocks,
   has,
   hasOpenRange,
-  type HlsBlocks,
   isUri,
   joinPlaylist,
   numberOf,
@@ -10,7 +11,6 @@ import {
   setupAfter,
   splitPlaylist,
 } from './hls-blocks.ts';
-import { epochParameter } from '../../cache/types.ts';
 import { startOf } from './restart-point.ts';
 
 /**

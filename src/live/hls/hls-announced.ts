@@ -1,6 +1,6 @@
 import type { types } from 'hls-parser';
-import { decoded } from './hls-uris.ts';
 import { type Announced, announcedMax } from '../manifest.ts';
+import { decoded } from './hls-uris.ts';
 
 const keysMax = announcedMax / 2;
 

@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto';
 import { parse, setOptions, types } from 'hls-parser';
+import { type Announced, type Manifest, manifestBytesMax } from '../manifest.ts';
 import { dateRangeIds } from './date-ranges.ts';
 import { announcedByMedia, announcedByMultivariant } from './hls-announced.ts';
 import { deltaUpdate, segmentsToSkip } from './hls-delta.ts';
 import { rewriteUris } from './hls-uris.ts';
-import { type Announced, type Manifest, manifestBytesMax } from '../manifest.ts';
 
 /** Bounds on what the parser is given: some of its work grows with the square of these. */
 const lineBytesMax = 16 * 1024;

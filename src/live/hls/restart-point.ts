@@ -1,4 +1,4 @@
-import { datesOf, hasOpenRange, type HlsBlocks, secondsOf } from './hls-blocks.ts';
+import { datesOf, type HlsBlocks, hasOpenRange, secondsOf } from './hls-blocks.ts';
 
 /**
  * Where the media begin that viewers who have `old` have not had: index of a segment, that of the rest where only parts are

@@ -1,5 +1,5 @@
-import { brotliDecompress, gunzip } from 'node:zlib';
 import { promisify } from 'node:util';
+import { brotliDecompress, gunzip } from 'node:zlib';
 import type { Answer } from '../../cache/types.ts';
 import type { Fields } from '../../fields.ts';
 import { PieceMemory } from '../../piece-memory.ts';

@@ -5,8 +5,8 @@ import { EddyError } from '../../errors.ts';
 import type { Fields } from '../../fields.ts';
 import { parseRange, satisfy } from '../../http/reply/range.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from '../../peers/answer/source.ts';
-import { evaluatePreconditions, ifRangeHolds } from '../../semantics/preconditions.ts';
 import type { Span } from '../../semantics/content-range.ts';
+import { evaluatePreconditions, ifRangeHolds } from '../../semantics/preconditions.ts';
 
 /** Answers peers as the viewers' side answers viewers: through the cache, from what may be stored, never from a peer. */
 export class CachePeerSource implements PeerSource {

@@ -4,6 +4,7 @@ import type { Supplier, SupplyRequest } from '../../cache/supply.ts';
 import type { EntryStore, MapPolicy, Tier } from '../../cache/types.ts';
 import { uploadBytesPerSecond } from '../../config/peering.ts';
 import type { Config } from '../../config.ts';
+import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { type Identity, openIdentity, passingIdentity } from '../../peers/cell/identity.ts';
@@ -13,7 +14,6 @@ import type { PeerPlane, PeerPlaneOptions } from '../../peers/plane.ts';
 import type { Announcement } from '../../peers/wire/announcement.ts';
 import { HeldGroups } from './held-groups.ts';
 import { CachePeerSource } from './peer-source.ts';
-import { messageOf } from '../../errors.ts';
 
 /** This node and its cell. Without a cell it has an identity and nothing else. */
 export interface Peers {

@@ -1,5 +1,5 @@
-import { purgeContent } from '../../http/admin/admin-purge.ts';
 import type { Purge } from '../../cache/types.ts';
+import { purgeContent } from '../../http/admin/admin-purge.ts';
 
 interface RememberedPurge {
   readonly which: Purge;

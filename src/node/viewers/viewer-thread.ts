@@ -1,5 +1,6 @@
 import { Writable } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
+import { messageOf } from '../../errors.ts';
 import { AccessLines } from '../../http/exchange/access-line.ts';
 import { startViewers, type Viewers } from '../../http/listener.ts';
 import { openLog } from '../../log.ts';
@@ -11,7 +12,6 @@ import { LentMemory } from '../../workers/lent-memory.ts';
 import type { ToMain, ToThread } from '../../workers/messages.ts';
 import { RelayedCache } from '../../workers/relayed-cache.ts';
 import type { Notice, Order, ThreadData } from './thread-messages.ts';
-import { messageOf } from '../../errors.ts';
 
 /** A thread that talks to viewers: the place where its parts meet. Everything but hits is the main thread's. */
 const data = workerData as ThreadData;

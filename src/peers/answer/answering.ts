@@ -1,20 +1,20 @@
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
+import { messageOf } from '../../errors.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';
 import { endToEnd } from '../../semantics/hop-by-hop.ts';
-import { BodySender } from './body-sender.ts';
 import { PeerError } from '../failure.ts';
+import type { KeptDigests } from '../integrity/kept-digests.ts';
+import { sliceBytes } from '../integrity/manifest.ts';
+import type { Described, Manifests } from '../integrity/manifests.ts';
+import { keyBytes, mayGivePeers } from '../shareable.ts';
 import type { FramedStream } from '../wire/framed-stream.ts';
 import { dataBytesMax, dataFrameHead, encodeFrame, withId, writeOffset } from '../wire/frames.ts';
-import type { KeptDigests } from '../integrity/kept-digests.ts';
-import type { Described, Manifests } from '../integrity/manifests.ts';
 import { encodeStatus, type StatusMessage } from '../wire/messages.ts';
-import { sliceBytes } from '../integrity/manifest.ts';
+import { BodySender } from './body-sender.ts';
 import type { ResponseOutcome } from './responder.ts';
-import { keyBytes, mayGivePeers } from '../shareable.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from './source.ts';
 import type { UploadBudget } from './upload-budget.ts';
-import { messageOf } from '../../errors.ts';
 
 interface AnsweringOptions {
   readonly id: number;

@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import { PeerError } from '../failure.ts';
-import type { FramedStream } from '../wire/framed-stream.ts';
-import { creditBytes, dataFrameHead } from '../wire/frames.ts';
 import type { KeptDigests } from '../integrity/kept-digests.ts';
 import { signedBytesMax, sliceBytes } from '../integrity/manifest.ts';
+import type { FramedStream } from '../wire/framed-stream.ts';
+import { creditBytes, dataFrameHead } from '../wire/frames.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
 interface BodySenderOptions {

@@ -1,11 +1,13 @@
 import { Fields } from '../../fields.ts';
-import { Answering } from './answering.ts';
 import { PeerError, type PeerFailure } from '../failure.ts';
-import type { FramedStream } from '../wire/framed-stream.ts';
-import { encodeFrame, withId } from '../wire/frames.ts';
 import type { KeptDigests } from '../integrity/kept-digests.ts';
 import type { Manifests } from '../integrity/manifests.ts';
 import type { Member } from '../members/member.ts';
+import { groupOf } from '../members/placement.ts';
+import { firstAsked } from '../range.ts';
+import { isKeyTarget, mayAskPeers } from '../shareable.ts';
+import type { FramedStream } from '../wire/framed-stream.ts';
+import { encodeFrame, withId } from '../wire/frames.ts';
 import {
   encodeStatus,
   parseRequest,
@@ -13,9 +15,7 @@ import {
   type StatusMessage,
   type StatusName,
 } from '../wire/messages.ts';
-import { groupOf } from '../members/placement.ts';
-import { firstAsked } from '../range.ts';
-import { isKeyTarget, mayAskPeers } from '../shareable.ts';
+import { Answering } from './answering.ts';
 import type { PeerSource } from './source.ts';
 import type { UploadBudget } from './upload-budget.ts';
 

@@ -2,9 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 import type { Supply, SupplyRequest } from '../../cache/supply.ts';
 import { Fields } from '../../fields.ts';
 import { conditionNames } from '../../semantics/condition-names.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
 import { parseContentRange, type Span } from '../../semantics/content-range.ts';
 import { PeerError } from '../failure.ts';
-import { contentLengthOf } from '../../semantics/content-length.ts';
 
 interface ContinuedBodyOptions {
   readonly request: SupplyRequest;

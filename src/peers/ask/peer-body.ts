@@ -1,6 +1,6 @@
-import type { PeerExchange } from '../link/peer-exchange.ts';
 import { PeerError } from '../failure.ts';
 import type { BodyCheck } from '../integrity/verify.ts';
+import type { PeerExchange } from '../link/peer-exchange.ts';
 
 interface PeerBodyOptions {
   readonly check: BodyCheck;

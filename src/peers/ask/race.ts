@@ -1,9 +1,9 @@
-import type { PeerExchange } from '../link/peer-exchange.ts';
 import { PeerError } from '../failure.ts';
 import type { Link } from '../link/link.ts';
+import type { PeerExchange } from '../link/peer-exchange.ts';
+import { afterOwnStalls } from '../members/answer-timeout.ts';
 import type { Member } from '../members/member.ts';
 import type { HeadMessage, StatusName } from '../wire/messages.ts';
-import { afterOwnStalls } from '../members/answer-timeout.ts';
 
 /** How a request to a peer ended, for counting. */
 export type AskOutcome = StatusName | PeerError['failure'];

@@ -1,19 +1,19 @@
 import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../../cache/supply.ts';
 import { Fields } from '../../fields.ts';
-import type { Audit } from '../integrity/audit.ts';
-import { type CandidatesOptions, candidatesFor } from './candidates.ts';
-import { ContinuedBody } from './continued-body.ts';
 import { PeerError } from '../failure.ts';
+import type { Audit } from '../integrity/audit.ts';
 import { decodeManifest, type Manifest, manifestFault } from '../integrity/manifest.ts';
 import type { Manifests } from '../integrity/manifests.ts';
+import { BodyCheck } from '../integrity/verify.ts';
 import type { Member } from '../members/member.ts';
-import { encodeRequest } from '../wire/messages.ts';
-import { PeerBody } from './peer-body.ts';
 import { groupOf } from '../members/placement.ts';
-import { type AskOutcome, race, type Won } from './race.ts';
 import { firstAsked } from '../range.ts';
 import { isKeyTarget, mayAskPeers, mayGivePeers } from '../shareable.ts';
-import { BodyCheck } from '../integrity/verify.ts';
+import { encodeRequest } from '../wire/messages.ts';
+import { type CandidatesOptions, candidatesFor } from './candidates.ts';
+import { ContinuedBody } from './continued-body.ts';
+import { PeerBody } from './peer-body.ts';
+import { type AskOutcome, race, type Won } from './race.ts';
 import { isUseful } from './wanted.ts';
 
 interface PeerSupplierOptions extends CandidatesOptions {

@@ -1,10 +1,10 @@
-import type { Cell } from './cell-key.ts';
-import { credentialFault, decodeCredential } from './credential.ts';
 import { PeerError } from '../failure.ts';
 import type { FramedStream } from '../wire/framed-stream.ts';
 import { encodeFrame } from '../wire/frames.ts';
-import type { Membership } from './membership.ts';
 import { encodeJson, type Hello, parseHello } from '../wire/messages.ts';
+import type { Cell } from './cell-key.ts';
+import { credentialFault, decodeCredential } from './credential.ts';
+import type { Membership } from './membership.ts';
 
 /** It spoke, and not as a member does. */
 export class StrangerError extends PeerError {

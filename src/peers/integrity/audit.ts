@@ -1,8 +1,8 @@
 import type { Supplier, Supply, SupplyRequest } from '../../cache/supply.ts';
 import { Fields } from '../../fields.ts';
 import { conditionNames } from '../../semantics/condition-names.ts';
-import { parseContentRange, type Span } from '../../semantics/content-range.ts';
 import { contentLengthOf } from '../../semantics/content-length.ts';
+import { parseContentRange, type Span } from '../../semantics/content-range.ts';
 
 interface AuditOptions {
   /** Asked for the same bytes. */

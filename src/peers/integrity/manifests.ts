@@ -1,17 +1,17 @@
 import type { Ed25519PrivateKey } from '@libp2p/interface';
 import type { Fields } from '../../fields.ts';
+import { windowBytes } from '../members/placement.ts';
 import type { KeptDigests } from './kept-digests.ts';
 import {
   decodeManifest,
   encodeManifest,
   type Manifest,
   manifestFault,
-  signedBytesMax,
   sameContent,
-  sliceBytes,
+  signedBytesMax,
   signManifest,
+  sliceBytes,
 } from './manifest.ts';
-import { windowBytes } from '../members/placement.ts';
 import { digestsOfSlices } from './slices.ts';
 
 /** What manifests take in memory: those of others, and as much for our own. */

@@ -1,9 +1,9 @@
 import { createHash, type Hash, hash } from 'node:crypto';
 import type { Fields } from '../../fields.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';
 import { PeerError } from '../failure.ts';
 import { type Manifest, sliceBytes } from './manifest.ts';
-import { contentLengthOf } from '../../semantics/content-length.ts';
 
 /** A body up to this long whose digest the origin gave is kept back until it is proven. */
 const provenBytesMax = 4 * 1024 * 1024;

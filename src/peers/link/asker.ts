@@ -1,9 +1,9 @@
-import { PeerExchange } from './peer-exchange.ts';
 import { PeerError } from '../failure.ts';
+import type { Member } from '../members/member.ts';
 import type { FrameMemory } from '../wire/frame-memory.ts';
 import { encodeFrame, type Frame, readDataPrefix, readOffset, withId } from '../wire/frames.ts';
-import type { Member } from '../members/member.ts';
 import { parseStatus } from '../wire/messages.ts';
+import { PeerExchange } from './peer-exchange.ts';
 
 interface AskerOptions {
   readonly member: Member;

@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connection, Stream } from '@libp2p/interface';
 import type { Multiaddr } from '@multiformats/multiaddr';
-import { Asker } from './asker.ts';
-import { relayIn } from '../transport/address-parts.ts';
+import { Responder, type ResponderOptions } from '../answer/responder.ts';
 import { expiryFault } from '../cell/credential.ts';
 import { PeerError } from '../failure.ts';
+import type { Member } from '../members/member.ts';
+import { relayIn } from '../transport/address-parts.ts';
 import { FrameMemory } from '../wire/frame-memory.ts';
 import { FramedStream } from '../wire/framed-stream.ts';
 import { encodeFrame, type Frame } from '../wire/frames.ts';
-import type { Member } from '../members/member.ts';
-import { Responder, type ResponderOptions } from '../answer/responder.ts';
+import { Asker } from './asker.ts';
 
 interface LinkOptions {
   readonly member: Member;

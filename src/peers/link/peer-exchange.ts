@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import { Fields } from '../../fields.ts';
 import { PeerError } from '../failure.ts';
+import type { Member } from '../members/member.ts';
 import type { FrameMemory } from '../wire/frame-memory.ts';
 import { creditBytes, encodeFrame } from '../wire/frames.ts';
-import type { Member } from '../members/member.ts';
 import type { HeadMessage, StatusMessage, StatusName } from '../wire/messages.ts';
 import { ProgressFloor } from './progress.ts';
 

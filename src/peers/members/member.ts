@@ -1,8 +1,8 @@
-import { AnnouncementRate } from '../wire/announcement.ts';
-import { Average } from './average.ts';
 import { CircuitBreaker } from '../../circuit-breaker.ts';
-import { PeerDigest } from './digest.ts';
+import { AnnouncementRate } from '../wire/announcement.ts';
 import { AnswerTimeout } from './answer-timeout.ts';
+import { Average } from './average.ts';
+import { PeerDigest } from './digest.ts';
 
 /** `up`: may be asked. `suspect`: silent or just gone. `down`: gone. `quarantined`: gave wrong bytes. */
 export type MemberState = 'up' | 'suspect' | 'down' | 'quarantined';

@@ -1,7 +1,7 @@
 import { withoutPeerId } from '../transport/address-parts.ts';
-import { Member, type MemberOptions, type PeerReport } from './member.ts';
-import { isDialable, type MemberNews, addressesMax, membersMax } from '../wire/messages.ts';
+import { addressesMax, isDialable, type MemberNews, membersMax } from '../wire/messages.ts';
 import { AnswerTimeout } from './answer-timeout.ts';
+import { Member, type MemberOptions, type PeerReport } from './member.ts';
 import { Placement } from './placement.ts';
 
 interface MembersOptions extends MemberOptions {

@@ -1,10 +1,10 @@
 import type { Libp2p } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { relayIn } from '../transport/address-parts.ts';
 import { PeerError } from '../failure.ts';
+import type { Link } from '../link/link.ts';
+import { relayIn } from '../transport/address-parts.ts';
 import { encodeFrame } from '../wire/frames.ts';
 import { addressLengthMax } from '../wire/messages.ts';
-import type { Link } from '../link/link.ts';
 
 const portsMax = 3;
 const dialTimeoutMs = 5_000;

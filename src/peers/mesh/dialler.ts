@@ -1,15 +1,15 @@
 import type { Libp2p } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
-import { peerIdIn, relayIn } from '../transport/address-parts.ts';
-import { Dials } from './dials.ts';
-import { KnownAddresses } from './known-addresses.ts';
-import { PeerError } from '../failure.ts';
-import { FramedStream } from '../wire/framed-stream.ts';
+import { messageOf } from '../../errors.ts';
 import { type Greeting, greet, StrangerError } from '../cell/handshake.ts';
+import { PeerError } from '../failure.ts';
 import type { Link } from '../link/link.ts';
 import type { Member } from '../members/member.ts';
+import { peerIdIn, relayIn } from '../transport/address-parts.ts';
+import { FramedStream } from '../wire/framed-stream.ts';
+import { Dials } from './dials.ts';
+import { KnownAddresses } from './known-addresses.ts';
 import { bulkProtocol, controlProtocol, type Proven } from './reception.ts';
-import { messageOf } from '../../errors.ts';
 
 interface DiallerOptions {
   readonly selfId: string;

@@ -1,13 +1,13 @@
 import { BoundedMap } from '../../bounded-map.ts';
-import { type Announcement, AnnouncementRate, decodeAnnouncement, encodeAnnouncement } from '../wire/announcement.ts';
-import { PeerError } from '../failure.ts';
-import { encodeFrame, type Frame } from '../wire/frames.ts';
 import { checkedCredential, type Greeting } from '../cell/handshake.ts';
+import { PeerError } from '../failure.ts';
 import type { Link } from '../link/link.ts';
 import type { Member } from '../members/member.ts';
 import type { Members } from '../members/members.ts';
-import { parseMembers } from '../wire/messages.ts';
+import { type Announcement, AnnouncementRate, decodeAnnouncement, encodeAnnouncement } from '../wire/announcement.ts';
+import { encodeFrame, type Frame } from '../wire/frames.ts';
 import { newsFrames } from '../wire/member-news.ts';
+import { parseMembers } from '../wire/messages.ts';
 
 export interface GossipOptions {
   readonly peerId: string;

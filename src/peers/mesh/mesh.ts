@@ -1,21 +1,21 @@
 import type { Libp2p } from '@libp2p/interface';
 import type { Log } from '../../log.ts';
-import { relayIn } from '../transport/address-parts.ts';
-import { Circuits } from '../transport/circuits.ts';
-import { DialBack } from './dial-back.ts';
-import { Dialler } from './dialler.ts';
-import { HeldDigest } from '../members/digest.ts';
-import { PeerError } from '../failure.ts';
-import { encodeFrame } from '../wire/frames.ts';
-import { Gossip, type GossipOptions } from './gossip.ts';
+import type { ResponderOptions } from '../answer/responder.ts';
 import type { Greeting } from '../cell/handshake.ts';
-import { type HostOptions, startHost } from '../transport/host.ts';
+import { PeerError } from '../failure.ts';
 import { Link } from '../link/link.ts';
+import { HeldDigest } from '../members/digest.ts';
 import type { Member, MemberState } from '../members/member.ts';
 import { Members } from '../members/members.ts';
+import { relayIn } from '../transport/address-parts.ts';
+import { Circuits } from '../transport/circuits.ts';
+import { type HostOptions, startHost } from '../transport/host.ts';
+import { encodeFrame } from '../wire/frames.ts';
+import { DialBack } from './dial-back.ts';
+import { Dialler } from './dialler.ts';
+import { Gossip, type GossipOptions } from './gossip.ts';
 import { type Proven, Reception } from './reception.ts';
 import { Relays } from './relays.ts';
-import type { ResponderOptions } from '../answer/responder.ts';
 
 interface MeshOptions extends Omit<HostOptions, 'gate' | 'circuits'>, Pick<GossipOptions, 'onAnnounced' | 'missedBy'> {
   readonly peerId: string;

@@ -1,15 +1,15 @@
 import type { Connection, Libp2p, Stream } from '@libp2p/interface';
+import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
-import { relayIn } from '../transport/address-parts.ts';
-import { PeerError } from '../failure.ts';
-import { FramedStream } from '../wire/framed-stream.ts';
 import { type Greeting, helloTimeoutMs, StrangerError, welcome } from '../cell/handshake.ts';
-import type { HostGate } from '../transport/host.ts';
+import { PeerError } from '../failure.ts';
 import type { Link } from '../link/link.ts';
 import type { MemberState } from '../members/member.ts';
+import { relayIn } from '../transport/address-parts.ts';
+import type { HostGate } from '../transport/host.ts';
+import { FramedStream } from '../wire/framed-stream.ts';
 import type { Hello } from '../wire/messages.ts';
 import { Refusals } from './refusals.ts';
-import { messageOf } from '../../errors.ts';
 
 export const controlProtocol = '/eddy/control/1';
 export const bulkProtocol = '/eddy/bulk/1';

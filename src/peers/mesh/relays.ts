@@ -1,11 +1,11 @@
+import { messageOf } from '../../errors.ts';
 import type { Log } from '../../log.ts';
+import type { Link } from '../link/link.ts';
 import { relayIn } from '../transport/address-parts.ts';
 import type { Circuits } from '../transport/circuits.ts';
+import { encodeFrame } from '../wire/frames.ts';
 import { decodeProbed, encodePorts } from './dial-back.ts';
 import { Dials } from './dials.ts';
-import { encodeFrame } from '../wire/frames.ts';
-import type { Link } from '../link/link.ts';
-import { messageOf } from '../../errors.ts';
 
 interface RelaysOptions {
   /** Whether others can dial this node; `auto`: members that relay are asked to try. */

@@ -1,8 +1,8 @@
 import type { circuitRelayServer, circuitRelayTransport } from '@libp2p/circuit-relay-v2';
 import { type PeerId, type Startable, type Transport, transportSymbol } from '@libp2p/interface';
 import { peerIdFromString } from '@libp2p/peer-id';
-import { relayIn } from './address-parts.ts';
 import { PeerError } from '../failure.ts';
+import { relayIn } from './address-parts.ts';
 import { byBulk, overridden } from './bulk-connections.ts';
 import { RelayedFlows } from './relayed-flow.ts';
 

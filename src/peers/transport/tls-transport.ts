@@ -8,8 +8,8 @@ import {
   type Logger,
   type PeerId,
   type PrivateKey,
-  serviceCapabilities,
   type StreamMuxerFactory,
+  serviceCapabilities,
   type Transport,
   transportSymbol,
 } from '@libp2p/interface';

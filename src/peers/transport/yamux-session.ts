@@ -6,8 +6,8 @@ import {
   decodeYamuxHeader,
   encodeYamuxHeader,
   goAwayCodes,
-  yamuxFlags,
   type YamuxHeader,
+  yamuxFlags,
   yamuxHeaderBytes,
   yamuxTypes,
 } from './yamux-header.ts';

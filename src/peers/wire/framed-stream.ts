@@ -1,9 +1,9 @@
 import type { Stream } from '@libp2p/interface';
 import { Uint8ArrayList } from 'uint8arraylist';
 import { PeerError } from '../failure.ts';
+import { YamuxStream } from '../transport/yamux-stream.ts';
 import type { FrameMemory } from './frame-memory.ts';
 import { type Frame, FrameDecoder } from './frames.ts';
-import { YamuxStream } from '../transport/yamux-stream.ts';
 
 interface FramedStreamHandler {
   /** What it throws ends the stream. */

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
-import { relayIn } from '../transport/address-parts.ts';
 import { PeerError } from '../failure.ts';
+import { relayIn } from '../transport/address-parts.ts';
 
 /** First message in both directions: who speaks for which cell. */
 export interface Hello {

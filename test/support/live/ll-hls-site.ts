@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import { partsAwaited, readDirectives } from './delivery-directives.ts';
+import { growingSegment, rangeOf } from './growing-segment.ts';
 import {
   type LowLatencyState,
   lowLatencyPlaylist,
@@ -8,7 +9,6 @@ import {
   targetSeconds,
 } from './ll-hls-playlist.ts';
 import { multivariantPlaylist } from './multivariant.ts';
-import { growingSegment, rangeOf } from './growing-segment.ts';
 import type { Rendition } from './rendition.ts';
 import { type Answer, type Ask, found, foundMedia, type Refusal, refused, type Site } from './site.ts';
 
