@@ -1,5 +1,6 @@
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { median } from '../../bench/statistics.ts';
 import { launchBrowser, skipsBrowser } from '../support/browser.ts';
 import { ProcessCell } from '../support/cell.ts';
 import { entries, type LiveOrigin, startLiveOrigin } from '../support/live/live-origin.ts';
@@ -136,10 +137,6 @@ function summary({ errors, stalls, latencyMs, bufferLagMs }: LivePlayReport): ob
 
 function difference(direct: LivePlayReport, through: LivePlayReport): number {
   return mean(through.latencyMs) - mean(direct.latencyMs);
-}
-
-function median(list: readonly number[]): number {
-  return list.toSorted((a, b) => a - b)[list.length >> 1] ?? Number.NaN;
 }
 
 const mean = (list: readonly number[]): number => list.reduce((sum, each) => sum + each, 0) / list.length;

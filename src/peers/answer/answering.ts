@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { setImmediate as turn } from 'node:timers/promises';
 import { messageOf } from '../../errors.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';
 import { endToEnd } from '../../semantics/hop-by-hop.ts';
 import { PeerError } from '../failure.ts';
@@ -200,7 +201,7 @@ export class Answering {
 
 /** All of a body that is short, in memory that is never written to again, and within one slice; undefined: it is none of that. */
 function smallBody({ fields, peek, buffersAreKept }: PeerAnswer, described: Described | undefined) {
-  const length = Number(fields.get('content-length') ?? 0);
+  const length = contentLengthOf(fields) ?? 0;
   if (described === undefined || buffersAreKept !== true || length < 1 || length > smallBytesMax) return undefined;
   const [bytes, ...more] = peek?.() ?? [];
   const isInSlice = (described.first % sliceBytes) + length <= sliceBytes;
