@@ -166,6 +166,13 @@ describe('Low-Latency HLS that begins anew', () => {
     expect(parseHls(Buffer.from(text), url)?.newest).toEqual({ mediaSequence: 27, part: 0 });
   });
 
+  it('is not dated where its date would be no time that there is', () => {
+    const dated = playlist(0, 1, { of: (n) => (n === 0 ? ['#EXT-X-PROGRAM-DATE-TIME:+275760-09-12T23:59:59Z'] : []) });
+    const text = restarted(dated.replace('2.000', '1e300'), old, { ...options, elapsedMs: 1_000 }) ?? '';
+    expect(seen(text).at(-1)).toBe('26 1 seg-1.ts?_eddy_epoch=26');
+    expect(text).not.toContain('PROGRAM-DATE-TIME');
+  });
+
   it('may begin with parts alone', () => {
     const text = restarted(playlist(0, -1, { rest: rest.slice(0, 2) }), old, { ...options, elapsedMs: 600 }) ?? '';
     expect(text).toContain(`#EXT-X-DISCONTINUITY\n${part('part-1.0?_eddy_epoch=26')}\n`);

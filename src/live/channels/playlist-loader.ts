@@ -105,8 +105,12 @@ export class PlaylistLoader {
     }
   }
 
-  /** What a playlist that came says to viewers who have `before`. */
-  read(received: Received, { asked, before }: { asked: PlaylistRequest; before: PlaylistVersion }): Loaded {
+  /** What a playlist that came says to viewers who have `before`. Never throws, whatever came. */
+  read(received: Received, context: { asked: PlaylistRequest; before: PlaylistVersion }): Loaded {
+    return this.#guarded(context.asked, () => this.#read(received, context)) ?? { kind: 'failed' };
+  }
+
+  #read(received: Received, { asked, before }: { asked: PlaylistRequest; before: PlaylistVersion }): Loaded {
     const old = before.received.bytes;
     const isDash = before.manifest.kind === 'dash';
     const options = this.#continueOptions(asked);
@@ -123,7 +127,17 @@ export class PlaylistLoader {
       const next = edited(received, (text) => restarted(text, old.toString('latin1'), { ...options, elapsedMs }));
       return next === received ? undefined : this.#mediaVersion(next, asked);
     };
-    return { kind: 'version', version, anew };
+    return { kind: 'version', version, anew: (elapsedMs) => this.#guarded(asked, () => anew(elapsedMs)) };
+  }
+
+  /** Undefined where a playlist that is like no other finds a fault of ours: viewers keep what they have. */
+  #guarded<T>({ target }: PlaylistRequest, make: () => T): T | undefined {
+    try {
+      return make();
+    } catch (error) {
+      this.#options.log.warn({ err: error, target }, 'a playlist that came could not be read');
+      return undefined;
+    }
   }
 
   #mediaVersion(received: Received, asked: PlaylistRequest): PlaylistVersion | undefined {

@@ -58,17 +58,24 @@ export function secondsOf(lines: readonly string[]): number {
   return parts.reduce((sum, each) => sum + positive(Number(each ?? 0)), 0);
 }
 
-/** When each segment begins, and the rest: epoch milliseconds, undefined before the first EXT-X-PROGRAM-DATE-TIME. */
+/**
+ * When each segment begins, and the rest: epoch milliseconds, undefined before the first EXT-X-PROGRAM-DATE-TIME, and where
+ * it would be no time of ECMAScript's.
+ */
 export function datesOf({ segments, rest }: HlsBlocks): (number | undefined)[] {
   let next: number | undefined;
   return [...segments, rest].map((lines) => {
     const line = lines.find((each) => each.startsWith('#EXT-X-PROGRAM-DATE-TIME:'));
     const stated = line === undefined ? Number.NaN : Date.parse(line.slice('#EXT-X-PROGRAM-DATE-TIME:'.length).trim());
     const date = Number.isNaN(stated) ? next : stated;
-    next = date === undefined ? undefined : date + secondsOf(lines) * 1000;
+    const end = date === undefined ? Number.NaN : date + secondsOf(lines) * 1000;
+    next = Math.abs(end) <= epochMsMax ? end : undefined;
     return date;
   });
 }
+
+/** The range of Date (ECMAScript, section 21.4.1.1). */
+const epochMsMax = 8.64e15;
 
 /** Keys and the initialization section that still count after these lines (sections 4.4.4.4 and 4.4.4.5). */
 export function setupAfter(lines: readonly string[]): readonly string[] {

@@ -168,6 +168,14 @@ function tagLine(targets: Targets): fc.Arbitrary<string[]> {
       number,
     )
     .map(([name, it]) => [`#${name}:${it}`]);
+  const date = fc
+    .constantFrom(
+      '2026-01-01T00:00:00Z',
+      '1970-01-01T00:00:00.000+14:00',
+      '+275760-09-12T23:59:59Z',
+      '-271821-04-20T00:00:00Z',
+    )
+    .map((time) => [`#EXT-X-PROGRAM-DATE-TIME:${time}`]);
   const flag = fc
     .constantFrom(
       'EXT-X-DISCONTINUITY',
@@ -179,7 +187,7 @@ function tagLine(targets: Targets): fc.Arbitrary<string[]> {
     )
     .map((name) => [`#${name}`]);
   const playlistType = fc.constantFrom('VOD', 'EVENT', 'NEITHER').map((type) => [`#EXT-X-PLAYLIST-TYPE:${type}`]);
-  return fc.oneof({ weight: 5, arbitrary: tag }, plain, flag, playlistType);
+  return fc.oneof({ weight: 5, arbitrary: tag }, plain, date, flag, playlistType);
 }
 
 function segment(targets: Targets): fc.Arbitrary<string[]> {
