@@ -40,6 +40,7 @@ const mayImport: Readonly<Record<string, readonly string[] | 'all'>> = {
   main: ['node', 'config'],
   node: 'all',
   config: ['types'],
+  demo: ['sample'],
   http: ['cache', 'live'],
   cache: [],
   ram: ['types'],

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
-const program = fileURLToPath(new URL('../src/main.ts', import.meta.url));
+const program = fileURLToPath(new URL('../main.ts', import.meta.url));
 const readyTimeoutMs = 60_000;
 const stopTimeoutMs = 30_000;
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { startSampleOrigin } from '../src/sample/origin.ts';
+import { startSampleOrigin } from '../sample/origin.ts';
 
 /** The built-in sample (VOD, and a live channel) behind a door that counts what leaves it. */
 export class CountedOrigin {

@@ -1,7 +1,7 @@
 import type { DemoNode, DemoStatus } from './cell-nodes.ts';
 
 /** What is known at one moment. */
-export interface Moment {
+interface Moment {
   readonly seconds: number;
   readonly nodes: readonly (DemoNode & { readonly status: DemoStatus | undefined; readonly players: number })[];
   readonly viewerBytes: number;
