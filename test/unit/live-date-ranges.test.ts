@@ -48,3 +48,17 @@ it('a delta update says again which keys are in force, one of each format', () =
     ...['#EXTINF:2,', '3', ''],
   ]);
 });
+
+it('a delta update says again which initialization section is in force, with the keys that it was under', () => {
+  const key = (name: string) => `#EXT-X-KEY:METHOD=AES-128,URI="${name}"`;
+  const [map, none] = ['#EXT-X-MAP:URI="init.mp4"', '#EXT-X-KEY:METHOD=NONE'];
+  const after = (...lines: string[]) => {
+    const text = ['#EXTM3U', '#EXT-X-MAP:URI="old.mp4"', ...lines, '#EXTINF:2,', '1', '#EXTINF:2,', '2', ''].join('\n');
+    return deltaUpdate(text, { segments: 1 })?.split('\n').slice(2, -3);
+  };
+  expect(after(map)).toEqual([map]);
+  expect(after(map, key('a'))).toEqual([map, key('a')]);
+  expect(after(key('a'), map)).toEqual([key('a'), map]);
+  expect(after(key('a'), map, key('b'))).toEqual([key('a'), map, none, key('b')]);
+  expect(after(key('a'), map, none)).toEqual([key('a'), map, none]);
+});

@@ -27,41 +27,51 @@ export function segmentsToSkip(
 
 /**
  * A Playlist Delta Update: the first segments with their tags replaced by EXT-X-SKIP. Date ranges all stay, which `v2`
- * allows too. The keys that are in force are said again behind it: hls.js takes them from what it reads, not from what it
- * knows. Undefined where there is nothing to skip.
+ * allows too. What is in force is said again behind it, since players take it from what they read, not from what they
+ * know: hls.js the keys, Shaka the initialization section (without one it does not read a growing segment as it comes).
+ * Undefined where there is nothing to skip.
  */
 export function deltaUpdate(text: string, { segments, removedDateRanges }: SkipOptions): string | undefined {
   if (segments < 1) return undefined;
   const lines = text.split('\n');
   const kept: string[] = [];
-  const keys = new KeysInForce();
+  const inForce = new InForce();
   let [skipped, inSegments, at] = [0, false, 0];
   for (; at < lines.length && skipped < segments; at++) {
     const line = lines[at] ?? '';
     if (isUri(line)) skipped++;
     inSegments ||= isOfSegment(line);
     if (!inSegments || keptTag.test(line)) kept.push(line);
-    else keys.read(line);
+    else inForce.read(line);
   }
   if (skipped < segments) return undefined;
   // IDs are quoted strings, in which there is no tab and no line end.
   const removed = removedDateRanges && `,RECENTLY-REMOVED-DATERANGES="${removedDateRanges.join('\t')}"`;
-  kept.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${segments}${removed ?? ''}`, ...keys.lines);
+  kept.push(`#EXT-X-SKIP:SKIPPED-SEGMENTS=${segments}${removed ?? ''}`, ...inForce.lines);
   return [...kept.map(withVersion), ...lines.slice(at)].join('\n');
 }
 
-/** EXT-X-KEY tags that apply to what follows: one for each key format, none after METHOD=NONE (section 4.4.4.4). */
-class KeysInForce {
-  readonly #byFormat = new Map<string, string>();
+/**
+ * What applies to the segments that follow: an EXT-X-KEY of each key format, none after METHOD=NONE (section 4.4.4.4), and
+ * an EXT-X-MAP, which may be encrypted with the keys that were in force where it stood (section 4.4.4.5).
+ */
+class InForce {
+  readonly #keys = new Map<string, string>();
+  #map: { readonly line: string; readonly keys: readonly string[] } | undefined;
 
   get lines(): readonly string[] {
-    return [...this.#byFormat.values()];
+    const keys = [...this.#keys.values()];
+    if (this.#map === undefined) return keys;
+    const { line, keys: before } = this.#map;
+    if (before.join() === keys.join()) return [...keys, line];
+    return [...before, line, ...(before.length > 0 ? ['#EXT-X-KEY:METHOD=NONE'] : []), ...keys];
   }
 
   read(line: string): void {
+    if (line.startsWith('#EXT-X-MAP:')) this.#map = { line, keys: [...this.#keys.values()] };
     if (!line.startsWith('#EXT-X-KEY:')) return;
-    if (/[:,]METHOD=NONE\b/.test(line)) return this.#byFormat.clear();
-    this.#byFormat.set(/[:,]KEYFORMAT="([^"]*)"/.exec(line)?.[1] ?? 'identity', line);
+    if (/[:,]METHOD=NONE\b/.test(line)) return this.#keys.clear();
+    this.#keys.set(/[:,]KEYFORMAT="([^"]*)"/.exec(line)?.[1] ?? 'identity', line);
   }
 }
 
