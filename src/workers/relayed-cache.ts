@@ -1,12 +1,12 @@
 import { cacheKey } from '../cache/key.ts';
 import { AgedFields } from '../cache/rules/forwarded-fields.ts';
-import { RangeFieldReader, within } from '../cache/rules/requested-range.ts';
 import { freshSeconds } from '../cache/rules/reuse.ts';
 import { select } from '../cache/stored/select.ts';
 import type { Answer, Cache, CacheRequest, Source } from '../cache/types.ts';
 import { EddyError } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import { hasPlayerReport } from '../semantics/player-report.ts';
+import { firstSpan, RangeReader } from '../semantics/range.ts';
 import { Asks } from './asks.ts';
 import { Borrowed } from './borrowed.ts';
 import type { LentMemory } from './lent-memory.ts';
@@ -35,7 +35,7 @@ export class RelayedCache implements Cache {
   readonly #borrowed: Borrowed;
   readonly #asks: Asks;
   readonly #aged = new AgedFields();
-  readonly #ranges = new RangeFieldReader();
+  readonly #ranges = new RangeReader();
 
   constructor(port: Port<ToMain>, options: RelayedCacheOptions) {
     this.#port = port;
@@ -125,7 +125,7 @@ export class RelayedCache implements Cache {
     const { completeLength } = content;
     if (method === 'HEAD') return true;
     if (completeLength === undefined) return false;
-    const range = within(this.#ranges.of(method, fields), completeLength);
+    const range = firstSpan(this.#ranges.of(method, fields), completeLength);
     return range === undefined || range.last < range.first || content.gather(range.first, range.last);
   }
 }

@@ -1,4 +1,3 @@
-import { requestedRangeOf, within } from '../cache/rules/requested-range.ts';
 import type { Loan } from '../cache/stored/loan.ts';
 import {
   type Answer,
@@ -13,6 +12,7 @@ import { discard } from '../discard.ts';
 import { viewerGone } from '../errors.ts';
 import { Fields } from '../fields.ts';
 import { PieceMemory } from '../piece-memory.ts';
+import { firstSpan, rangesOf } from '../semantics/range.ts';
 import { type Lender, type LendingCache, type LendingTier, lendable } from './lender.ts';
 import type { LoanBook } from './loan-book.ts';
 import type { AnswerHead, AskMessage, ToMain } from './messages.ts';
@@ -190,7 +190,7 @@ function headOf(answer: Answer, request: CacheRequest, loan: Loan | undefined): 
 /** Where the first byte that the request wants comes from. */
 function sourceOf({ content }: RepresentationAnswer, { method, fields }: CacheRequest): Source | undefined {
   const { completeLength } = content;
-  const range = completeLength === undefined ? undefined : within(requestedRangeOf(method, fields), completeLength);
+  const range = completeLength === undefined ? undefined : firstSpan(rangesOf(method, fields), completeLength);
   return content.sourceOf(range?.first ?? 0);
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parseRange, type RangeSpec, rangeSpansMax, rangeSpecsMax, satisfy } from '../../src/http/reply/range.ts';
+import { rangeSpansMax, satisfy } from '../../src/http/reply/range.ts';
+import { parseRange, type RangeSpec, rangeSpecsMax } from '../../src/semantics/range.ts';
 
 describe('Range syntax (RFC 9110 14.1.1, 14.1.2)', () => {
   it.each<[string, RangeSpec[]]>([

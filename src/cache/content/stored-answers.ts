@@ -1,11 +1,11 @@
 import { because, EddyError } from '../../errors.ts';
 import type { Span } from '../../semantics/content-range.ts';
 import { evaluatePreconditions, type Verdict } from '../../semantics/preconditions.ts';
+import { firstSpan, RangeReader } from '../../semantics/range.ts';
 import type { Filler } from '../fill/filler.ts';
 import { secure } from '../fill/place.ts';
 import { unlessAborted } from '../flight/shared-wait.ts';
 import { AgedFields } from '../rules/forwarded-fields.ts';
-import { RangeFieldReader, within } from '../rules/requested-range.ts';
 import type { Representation } from '../stored/representation.ts';
 import type { Answer, CacheRequest, CacheStatus, Source, Tier } from '../types.ts';
 import { type ContentOptions, RepresentationContent } from './content.ts';
@@ -38,7 +38,7 @@ export class StoredAnswers {
   readonly #options: StoredAnswersOptions;
   readonly #contentOptions: ContentOptions;
   readonly #aged = new AgedFields();
-  readonly #ranges = new RangeFieldReader();
+  readonly #ranges = new RangeReader();
 
   constructor(options: StoredAnswersOptions) {
     const { filler, ram, onServed } = options;
@@ -140,7 +140,7 @@ export class StoredAnswers {
     if (fields.isPlain) return completeLength === undefined ? undefined : { first: 0, last: completeLength - 1 };
     if (fields.isConditional && this.#preconditions(content) !== 'perform') return nothing;
     if (completeLength === undefined) return undefined;
-    return within(this.#ranges.of(method, fields), completeLength) ?? nothing;
+    return firstSpan(this.#ranges.of(method, fields), completeLength) ?? nothing;
   }
 
   #content(representation: Representation, request: CacheRequest): RepresentationContent {

@@ -1,16 +1,15 @@
 import { discard } from '../../discard.ts';
 import { EddyError } from '../../errors.ts';
-import { Fields } from '../../fields.ts';
 import { type ContentRange, parseContentRange } from '../../semantics/content-range.ts';
+import { parseRange, type RangeSpec, spanOf } from '../../semantics/range.ts';
 import { validatorOf } from '../../semantics/validators.ts';
-import { type RequestedRange, requestedRangeOf } from '../rules/requested-range.ts';
 import type { Supply } from '../supply.ts';
 import type { CacheRequest } from '../types.ts';
 
 /** Whether what the origin gave for this range, and nobody may store, is for the viewer as it is. */
 export function answersAlone(
   { fields }: CacheRequest,
-  { range, wanted }: { range: string | undefined; wanted: RequestedRange },
+  { range, wanted }: { range: string | undefined; wanted: readonly RangeSpec[] | undefined },
   supply: Supply,
 ): boolean {
   if (supply.status !== 206 && supply.status !== 416) return true;
@@ -18,17 +17,14 @@ export function answersAlone(
   const ifRange = range === undefined ? undefined : fields.get('if-range');
   if (ifRange !== undefined && ifRange !== validatorOf(supply.fields).strong) return false;
   if (range === fields.get('range')) return true;
-  return supply.status === 416 && !(wanted.kind !== 'whole' && wanted.more);
+  return supply.status === 416 && (wanted === undefined || wanted.length === 1);
 }
 
-/** Whether a 206 holds what the Range field asked of a representation of this length. */
-export function answersRange(range: string | undefined, part: ContentRange): boolean {
-  const wanted = requestedRangeOf('GET', range === undefined ? Fields.empty : Fields.of({ range }));
-  const end = (part.completeLength ?? part.last + 1) - 1;
-  if (wanted.kind === 'closed') return part.first === wanted.first && part.last === Math.min(wanted.last, end);
-  if (wanted.kind === 'open') return part.first === wanted.first && part.last === end;
-  if (wanted.kind === 'suffix') return part.first === Math.max(0, end + 1 - wanted.length) && part.last === end;
-  return false;
+/** Whether a 206 holds what the Range field asked of a representation of this length, the first part of it where it names several. */
+export function answersRange(range: string, part: ContentRange): boolean {
+  const spec = parseRange(range)?.[0];
+  const span = spec && spanOf(spec, part.completeLength ?? part.last + 1);
+  return span !== undefined && part.first === span.first && part.last === span.last;
 }
 
 /**

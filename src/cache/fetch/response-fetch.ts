@@ -4,13 +4,13 @@ import { EddyError } from '../../errors.ts';
 import { Fields } from '../../fields.ts';
 import { contentLengthOf } from '../../semantics/content-length.ts';
 import { type ContentRange, parseContentRange } from '../../semantics/content-range.ts';
+import { type RangeSpec, rangesOf } from '../../semantics/range.ts';
 import { conditionalFields, sameRepresentation, validatorOf } from '../../semantics/validators.ts';
 import type { Filler } from '../fill/filler.ts';
 import { originTarget } from '../key.ts';
 import { effectiveDirectives } from '../rules/directives.ts';
 import { requestFieldsForOrigin } from '../rules/forwarded-fields.ts';
 import { freshen, freshenSelects } from '../rules/freshen.ts';
-import { type RequestedRange, requestedRangeOf } from '../rules/requested-range.ts';
 import { fieldsStored, storable } from '../rules/storable.ts';
 import { varyOf } from '../rules/vary.ts';
 import type { Entries } from '../stored/entries.ts';
@@ -64,8 +64,8 @@ export class ResponseFetch {
 
   async fetch(asking: Asking, signal: AbortSignal): Promise<Outcome> {
     const { request, missingFrom } = asking;
-    const wanted = requestedRangeOf(request.method, request.fields);
-    const rest = missingFrom !== undefined && wanted.kind === 'whole';
+    const wanted = rangesOf(request.method, request.fields);
+    const rest = missingFrom !== undefined && wanted === undefined;
     const range = rest ? `bytes=${missingFrom}-` : rangeAsked(wanted, request.fields);
     const supply = await this.#ask(asking, range, signal);
     const outcome = await this.#take(asking, range, supply);
@@ -173,19 +173,13 @@ function checked(outcome: Outcome, range: string | undefined): Outcome {
   return outcome;
 }
 
-function rangeAsked(wanted: RequestedRange, fields: Fields): string | undefined {
-  switch (wanted.kind) {
-    case 'whole':
-      return undefined;
-    case 'open':
-      return `bytes=${wanted.first}-${wanted.first + windowBytes - 1}`;
-    case 'closed':
-      return wanted.more ? `bytes=${wanted.first}-${wanted.last}` : fields.get('range');
-    case 'suffix':
-      return wanted.more ? `bytes=-${wanted.length}` : fields.get('range');
-    default:
-      return wanted satisfies never;
-  }
+/** Of several ranges the first is asked for: the rest is asked for when it is sent. */
+function rangeAsked(wanted: readonly RangeSpec[] | undefined, fields: Fields): string | undefined {
+  const spec = wanted?.[0];
+  if (spec === undefined) return undefined;
+  if ('first' in spec && spec.last === undefined) return `bytes=${spec.first}-${spec.first + windowBytes - 1}`;
+  if (wanted?.length === 1) return fields.get('range');
+  return 'first' in spec ? `bytes=${spec.first}-${spec.last}` : `bytes=-${spec.suffixLength}`;
 }
 
 function lengthOf({ status, fields }: Supply): number | undefined {

@@ -3,10 +3,11 @@ import { Fields } from '../../fields.ts';
 import { contentLengthOf } from '../../semantics/content-length.ts';
 import type { Span } from '../../semantics/content-range.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../../semantics/preconditions.ts';
+import { RangeReader, type RangeSpec } from '../../semantics/range.ts';
 import { cacheStatusMember } from './cache-status.ts';
 import { type Common, CommonFields, commonOf, copyFields, sourceOf } from './common-fields.ts';
 import { type BodyPart, layOutParts } from './multipart.ts';
-import { isEndless, parseRange, type RangeSpec, satisfy } from './range.ts';
+import { isEndless, satisfy } from './range.ts';
 import { ReplyFields, type SpanOf } from './reply-fields.ts';
 
 /** Content of a reply, not yet read. */
@@ -36,9 +37,7 @@ interface PendingSpan {
 /** Makes replies of what the cache answers: status, fields, and which bytes. */
 export class ReplyPlanner {
   readonly #common = new CommonFields();
-  /** The last Range field: many viewers of one thing ask for the same part of it. */
-  #lastRange = '';
-  #lastSpecs: readonly RangeSpec[] | undefined;
+  readonly #ranges = new RangeReader();
 
   plan(answer: Answer, request: CacheRequest): Reply | PendingSpan {
     if (answer.kind === 'passed') return planPassed(answer, request);
@@ -51,7 +50,7 @@ export class ReplyPlanner {
       if (preconditions === 'not-modified') return this.#notModified(answer, request);
       if (preconditions === 'failed') return refuse(answer, request, { status: 412, fields: [] });
     }
-    const specs = this.#rangeOf(answer, request);
+    const specs = this.#rangesOf(answer, request);
     return specs === undefined ? this.planWhole(answer, request) : this.#planRanges(answer, request, specs);
   }
 
@@ -83,16 +82,11 @@ export class ReplyPlanner {
     return { status: 206, fields: common.and(...own), source, body: { kind: 'stream', body, length } };
   }
 
-  /** Only for GET, and only while If-Range holds (RFC 9110 sections 13.1.5 and 14.2). */
-  #rangeOf(answer: RepresentationAnswer, request: CacheRequest): readonly RangeSpec[] | undefined {
-    if (request.method !== 'GET') return undefined;
-    const range = request.fields.get('range');
-    if (range === undefined || !ifRangeHolds({ request: request.fields, response: answer.fields })) return undefined;
-    if (range !== this.#lastRange) {
-      this.#lastSpecs = parseRange(range);
-      this.#lastRange = range;
-    }
-    return this.#lastSpecs;
+  /** Only while If-Range holds (RFC 9110 sections 13.1.5 and 14.2). */
+  #rangesOf(answer: RepresentationAnswer, request: CacheRequest): readonly RangeSpec[] | undefined {
+    const specs = this.#ranges.of(request.method, request.fields);
+    if (specs === undefined || !ifRangeHolds({ request: request.fields, response: answer.fields })) return undefined;
+    return specs;
   }
 
   #planRanges(answer: RepresentationAnswer, request: CacheRequest, specs: readonly RangeSpec[]): Reply | PendingSpan {

@@ -3,10 +3,11 @@ import type { Answer, Cache, CacheRequest, Content, MapPolicy, RepresentationAns
 import { discard } from '../../discard.ts';
 import { EddyError } from '../../errors.ts';
 import type { Fields } from '../../fields.ts';
-import { parseRange, satisfy } from '../../http/reply/range.ts';
+import { satisfy } from '../../http/reply/range.ts';
 import type { PeerAnswer, PeerRequest, PeerSource } from '../../peers/answer/source.ts';
 import type { Span } from '../../semantics/content-range.ts';
 import { evaluatePreconditions, ifRangeHolds } from '../../semantics/preconditions.ts';
+import { parseRange } from '../../semantics/range.ts';
 
 /** Answers peers as the viewers' side answers viewers: through the cache, from what may be stored, never from a peer. */
 export class CachePeerSource implements PeerSource {
