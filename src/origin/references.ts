@@ -3,8 +3,8 @@ import { edgeTarget } from '../semantics/edge-target.ts';
 import type { OriginMap } from './origin-map.ts';
 
 interface ReferenceOptions {
-  /** URL that was asked, at the origin. */
-  readonly asked: string;
+  /** URL that was asked, at the origin: made when it is asked for, since few answers refer to anything. */
+  readonly asked: () => string;
   /** The target at the edge that it was asked for. */
   readonly target: string;
   readonly maps: readonly OriginMap[];
@@ -27,7 +27,7 @@ export function referencesAtEdge(fields: Fields, options: ReferenceOptions): Fie
 }
 
 function atEdge(reference: string, { asked, target, maps }: ReferenceOptions): string {
-  const url = URL.parse(reference, asked);
+  const url = URL.parse(reference, asked());
   if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) return reference;
   const isRelative = URL.parse(reference) === null && !reference.startsWith('//');
   const there = edgeTarget(url.href, maps.map(mappedPrefix));

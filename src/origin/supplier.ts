@@ -79,8 +79,11 @@ export class OriginSupplier implements Supplier {
       const followed = await askFollowing(route, sent, follow);
       const body = this.#body(followed, { ...follow, release });
       const { answer, route: asked } = followed;
-      const about = { asked: answer.upstream.origin + asked.pathAt(answer.upstream), target: request.target };
-      const fields = referencesAtEdge(answer.head.fields, { ...about, maps: this.#options.maps });
+      const fields = referencesAtEdge(answer.head.fields, {
+        asked: () => answer.upstream.origin + asked.pathAt(answer.upstream),
+        target: request.target,
+        maps: this.#options.maps,
+      });
       return { source: 'origin', ...answer.head, fields, body, onTaken: freeChunk };
     } catch (error) {
       release();

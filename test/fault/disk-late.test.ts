@@ -1,4 +1,5 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createMetrics } from '../../src/metrics.ts';
@@ -53,6 +54,28 @@ it('what a store holds that opens late is not given: it may have been purged sin
   await until(() => health().state === 'ok');
   expect(await tier?.load('key', never)).toBeUndefined();
   expect(tier?.stats().pieces).toBe(0);
+});
+
+it('nor is it where files of the index cannot be deleted', async ({ skip }) => {
+  const other = await openStore(join(data.path, 'store'), { bytesMax: 32 * mebibyte });
+  other.save(entryOf('key', 1));
+  await other.flushed();
+  const { tier, health } = await openNodeDisk();
+  await other.close();
+  const index = join(data.path, 'store', 'index');
+  const logs = (await readdir(index)).filter((name) => name.endsWith('.log')).map((name) => join(index, name));
+  const chattr = (...args: string[]) => execFileSync('chattr', args, { stdio: 'pipe' });
+  try {
+    chattr('+i', ...logs);
+  } catch {
+    return skip('files cannot be made immutable here: this takes the right to');
+  }
+  try {
+    await until(() => health().state === 'ok');
+    expect(await tier?.load('key', never)).toBeUndefined();
+  } finally {
+    chattr('-R', '-i', join(data.path, 'store'));
+  }
 });
 
 it('says that a directory cannot be made where the system would have it tried without end', async () => {

@@ -86,14 +86,23 @@ export async function directoryBytes(directory: string): Promise<number> {
   return sizes.reduce((sum, size) => sum + size, 0);
 }
 
-/** Deletes a database so that one that is half deleted is never taken for a damaged one. */
-export async function dropDirectory(directory: string): Promise<void> {
+/**
+ * Deletes a database so that one that is half deleted is never taken for a damaged one. Rejects when it is still there;
+ * under its other name it may stay, until `finishDropping` succeeds.
+ */
+export async function deleteDirectory(directory: string): Promise<void> {
   const gone = `${directory}.gone`;
-  const renamed = await rename(directory, gone).then(
-    () => true,
-    () => false,
-  );
-  await removeTree(renamed ? gone : directory);
+  try {
+    await rename(directory, gone);
+  } catch {
+    return rm(directory, { recursive: true, force: true });
+  }
+  await removeTree(gone);
+}
+
+/** The same for one that nobody opens again: where it stays it takes room and does no harm. */
+export async function dropDirectory(directory: string): Promise<void> {
+  await deleteDirectory(directory).catch(() => undefined);
 }
 
 /** Deletes what a process that ended had begun to delete. */
@@ -101,6 +110,7 @@ export async function finishDropping(parent: string): Promise<void> {
   for (const name of await readdir(parent)) if (name.endsWith('.gone')) await removeTree(join(parent, name));
 }
 
+/** Deletes what is of no use, as far as it can be. */
 export async function removeTree(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true }).catch(() => undefined);
 }

@@ -6,7 +6,7 @@ import { makeDirectory } from '../../make-directory.ts';
 import { CrashMarks } from '../database/crash-marks.ts';
 import { IndexDatabase } from '../database/index-database.ts';
 import { closeLevel, type Level, openLevel, reasonOf, troubleOf } from '../database/level.ts';
-import { asideBytes, exists, removeTree } from '../database/recovery.ts';
+import { asideBytes, deleteDirectory, removeTree } from '../database/recovery.ts';
 import { generationNumbersIn, generationPath } from '../generation/generation.ts';
 import { Generations } from '../generation/generations.ts';
 import { type GenerationsOptions, openGenerations } from '../generation/open-generations.ts';
@@ -139,8 +139,9 @@ async function checkFormat(store: string, { log }: DiskSettings): Promise<void> 
   await writeFile(path, format).catch(() => undefined);
 }
 
+/** Without its index nothing of a store is found again. */
 async function forgetAll(store: string): Promise<void> {
-  await removeTree(join(store, 'index'));
+  await deleteDirectory(join(store, 'index'));
   await removeGenerations(store);
 }
 
@@ -157,8 +158,9 @@ async function withRoom<T>(store: string, { log }: DiskSettings, open: () => Pro
       const [oldest] = await generationNumbersIn(store);
       if (troubleOf(error) !== 'full' || oldest === undefined) throw error;
       log.warn({ directory: store, generation: oldest }, 'the disk is full; the oldest generation is deleted to start');
-      await removeTree(generationPath(store, oldest));
-      if (await exists(generationPath(store, oldest))) throw error;
+      await deleteDirectory(generationPath(store, oldest)).catch(() => {
+        throw error;
+      });
     }
   }
 }

@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import { Fields } from '../../fields.ts';
+import { contentLengthOf } from '../../semantics/content-length.ts';
 import { PeerError } from '../failure.ts';
 import type { Member } from '../members/member.ts';
 import type { FrameMemory } from '../wire/frame-memory.ts';
@@ -85,8 +86,8 @@ export class PeerExchange implements AsyncIterable<Buffer> {
     this.shown = this.manifest;
     this.#startBody();
     this.#headed = true;
-    const length = new Fields(head.fields).get('content-length');
-    if (length !== undefined) this.#progress?.expect(Number(length));
+    const length = contentLengthOf(new Fields(head.fields));
+    if (length !== undefined) this.#progress?.expect(length);
     this.#headGate.resolve(head);
     if (this.#complete) this.#finish();
   }
