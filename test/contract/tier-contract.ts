@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type PieceSpan, pieceBytes, type Tier } from '../../src/cache/types.ts';
+import { fuzzSeed } from '../support/fuzz.ts';
 import { bytesOf } from '../support/tier-bytes.ts';
 
 export { bytesOf };
@@ -17,8 +18,6 @@ export interface TierExpectations {
   /** The tier takes every piece of a few MiB that is offered. Without it each check allows for a declined piece. */
   readonly roomy?: boolean;
 }
-
-const seed = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31);
 
 /** What every `Tier` keeps to, whatever it stores pieces in. `open` gives an empty tier each time. */
 export function tierContract(name: string, open: () => Promise<OpenedTier>, expectations: TierExpectations = {}): void {
@@ -107,7 +106,7 @@ export function tierContract(name: string, open: () => Promise<OpenedTier>, expe
           else put(each.id, each.slot * pieceBytes + each.within, Math.min(each.length, pieceBytes - each.within));
         }
       });
-      await fc.assert(property, { seed, numRuns: 60 });
+      await fc.assert(property, { seed: fuzzSeed, numRuns: 60 });
     });
 
     if (expectations.roomy === true) roomyContract(() => opened);

@@ -10,11 +10,11 @@ import { Fields } from '../../src/fields.ts';
 import { LeanReader } from '../../src/http/lean/lean-request.ts';
 import { startViewers, type Viewers } from '../../src/http/listener.ts';
 import { chunksOf, FakeCache, FakeContent, passed, patternBytes, policyOf } from '../support/fake-cache.ts';
+import { fuzzCount, fuzzSeed } from '../support/fuzz.ts';
 import { leanInputs } from '../support/lean-inputs.ts';
 import { RawConnection, type RawResponse } from '../support/raw-http.ts';
 
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
-const count = Number(process.env['FUZZ_COUNT'] ?? 10_000);
+const count = fuzzCount(10_000);
 const concurrent = 60;
 /** Over TLS fewer: what is different there is how bytes come and go, not what they say. */
 const protocols = [
@@ -192,8 +192,8 @@ async function compare(input: Input, { plain, index }: { plain: boolean; index: 
 const title = 'answers inputs as node:http alone does, over $protocol';
 
 it.each(protocols)(title, { timeout: 240_000 }, async ({ protocol, index, count }) => {
-  console.log(`http lean fuzz over ${protocol}: FUZZ_SEED=${seed} FUZZ_COUNT=${count}`);
-  const inputs = fc.sample(leanInputs, { seed, numRuns: count });
+  console.log(`http lean fuzz over ${protocol}: EDDY_FUZZ_SEED=${fuzzSeed} EDDY_FUZZ_COUNT=${count}`);
+  const inputs = fc.sample(leanInputs, { seed: fuzzSeed, numRuns: count });
   const findings: string[] = [];
   const seen = { plain: 0, whole: 0, handedOver: 0 };
   let next = 0;

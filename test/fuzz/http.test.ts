@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { chunksOf, FakeContent, passed, patternBytes } from '../support/fake-cache.ts';
+import { fuzzCount, fuzzSeed } from '../support/fuzz.ts';
 import { malformedInputs, smuggledPath } from '../support/http-inputs.ts';
 import { RawConnection } from '../support/raw-http.ts';
 import { openViewers, type TestViewers } from '../support/viewers.ts';
 
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
-const count = Number(process.env['FUZZ_COUNT'] ?? 10_000);
+const count = fuzzCount(10_000);
 const concurrent = 100;
 let test: TestViewers;
 let smuggled = 0;
@@ -69,8 +69,8 @@ function unlessReset(error: Error): undefined {
 it(`survives ${count} malformed inputs, each answered or closed, with no effect on others`, {
   timeout: 120_000,
 }, async () => {
-  console.log(`http fuzz: FUZZ_SEED=${seed} FUZZ_COUNT=${count}`);
-  const inputs = fc.sample(malformedInputs, { seed, numRuns: count });
+  console.log(`http fuzz: EDDY_FUZZ_SEED=${fuzzSeed} EDDY_FUZZ_COUNT=${count}`);
+  const inputs = fc.sample(malformedInputs, { seed: fuzzSeed, numRuns: count });
   const seen = new Map<number | 'closed', number>();
   const findings: string[] = [];
   let next = 0;

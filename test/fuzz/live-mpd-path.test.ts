@@ -2,13 +2,13 @@ import { Agent } from 'node:http';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parseMpd } from '../../src/live/dash/mpd.ts';
 import { type Edge, startEdge } from '../support/edge.ts';
+import { fuzzCount, fuzzSeed } from '../support/fuzz.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { contradictoryMpd } from '../support/mpd-inputs.ts';
 import { startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';
 
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
-const count = Number(process.env['FUZZ_COUNT'] ?? 600);
+const count = fuzzCount(600);
 /** A new edge now and then, so that the mirror, which follows a bounded number, takes part in every case. */
 const perEdge = 400;
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -44,13 +44,13 @@ async function openEdge(): Promise<void> {
 /** What a player would ask for, of hosts that lead to the edge and of none. */
 const played = ['a/1.m4s', 'a/2.m4s', '1', '2', 'x/1', 'a/$Number$'];
 
-test(`contradictory MPDs lead nobody elsewhere, and are given as they are but for URLs: seed ${seed}`, {
+test(`contradictory MPDs lead nobody elsewhere, and are given as they are but for URLs: seed ${fuzzSeed}`, {
   timeout: 300_000,
 }, async () => {
   let [rewritten, followed, passed] = [0, 0, 0];
   for (let number = 0; number < count; number++) {
     if (number % perEdge === perEdge - 1) await openEdge();
-    current = broken(contradictoryMpd(seed + number), number)
+    current = broken(contradictoryMpd(fuzzSeed + number), number)
       .replaceAll('https://origin.example', origin.url)
       .replaceAll('//other.example', `//127.0.0.1:${trap.port}`)
       .replaceAll('http://127.0.0.1:22', trap.url);

@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseMpd } from '../../src/live/dash/mpd.ts';
 import { announcedMax, type Manifest } from '../../src/live/manifest.ts';
+import { fuzzCount, fuzzSeed } from '../support/fuzz.ts';
 import { mpdText, period } from '../support/mpd.ts';
 import { contradictoryMpd } from '../support/mpd-inputs.ts';
 
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 /** Of contradictory and of broken ones each: ten thousand together. */
-const count = Number(process.env['FUZZ_COUNT'] ?? 5_000);
+const count = fuzzCount(5_000);
 const url = 'https://origin.example/live/a.mpd';
 const nowMs = Date.parse('2026-06-01T00:00:00Z');
 const toEdge = (target: string): string | undefined =>
@@ -47,7 +47,7 @@ describe('MPDs that nobody should send', () => {
         expect(manifest?.rewrite(() => undefined) ?? bytes).toBe(bytes);
         expect(bytes.toString('latin1')).toBe(kept);
       }),
-      { seed, numRuns: count },
+      { seed: fuzzSeed, numRuns: count },
     );
     // Inputs that are all refused at the door would test nothing.
     expect(understood).toBeGreaterThan(count / 50);
@@ -76,7 +76,7 @@ describe('MPDs that nobody should send', () => {
           bytes = Buffer.concat([bytes.subarray(0, at), insert, bytes.subarray(at + remove)]);
         use(bytes)?.rewrite(toEdge);
       }),
-      { seed, numRuns: count },
+      { seed: fuzzSeed, numRuns: count },
     );
   });
 

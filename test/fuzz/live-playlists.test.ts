@@ -5,6 +5,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
+import { fuzzSeed } from '../support/fuzz.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { hostilePlaylist } from '../support/live/hostile-playlists.ts';
 import { startOrigin, type TestOrigin } from '../support/origin.ts';
@@ -84,7 +85,7 @@ describe('hostile playlists', () => {
           clock.turn(2_500);
         }
       }),
-      { numRuns: cases, ...seedOf(process.env['EDDY_FUZZ_SEED']) },
+      { seed: fuzzSeed, numRuns: cases },
     );
     await edge.close();
     [edge, clock] = await openEdge();
@@ -115,10 +116,6 @@ const hostsOf = (line: string): string[] => line.match(/\b[a-z]+:\/\/[^/"\s?#]*/
 function decoded(body: Buffer, coding: string | undefined): Buffer {
   if (coding === 'gzip') return gunzipSync(body);
   return coding === 'br' ? brotliDecompressSync(body) : body;
-}
-
-function seedOf(text: string | undefined): { seed?: number } {
-  return text === undefined ? {} : { seed: Number(text) };
 }
 
 /** After a collection. */

@@ -14,12 +14,12 @@ import { type CellNode, isRunning, metric, ProcessCell, peersOf } from '../suppo
 import { fetchChecked } from '../support/cell-fetch.ts';
 import { cellMedia, coldPath, KnownBytes } from '../support/cell-media.ts';
 import { CellOrigin } from '../support/cell-origin.ts';
+import { fuzzCount, fuzzSeed } from '../support/fuzz.ts';
 import { wildFrames } from '../support/peer-frames.ts';
 import { plainHost } from '../support/peer-options.ts';
 
-/** 10,000 take some minutes, for most end their connection and a node takes 64 of those a second: FUZZ_COUNT=10000. */
-const count = Number(process.env['FUZZ_COUNT'] ?? 600);
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
+/** 10,000 take some minutes, for most end their connection and a node takes 64 of those a second: EDDY_FUZZ_COUNT=10000. */
+const count = fuzzCount(600);
 const warmUp = 100;
 const atOnce = 6;
 /** What swallows the ping that follows it is told by silence. */
@@ -127,11 +127,11 @@ async function isWell(): Promise<void> {
   expect(fetched.fault).toBeUndefined();
 }
 
-it(`${count} wild things that members say (seed ${seed}) neither end a node nor make it grow`, async () => {
-  console.log(`peer protocol: FUZZ_SEED=${seed} FUZZ_COUNT=${count}`);
+it(`${count} wild things that members say (seed ${fuzzSeed}) neither end a node nor make it grow`, async () => {
+  console.log(`peer protocol: EDDY_FUZZ_SEED=${fuzzSeed} EDDY_FUZZ_COUNT=${count}`);
   const own = await openCell(cell.name, await readFile(cell.keyFile, 'utf8'));
   const wild = await Promise.all(Array.from({ length: atOnce }, () => WildMember.join(own)));
-  const cases = fc.sample(fc.tuple(wildFrames, fc.boolean()), { seed, numRuns: count + warmUp });
+  const cases = fc.sample(fc.tuple(wildFrames, fc.boolean()), { seed: fuzzSeed, numRuns: count + warmUp });
   const sayAll = (some: typeof cases) =>
     Promise.all(
       wild.map(async (member, i) => {

@@ -10,11 +10,11 @@ import {
   yamuxTypes,
 } from '../../src/peers/transport/yamux-header.ts';
 import { initialWindowBytes } from '../../src/peers/transport/yamux-stream.ts';
+import { fuzzCount, fuzzSeed } from '../support/fuzz.ts';
 import { openHost, speakByHand } from '../support/yamux-by-hand.ts';
 
 /** 10,000 take some minutes: a host takes 64 connections a second, and most cases end theirs. */
-const count = Number(process.env['FUZZ_COUNT'] ?? 300);
-const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
+const count = fuzzCount(300);
 
 const often = <T>(values: readonly T[], otherwise: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 6, arbitrary: fc.constantFrom(...values) }, otherwise);
@@ -68,10 +68,10 @@ async function pongOf(socket: TLSSocket): Promise<number> {
   return decodeYamuxHeader(answer).length;
 }
 
-it(`${count} wild sessions of yamux (seed ${seed}) end no host, and no connection but their own`, async () => {
-  console.log(`yamux: FUZZ_SEED=${seed} FUZZ_COUNT=${count}`);
+it(`${count} wild sessions of yamux (seed ${fuzzSeed}) end no host, and no connection but their own`, async () => {
+  console.log(`yamux: EDDY_FUZZ_SEED=${fuzzSeed} EDDY_FUZZ_COUNT=${count}`);
   const bystander = await speakByHand(host);
-  for (const said of fc.sample(wildSession, { seed, numRuns: count })) {
+  for (const said of fc.sample(wildSession, { seed: fuzzSeed, numRuns: count })) {
     const socket = await speakByHand(host);
     for (const bytes of said) socket.write(bytes);
     socket.write(endsWith);

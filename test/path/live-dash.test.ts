@@ -138,3 +138,13 @@ it.each([
   expect([status, body.toString()]).toEqual([200, text]);
   expect(made.edge.live.streams()).toEqual([]);
 });
+
+it('is asked for each minute where an MPD says that it will not change for a hundred years', async () => {
+  const made = await stage();
+  made.text = mpdText({ mpd: dynamic('minimumUpdatePeriod="P100Y"'), periods: [period(numbered)] });
+  await view(made.url);
+  made.clock.turn(59_000);
+  expect(made.edge.live.polls).toBe(0);
+  made.clock.turn(2_000);
+  await until(() => made.edge.live.polls === 1, 'the MPD being asked for again');
+});

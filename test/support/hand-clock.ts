@@ -10,6 +10,8 @@ export class HandClock implements Clock {
   }
 
   after(delayMs: number, run: () => void): () => void {
+    // One of node's would run at once.
+    if (!(delayMs >= 0)) throw new RangeError(`a timer of ${delayMs} ms`);
     const timer = { atMs: this.#nowMs + delayMs, run };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { AccessRecord } from '../../src/http/exchange/access.ts';
 import { AccessLines } from '../../src/http/exchange/access-line.ts';
+import { fuzzSeed } from '../support/fuzz.ts';
 
 const text = fc.oneof(
   fc.string({ unit: 'grapheme' }),
@@ -47,5 +48,6 @@ it('a line has what its record has, with times in microseconds', () => {
         expect(firstByteMs ?? 0).toBeCloseTo(each.firstByteMs ?? 0, 2);
       }
     }),
+    { seed: fuzzSeed },
   );
 });

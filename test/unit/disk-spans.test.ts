@@ -2,8 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { OpenRepresentations } from '../../src/disk/store/open-representations.ts';
 import { Spans } from '../../src/disk/store/spans.ts';
-
-const seed = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31);
+import { fuzzSeed } from '../support/fuzz.ts';
 
 describe('spans', () => {
   it('answer as a plain list of pieces would', () => {
@@ -37,7 +36,7 @@ describe('spans', () => {
         for (let offset = 0; offset < 85; offset++) expectFound(spans.find(offset), offset, model);
       }
     });
-    fc.assert(property, { seed, numRuns: 300 });
+    fc.assert(property, { seed: fuzzSeed, numRuns: 300 });
   });
 
   it('move and drop a piece only from where it was', () => {

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { PollTiming } from '../../src/live/follow/poll-timing.ts';
+import { fuzzSeed } from '../support/fuzz.ts';
 
 /** An encoder and who asks it by these times. All in milliseconds. */
 function play(encoder: { segmentMs: (i: number) => number; lateMs: (i: number) => number; versions: number }) {
@@ -46,6 +48,25 @@ describe('the timing of asking for a playlist', () => {
     const { asksPerVersion, meanLagMs } = play({ ...encoder, versions: 200 });
     expect(asksPerVersion).toBeLessThan(1.1);
     expect(meanLagMs).toBeLessThan(lagMsMax);
+  });
+
+  it('waits no longer and no shorter than it may, whatever a playlist says of its media', () => {
+    const seconds = fc.double({ min: 0, max: 1e15, noNaN: true });
+    const step = fc.record({ seconds, nextSeconds: seconds, edgeMs: fc.option(fc.double(), { nil: undefined }) });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(step, fc.constantFrom('unchanged', 'failed'))), (steps) => {
+        const pollTiming = new PollTiming();
+        let nowMs = 1_767_225_600_000;
+        for (const each of steps) {
+          const load = { startedMs: nowMs, nowMs: nowMs + 10 };
+          if (each === 'failed') nowMs += pollTiming.failed();
+          else nowMs += each === 'unchanged' ? pollTiming.unchanged(load) : pollTiming.changed(load, each);
+          expect(nowMs - load.startedMs).toBeGreaterThanOrEqual(100);
+          expect(nowMs - load.startedMs).toBeLessThanOrEqual(60_000);
+        }
+      }),
+      { seed: fuzzSeed },
+    );
   });
 
   it('finds it at once where the channel has a clock, in one try that may fail', () => {

@@ -26,6 +26,7 @@ import {
   writeOffset,
 } from '../../src/peers/wire/frames.ts';
 import { encodeJson, isDialable, parseHello, parseMembers } from '../../src/peers/wire/messages.ts';
+import { fuzzSeed } from '../support/fuzz.ts';
 
 const names = Object.keys(frameTypes).filter((name) => name !== 'data') as FrameName[];
 
@@ -52,7 +53,7 @@ describe('frames', () => {
           sent.map(([name, payload]) => [name, Buffer.from(payload)]),
         );
       }),
-      { numRuns: 500 },
+      { seed: fuzzSeed, numRuns: 500 },
     );
   });
 
@@ -71,7 +72,7 @@ describe('frames', () => {
           expect(frame?.payload).toEqual(Buffer.from(body));
         },
       ),
-      { numRuns: 300 },
+      { seed: fuzzSeed, numRuns: 300 },
     );
   });
 
@@ -98,6 +99,7 @@ describe('frames', () => {
         writeOffset(bytes, offset, 0);
         return readOffset(bytes, 0) === offset;
       }),
+      { seed: fuzzSeed },
     );
   });
 });
@@ -165,7 +167,7 @@ describe('10,000 random inputs', () => {
           exchange.cancel();
         }
       }),
-      { numRuns: 10_000 },
+      { seed: fuzzSeed, numRuns: 10_000 },
     );
     expect(asker.isFull).toBe(false);
     expect(opened).toBeGreaterThan(0);

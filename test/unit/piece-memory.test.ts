@@ -6,9 +6,9 @@ import { pieceBytes } from '../../src/cache/types.ts';
 import { PieceQueue } from '../../src/disk/store/piece-queue.ts';
 import { PieceMemory } from '../../src/piece-memory.ts';
 import { RamTier } from '../../src/ram/tier.ts';
+import { fuzzSeed } from '../support/fuzz.ts';
 import { bytesOf } from '../support/tier-bytes.ts';
 
-const seed = Number(process.env['FC_SEED'] ?? Date.now() % 2 ** 31);
 const length = 64 * 1024;
 
 describe('The memory of a piece', () => {
@@ -85,6 +85,6 @@ describe('The memory of a piece', () => {
       for (let id = 0; id <= 5; id++) tier.remove(id);
       expect(made.filter((bytes) => bytes.length > 0)).toEqual([]);
     };
-    fc.assert(fc.property(fc.array(step, { minLength: 50, maxLength: 200 }), run), { seed, numRuns: 60 });
+    fc.assert(fc.property(fc.array(step, { minLength: 50, maxLength: 200 }), run), { seed: fuzzSeed, numRuns: 60 });
   });
 });

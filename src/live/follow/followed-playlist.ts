@@ -7,7 +7,7 @@ import type { CameVersion, FollowOptions, Loaded } from './follow-options.ts';
 import { holdMs, idleMs, keepaliveMs, restartMs, silenceMs, staleMs } from './follow-times.ts';
 import { growth } from './growth.ts';
 import type { PlaylistVersion } from './playlist-version.ts';
-import { PollTiming } from './poll-timing.ts';
+import { delayMsMax, PollTiming } from './poll-timing.ts';
 import { released, Waiters } from './waiters.ts';
 
 /** How soon a version that was not believed is looked at again. */
@@ -230,7 +230,7 @@ export class FollowedPlaylist {
 
   #schedule(pollMs: number): void {
     const { clocked, updateSeconds } = this.#version.manifest;
-    const nextMs = clocked === true && !this.#failing ? updateSeconds * 1000 : pollMs;
+    const nextMs = clocked === true && !this.#failing ? Math.min(updateSeconds * 1000, delayMsMax) : pollMs;
     const delayMs = this.#blocked && this.#options.owns() ? 0 : nextMs;
     this.#cancel = this.#options.clock.after(delayMs, () => void this.#poll());
   }

@@ -1,6 +1,6 @@
 /** Two asks are never closer together, nor further apart while the origin answers. */
 const delayMsMin = 100;
-const delayMsMax = 60_000;
+export const delayMsMax = 60_000;
 const failingMsMax = 1_000;
 
 /** How exactly it is worth knowing when the next version comes: in milliseconds, and as a share of the time between two. */

@@ -10,6 +10,8 @@ import { rewriteUris } from './hls-uris.ts';
 const lineBytesMax = 16 * 1024;
 const linesMax = 60_000;
 const dateRangesMax = 2_000;
+/** What a playlist says to last longer counts as a day: sums of all of them stay numbers, and times within a timer's reach. */
+const secondsMax = 86_400;
 
 /** Which the parser does not tell. */
 const skipsDates = /^#EXT-X-SERVER-CONTROL:.*CAN-SKIP-DATERANGES=YES/m;
@@ -158,14 +160,14 @@ function factsOf(playlist: types.MediaPlaylist): MediaFacts {
   const open = segments.at(-1)?.uri === '' ? (segments.at(-1)?.parts ?? []) : [];
   const skip = control?.canSkipUntil;
   return {
-    targetSeconds: playlist.targetDuration,
-    partTargetSeconds: partTargetDuration !== undefined && partTargetDuration > 0 ? partTargetDuration : undefined,
+    targetSeconds: bounded(playlist.targetDuration),
+    partTargetSeconds: bounded(partTargetDuration) || undefined,
     firstSequence: playlist.mediaSequenceBase ?? 0,
     openParts: open.filter(({ hint }) => !hint).length,
-    openSeconds: sum(open.filter(({ hint }) => !hint).map(({ duration }) => duration ?? 0)),
+    openSeconds: sum(open.filter(({ hint }) => !hint).map(({ duration }) => bounded(duration))),
     canBlockReload: control?.canBlockReload === true,
     canSkipUntilSeconds: skip !== undefined && skip > 0 ? skip : undefined,
-    durations: complete.map(({ duration }) => (duration > 0 ? duration : 0)),
+    durations: complete.map(({ duration }) => bounded(duration)),
   };
 }
 
@@ -188,10 +190,15 @@ function edgeOf({ segments }: types.MediaPlaylist): number | undefined {
   const startMs = segments[from]?.programDateTime?.getTime();
   if (startMs === undefined || Number.isNaN(startMs)) return undefined;
   const seconds = segments.slice(from).map(({ uri, duration, parts }) => {
-    const listed = parts.filter(({ hint }) => !hint).map((part) => part.duration ?? 0);
-    return uri === '' ? sum(listed) : (duration ?? 0);
+    const listed = parts.filter(({ hint }) => !hint).map((part) => bounded(part.duration));
+    return uri === '' ? sum(listed) : bounded(duration);
   });
   return Math.round(startMs + sum(seconds) * 1000);
+}
+
+/** 0 for what is no length of time. */
+function bounded(seconds: number | undefined): number {
+  return seconds !== undefined && seconds > 0 ? Math.min(seconds, secondsMax) : 0;
 }
 
 function sum(list: readonly number[]): number {
