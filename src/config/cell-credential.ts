@@ -40,13 +40,14 @@ export function parseCredential(text: string): CellCredential | undefined {
     return undefined;
   }
   const { data } = fileSchema.safeParse(json);
-  if (data === undefined) return undefined;
+  const expiresMs = Date.parse(data?.expires ?? '');
+  if (data === undefined || !(expiresMs >= 0)) return undefined;
   const { cell, peerId } = data;
   return {
     cell,
     publicKey: Buffer.from(data.publicKey, 'hex'),
     peerId,
-    expiresMs: Date.parse(data.expires),
+    expiresMs,
     signature: Buffer.from(data.signature, 'hex'),
   };
 }

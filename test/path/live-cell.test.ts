@@ -257,6 +257,19 @@ describe('an announcement', () => {
       expect(decodeAnnouncement(broken)).toBeUndefined();
   });
 
+  it.each([
+    ['a field that no viewer can be sent', { fields: ['X', 'a\r\nSet-Cookie: b'] }],
+    ['a name that is none', { fields: ['X Y', 'a'] }],
+    ['a character that is no octet', { fields: ['X', '\u0100'] }],
+    ['a time that is none', { fields: [], atMs: '1e999' }],
+  ])('with %s is none', (_, head) => {
+    const text = JSON.stringify({ key: 'k', version: 'v', ...head }).replace('"1e999"', '1e999');
+    const length = Buffer.alloc(4);
+    length.writeUInt32BE(Buffer.byteLength(text));
+    const message = Buffer.concat([length, Buffer.from(text, 'utf8'), deflateRawSync('#EXTM3U\n')]);
+    expect(decodeAnnouncement(message)).toBeUndefined();
+  });
+
   it('of a playlist that is too large only says that there is one', () => {
     const bytes = Buffer.from(Array.from({ length: 8_000 }, () => Math.random().toString(36)).join('\n'));
     const message = encodeAnnouncement({ key: 'k', version: 'v', playlist: { bytes, fields: Fields.empty } });

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readDirectives } from '../../src/live/hls/delivery-directives.ts';
 import { parseHls } from '../../src/live/hls/hls.ts';
+import { offeringBlockingReload } from '../../src/live/hls/hls-delta.ts';
+import { rewriteUris } from '../../src/live/hls/hls-uris.ts';
 import { mapOf, originUrl } from '../../src/live/mapped-urls.ts';
 import { namesPlaylist } from '../../src/live/message/playlist-target.ts';
 import { edgeTarget } from '../../src/semantics/edge-target.ts';
@@ -141,4 +143,16 @@ describe('URLs', () => {
     expect(readDirectives('/a.m3u8?_HLS_msn=x')).toEqual({ target: '/a.m3u8', directives: { malformed: true } });
     expect(readDirectives('/a.m3u8?x=_HLS_')).toBeUndefined();
   });
+});
+
+it('keeps what an origin says of its control to the byte, where the edge offers more', () => {
+  const text = '#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXT-X-SERVER-CONTROL:X-A="$\'$&$1"\n';
+  expect(offeringBlockingReload(text)).toBe(text.replace('CONTROL:', 'CONTROL:CAN-BLOCK-RELOAD=YES,'));
+});
+
+it('is given as it is where its own path is no reference', () => {
+  const text = '#EXTM3U\n#EXT-X-TARGETDURATION:4\n/a.ts\n';
+  const here = 'http://origin.example//[/main.m3u8';
+  const toEdge = (each: string) => URL.parse(each)?.pathname;
+  expect(rewriteUris(text, { url: here, toEdge })).toBe(text);
 });

@@ -1,5 +1,6 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { Fields } from '../../fields.ts';
+import { areFieldLines } from '../../semantics/field-lines.ts';
 import { manifestBytesMax } from '../manifest.ts';
 
 /** What the mirror needs of the cell: who follows what, and a way to say what is new. */
@@ -89,7 +90,7 @@ function isHead(value: unknown): value is Head {
   if (typeof value !== 'object' || value === null) return false;
   const { key, version, fields, atMs } = value as Record<string, unknown>;
   const texts = typeof key === 'string' && typeof version === 'string';
-  if (atMs !== undefined && typeof atMs !== 'number') return false;
-  const lines = Array.isArray(fields) && fields.length % 2 === 0 && fields.every((each) => typeof each === 'string');
+  if (atMs !== undefined && !Number.isFinite(atMs)) return false;
+  const lines = Array.isArray(fields) && fields.every((each) => typeof each === 'string') && areFieldLines(fields);
   return texts && (fields === undefined || lines);
 }

@@ -58,7 +58,9 @@ export class Following {
         media.advanced(asked, { ...both, fetches: loader.owns(key) });
         this.#options.onManifest?.(asked, newest.manifest);
       },
-      onEnd: () => {
+      onEnd: (fault) => {
+        if (fault !== undefined)
+          this.#options.log.warn({ err: fault, target: asked.target }, 'a playlist is given up, and asked for anew');
         this.#count--;
         if (followed.version.manifest.live) this.#last.set(key, followed);
         if (playlists.get(key) === known) playlists.delete(key);

@@ -38,6 +38,6 @@ export interface FollowOptions {
   readonly tell: (version: PlaylistVersion, what: 'newer' | 'current') => void;
   /** A newer version is there, and all who waited for it are released. */
   readonly onVersion: (version: PlaylistVersion, before: PlaylistVersion) => void;
-  /** It is not followed any more. Once. */
-  readonly onEnd: () => void;
+  /** It is not followed any more. Once. `fault`: one of ours, for which a version could not be taken. */
+  readonly onEnd: (fault: unknown) => void;
 }

@@ -134,13 +134,13 @@ export class FollowedPlaylist {
     this.#schedule(Math.min(Math.max(0, quietMs), silenceMs(manifest)));
   }
 
-  close(): void {
+  close(fault?: unknown): void {
     if (this.#ended) return;
     this.#ended = true;
     this.#ending.abort();
     this.#cancel?.();
     this.#waiters.release(undefined, () => true);
-    this.#options.onEnd();
+    this.#options.onEnd(fault);
   }
 
   async #poll(): Promise<void> {
@@ -232,7 +232,7 @@ export class FollowedPlaylist {
     const { clocked, updateSeconds } = this.#version.manifest;
     const nextMs = clocked === true && !this.#failing ? Math.min(updateSeconds * 1000, delayMsMax) : pollMs;
     const delayMs = this.#blocked && this.#options.owns() ? 0 : nextMs;
-    this.#cancel = this.#options.clock.after(delayMs, () => void this.#poll());
+    this.#cancel = this.#options.clock.after(delayMs, () => void this.#poll().catch((error) => this.close(error)));
   }
 
   #idle(): boolean {

@@ -86,7 +86,8 @@ export function offeringBlockingReload(text: string): string {
   if (control !== null) {
     const attributes = (control[1] ?? '').replace(/\r$/, '').replace(/(?:^|,)CAN-BLOCK-RELOAD=[A-Z]*/, '');
     const rest = attributes.replace(/^,/, '');
-    return text.replace(control[0], `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES${rest === '' ? '' : `,${rest}`}`);
+    const offered = `#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES${rest === '' ? '' : `,${rest}`}`;
+    return text.replace(control[0], () => offered);
   }
   return text.replace(/^(#EXT-X-TARGETDURATION:.*)$/m, '$1\n#EXT-X-SERVER-CONTROL:CAN-BLOCK-RELOAD=YES');
 }

@@ -52,7 +52,8 @@ function atEdge(uri: string, { url, toEdge }: RewriteOptions): string {
   const target = toEdge(resolved.href);
   const own = toEdge(url);
   if (target === undefined || own === undefined) return uri;
-  const here = new URL(own, edge);
+  const here = URL.parse(own, edge);
+  if (here === null) return uri;
   const asIs = URL.parse(decoded(uri), here);
   if (asIs !== null && asIs.origin === here.origin && asIs.pathname + asIs.search === target) return uri;
   return target;

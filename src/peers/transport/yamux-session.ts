@@ -46,21 +46,13 @@ class YamuxSession extends AbstractStreamMuxer<YamuxStream> {
     if (!(connection instanceof TlsConnection)) throw new TypeError('a session needs a TLS socket');
     this.#connection = connection;
     this.#nextId = connection.direction === 'outbound' ? 1 : 2;
-    connection.readTo((bytes) => {
-      try {
-        this.#push(bytes);
-      } catch (error) {
-        const failure = error instanceof Error ? error : new PeerError('broken', 'a yamux frame could not be handled');
-        this.abort(failure);
-        connection.abort(failure);
-      }
-    });
+    connection.readTo((bytes) => this.#take(bytes));
   }
 
   /** What came before this session was made. */
   override onData(data: Incoming): void {
     for (const bytes of data instanceof Uint8Array ? [data] : data)
-      this.#push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+      this.#take(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
   }
 
   override onCreateStream(): YamuxStream {
@@ -82,6 +74,17 @@ class YamuxSession extends AbstractStreamMuxer<YamuxStream> {
     if (this.status !== 'open') return;
     super.abort(error);
     this.#send({ type: yamuxTypes.goAway, flags: 0, id: 0, length: goAwayCodes.internalError });
+  }
+
+  /** What they break the protocol with ends the connection. */
+  #take(bytes: Buffer): void {
+    try {
+      this.#push(bytes);
+    } catch (error) {
+      const failure = error instanceof Error ? error : new PeerError('broken', 'a yamux frame could not be handled');
+      this.abort(failure);
+      this.#connection.abort(failure);
+    }
   }
 
   #push(bytes: Buffer): void {

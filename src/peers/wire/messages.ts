@@ -1,4 +1,5 @@
 import { isIP } from 'node:net';
+import { areFieldLines } from '../../semantics/field-lines.ts';
 import { PeerError } from '../failure.ts';
 import { relayIn } from '../transport/address-parts.ts';
 
@@ -53,9 +54,6 @@ export const membersMax = 256;
 export const addressesMax = 16;
 export const addressLengthMax = 256;
 const fieldsMax = 256;
-/** RFC 9110 sections 5.1 and 5.5 */
-const fieldName = /^[!#$%&'*+\-.^_`|~\w]+$/;
-const fieldValue = /^[\t -~\u0080-\uffff]*$/;
 const answers: ReadonlySet<string> = new Set(['have', 'pending', 'busy', 'miss', 'denied']);
 
 export function encodeJson(message: Hello | readonly MemberNews[] | RequestMessage | StatusMessage): Buffer {
@@ -135,9 +133,7 @@ function acceptable(encoded: Buffer, parse: (bytes: Buffer) => unknown): Buffer 
 
 function fieldsOf(value: unknown): readonly string[] {
   const fields = texts(value, fieldsMax, 32_768);
-  if (fields.length % 2 !== 0) throw malformed('fields');
-  const malformedPart = fields.find((part, i) => !(i % 2 === 0 ? fieldName : fieldValue).test(part));
-  if (malformedPart !== undefined) throw malformed('field');
+  if (!areFieldLines(fields)) throw malformed('fields');
   return fields;
 }
 
