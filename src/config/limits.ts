@@ -34,7 +34,11 @@ export const limitsSchema = z
       .default(256)
       .describe('Requests waiting behind another on one HTTP/1.1 connection.'),
     streamsMax: integer(1, 65_536).default(100).describe('Concurrent streams of one HTTP/2 connection.'),
-    connectionsMax: integer(1, 1_000_000).default(65_536).describe('Connections to each listening address.'),
+    connectionsMax: integer(1, 1_000_000)
+      .default(65_536)
+      .describe(
+        'Connections to each listening address; fewer where the process may have fewer files open (ulimit -n).',
+      ),
     drainMs: integer(0, 3_600_000)
       .default(25_000)
       .describe(

@@ -12,6 +12,7 @@ import { AskServer } from '../../workers/ask-server.ts';
 import { Counterweight } from '../../workers/counterweight.ts';
 import { Lender } from '../../workers/lender.ts';
 import type { ArenaPlace } from '../../workers/lent-memory.ts';
+import { boundConnections } from './connection-bound.ts';
 import { startViewerThreads } from './viewer-threads.ts';
 
 /** The listeners of viewers, in this thread or in others. */
@@ -59,8 +60,9 @@ export function createLender(
 
 /** Starts to serve viewers. Rejects when it cannot listen. */
 export function openViewers(options: NodeViewersOptions): Promise<NodeViewers> {
-  const { config, cache, store, ram, arena, lender, policies, log, metrics, onUsed } = options;
-  if (lender === undefined) return openHere(options);
+  const { cache, store, ram, arena, lender, policies, log, metrics, onUsed } = options;
+  const config = boundConnections(options.config, log);
+  if (lender === undefined) return openHere({ ...options, config });
   const touch = (key: string): void => {
     store.touch(key);
     onUsed(key);
