@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createMetrics } from '../../src/metrics.ts';
@@ -27,14 +27,19 @@ async function openNodeDisk(): Promise<Disk> {
   return disk;
 }
 
-it('a disk that cannot be used when the node starts is used once it can be', async () => {
-  await writeFile(join(data.path, 'store'), 'in the way');
+it.each([
+  ['a file for the store', 'store', (path: string) => writeFile(path, 'in the way')],
+  ['a directory for its marks', 'store/marks', (path: string) => mkdir(path, { recursive: true })],
+  ['a directory for its lock', 'store/lock/LOCK', (path: string) => mkdir(path, { recursive: true })],
+])('a disk with %s when the node starts is used once that is gone', async (_, name, put) => {
+  const path = join(data.path, name);
+  await put(path);
   const { tier, health } = await openNodeDisk();
-  expect(health()).toMatchObject({ state: 'failed', reason: expect.stringContaining('cannot be used') });
+  expect(health()).toMatchObject({ state: 'failed', reason: expect.stringMatching(`cannot be used.*${path}`) });
   tier?.put(1, 0, bytesOf(1, 0, 1000));
   expect(tier?.find(1, 0)).toBeUndefined();
 
-  await rm(join(data.path, 'store'));
+  await rm(path, { recursive: true });
   await until(() => health().state === 'ok');
   tier?.save(entryOf('key', 2));
   tier?.put(2, 0, bytesOf(2, 0, 1000));
