@@ -1,5 +1,14 @@
 import { delay, library, watchPlayback } from './player.js';
 
+const libraries = {
+  'hls.js': '/libraries/hls.min.js',
+  'dash.js': '/libraries/dash.all.min.js',
+  shaka: '/libraries/shaka-player.compiled.js',
+};
+
+/** Has everything that a player is made of, so that `playLive` asks for the stream at once. */
+globalThis.prepareLive = (player) => library(libraries[player]);
+
 /**
  * Plays a live `url` for `playMs` after it began, at the latency the player aims at, and resolves to what was seen. Until
  * `settleMs` have passed it may seek to its place; after that come the stalls that are reported, and five times a second
@@ -45,7 +54,6 @@ function aheadSeconds(video) {
 const openers = { 'hls.js': openHls, 'dash.js': openDash, shaka: openShaka };
 
 async function openHls({ url, video, onError, onWarning, onResponse }) {
-  await library('/libraries/hls.min.js');
   const { Hls } = globalThis;
   const hls = new Hls({ lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.3 });
   hls.on(Hls.Events.ERROR, (_, { fatal, details, reason, response }) => {
@@ -61,7 +69,6 @@ async function openHls({ url, video, onError, onWarning, onResponse }) {
 }
 
 async function openDash({ url, video, onError, onWarning, onResponse }) {
-  await library('/libraries/dash.all.min.js');
   const { dashjs } = globalThis;
   const player = dashjs.MediaPlayer().create();
   player.initialize();
@@ -86,7 +93,6 @@ async function openDash({ url, video, onError, onWarning, onResponse }) {
 }
 
 async function openShaka({ url, video, onError, onWarning, onResponse }) {
-  await library('/libraries/shaka-player.compiled.js');
   const { shaka } = globalThis;
   shaka.polyfill.installAll();
   const player = new shaka.Player();

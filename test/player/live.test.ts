@@ -81,7 +81,8 @@ describe.skipIf(skipsBrowser())('live players', () => {
   function sideBySide(player: PlayerName, form: Form, options: { playMs: number; settleMs: number }) {
     return turns.take(async () => {
       await new Promise((resolve) => setTimeout(resolve, (started++ % playersAtOnce) * apartMs));
-      const play = (base: string) => pages.playLive(player, new URL(entries[form], base).href, options);
+      const begin = meetingOf(2);
+      const play = (base: string) => pages.playLive(player, new URL(entries[form], base).href, { ...options, begin });
       return Promise.all([play(origin.url), play(edge)]);
     });
   }
@@ -120,6 +121,16 @@ describe.skipIf(skipsBrowser())('live players', () => {
     );
   });
 });
+
+/** Lets all go on when the last has come. */
+function meetingOf(count: number): () => Promise<void> {
+  const all = Promise.withResolvers<void>();
+  let missing = count;
+  return () => {
+    if (--missing === 0) all.resolve();
+    return all.promise;
+  };
+}
 
 function expectSmooth(report: LivePlayReport): void {
   expect(report.errors).toEqual([]);

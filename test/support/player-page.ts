@@ -39,15 +39,18 @@ export interface LivePlayReport extends Omit<PlayReport, 'responses'> {
   readonly serverErrors: readonly string[];
 }
 
+export interface LivePlayOptions {
+  readonly playMs: number;
+  readonly settleMs: number;
+  /** Awaited when the page has its player, before it asks for the stream. */
+  readonly begin?: () => Promise<void>;
+}
+
 export interface PlayerPages {
   /** Plays in a page and a browser cache of its own. */
   play(player: PlayerName, url: string, options: { readonly playMs: number }): Promise<PlayReport>;
   /** Plays a live stream; samples are taken once `settleMs` after the start have passed. */
-  playLive(
-    player: PlayerName,
-    url: string,
-    options: { readonly playMs: number; readonly settleMs: number },
-  ): Promise<LivePlayReport>;
+  playLive(player: PlayerName, url: string, options: LivePlayOptions): Promise<LivePlayReport>;
   close(): Promise<void>;
 }
 
@@ -82,7 +85,7 @@ export async function openPlayerPages(browser: Browser): Promise<PlayerPages> {
   return {
     play: (player, url, { playMs }) =>
       inPage('/player.html', (page) => page.evaluate(playInPage, { player, url, playMs, startMsMax })),
-    playLive: (player, url, options) =>
+    playLive: (player, url, { begin, ...options }) =>
       inPage('/live-player.html', async (page) => {
         const serverErrors: string[] = [];
         // Without CORS fields a page is not told the status: that is a failure to it, whoever failed.
@@ -93,6 +96,8 @@ export async function openPlayerPages(browser: Browser): Promise<PlayerPages> {
         page.on('response', (response) => {
           if (response.status() >= 500) serverErrors.push(`${response.status()} ${new URL(response.url()).pathname}`);
         });
+        await page.evaluate(prepareLiveInPage, player);
+        await begin?.();
         const report = await page.evaluate(playLiveInPage, { player, url, startMsMax, ...options });
         return { ...report, serverErrors };
       }),
@@ -107,6 +112,11 @@ export async function openPlayerPages(browser: Browser): Promise<PlayerPages> {
 /** Runs in the page. */
 function playInPage(options: object): Promise<PlayReport> {
   return (globalThis as unknown as { play(options: object): Promise<PlayReport> }).play(options);
+}
+
+/** Runs in the page. */
+function prepareLiveInPage(player: PlayerName): Promise<void> {
+  return (globalThis as unknown as { prepareLive(player: PlayerName): Promise<void> }).prepareLive(player);
 }
 
 /** Runs in the page. */

@@ -49,16 +49,20 @@ it('a delta update says again which keys are in force, one of each format', () =
   ]);
 });
 
-it('a delta update says again which initialization section is in force, with the keys that it was under', () => {
+it('a delta update says again which initialization section parts by byte range have, with the keys that it was under', () => {
   const key = (name: string) => `#EXT-X-KEY:METHOD=AES-128,URI="${name}"`;
   const [map, none] = ['#EXT-X-MAP:URI="init.mp4"', '#EXT-X-KEY:METHOD=NONE'];
-  const after = (...lines: string[]) => {
-    const text = ['#EXTM3U', '#EXT-X-MAP:URI="old.mp4"', ...lines, '#EXTINF:2,', '1', '#EXTINF:2,', '2', ''].join('\n');
-    return deltaUpdate(text, { segments: 1 })?.split('\n').slice(2, -3);
+  const after = (part: string, ...lines: string[]) => {
+    const old = ['#EXTM3U', '#EXT-X-MAP:URI="old.mp4"', ...lines, '#EXTINF:2,', '1'];
+    return deltaUpdate([...old, part, '#EXTINF:2,', '2', ''].join('\n'), { segments: 1 })
+      ?.split('\n')
+      .slice(2, -4);
   };
-  expect(after(map)).toEqual([map]);
-  expect(after(map, key('a'))).toEqual([map, key('a')]);
-  expect(after(key('a'), map)).toEqual([key('a'), map]);
-  expect(after(key('a'), map, key('b'))).toEqual([key('a'), map, none, key('b')]);
-  expect(after(key('a'), map, none)).toEqual([key('a'), map, none]);
+  const range = '#EXT-X-PART:DURATION=1,URI="2",BYTERANGE="9@0"';
+  expect(after(range, map)).toEqual([map]);
+  expect(after(range, map, key('a'))).toEqual([map, key('a')]);
+  expect(after(range, key('a'), map)).toEqual([key('a'), map]);
+  expect(after(range, key('a'), map, key('b'))).toEqual([key('a'), map, none, key('b')]);
+  expect(after(range, key('a'), map, none)).toEqual([key('a'), map, none]);
+  expect(after('#EXT-X-PART:DURATION=1,URI="part"', map)).toEqual([]);
 });

@@ -28,14 +28,15 @@ export function segmentsToSkip(
 /**
  * A Playlist Delta Update: the first segments with their tags replaced by EXT-X-SKIP. Date ranges all stay, which `v2`
  * allows too. What is in force is said again behind it, since players take it from what they read, not from what they
- * know: hls.js the keys, Shaka the initialization section (without one it does not read a growing segment as it comes).
- * Undefined where there is nothing to skip.
+ * know: the keys for hls.js, and for Shaka the initialization section, without which it does not read a segment of byte
+ * ranges as it grows. With it Shaka places each part that is a resource of its own anew, and stalls: there it stays left
+ * out. Undefined where there is nothing to skip.
  */
 export function deltaUpdate(text: string, { segments, removedDateRanges }: SkipOptions): string | undefined {
   if (segments < 1) return undefined;
   const lines = text.split('\n');
   const kept: string[] = [];
-  const inForce = new InForce();
+  const inForce = new InForce({ saysMap: /^#EXT-X-PART:.*\bBYTERANGE=/m.test(text) });
   let [skipped, inSegments, at] = [0, false, 0];
   for (; at < lines.length && skipped < segments; at++) {
     const line = lines[at] ?? '';
@@ -57,11 +58,16 @@ export function deltaUpdate(text: string, { segments, removedDateRanges }: SkipO
  */
 class InForce {
   readonly #keys = new Map<string, string>();
+  readonly #saysMap: boolean;
   #map: { readonly line: string; readonly keys: readonly string[] } | undefined;
+
+  constructor({ saysMap }: { saysMap: boolean }) {
+    this.#saysMap = saysMap;
+  }
 
   get lines(): readonly string[] {
     const keys = [...this.#keys.values()];
-    if (this.#map === undefined) return keys;
+    if (this.#map === undefined || !this.#saysMap) return keys;
     const { line, keys: before } = this.#map;
     if (before.join() === keys.join()) return [...keys, line];
     return [...before, line, ...(before.length > 0 ? ['#EXT-X-KEY:METHOD=NONE'] : []), ...keys];
