@@ -6,6 +6,7 @@ import { PassThrough } from './fetch/pass-through.ts';
 import { ResponseFetch } from './fetch/response-fetch.ts';
 import { SharedFetches } from './fetch/shared-fetches.ts';
 import { Filler } from './fill/filler.ts';
+import { Places } from './fill/places.ts';
 import type { KeptPiece } from './fill/tier-writer.ts';
 import { cacheKey } from './key.ts';
 import { freshSeconds, judge } from './rules/reuse.ts';
@@ -69,8 +70,9 @@ export class VideoCache implements Cache {
     const tiers = disk === undefined ? [ram] : [ram, disk.tier];
     const { entriesMax, onChanged } = options;
     const entries = new Entries({ tiers, store: disk?.entries, entriesMax, onChanged });
+    const places = new Places(tiers);
     const filler = new Filler({
-      ...{ tiers, suppliers, now, onKept },
+      ...{ places, tiers, suppliers, onKept },
       onChanged: (representation, request, supply) => {
         entries.remove(representation);
         if (supply !== undefined) responses.replace(representation, request, supply);
@@ -81,12 +83,12 @@ export class VideoCache implements Cache {
       },
     });
     const recent = new RecentPurges(now);
-    const responses = new ResponseFetch(filler, entries, { purges: recent });
+    const responses = new ResponseFetch(filler, { places, entries, purges: recent });
     this.#now = now;
     this.#entries = entries;
     this.#purges = new Purges({ entries, recent, policies, now });
     this.#stored = new StoredAnswers({
-      ...{ filler, ram, disk: disk?.tier, now, onServed },
+      ...{ places, filler, ram, disk: disk?.tier, now, onServed },
       refetch: (asked, missingFrom) => this.#fetched.miss(asked, { missingFrom }),
     });
     this.#passThrough = new PassThrough({ filler, entries, purges: this.#purges, onServed, onInvalidated });

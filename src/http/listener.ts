@@ -15,7 +15,7 @@ import { ReplyPlanner } from './reply/reply.ts';
 import { longestFirst } from './request/policies.ts';
 import { openSecureServers, shareByAlpn } from './secure-servers.ts';
 import { acceptTogether } from './socket/accept-together.ts';
-import { type FileBacking, openSendfile } from './socket/file-writes.ts';
+import { type FileBacking, openSendfile, type Sendfile } from './socket/file-writes.ts';
 import { openThroughput } from './socket/socket-throughput.ts';
 import { UnsentBound } from './socket/unsent-bound.ts';
 
@@ -75,35 +75,12 @@ interface Bound {
 
 /** Starts serving `cache` to viewers over HTTP/1.1 and, with a certificate, HTTPS with HTTP/2. Rejects if it cannot listen. */
 export async function startViewers(options: ViewersOptions): Promise<Viewers> {
-  const { limits } = options;
   const front = frontOf(options);
-  const connections = new Connections(limits.drainGraceMs);
-  const unsent = openUnsentBound(options, connections);
-  const http1 = { front, limits, draining: () => connections.draining, unsent };
-  const http2 = createHttp2Server({ front, limits, onSession: (session) => connections.addSession(session) });
+  const connections = new Connections(options.limits.drainGraceMs);
   const sendfile = options.backing && openSendfile(options.backing);
-  const secure = await openSecureServers(options, {
-    create: (tls) => createHttp1Server(http1, tls) as HttpsServer,
-    limits,
-  });
-  const plain = options.listen.map((address) => ({ address, server: createHttp1Server(http1) as HttpServer }));
-  const lean = options.lean !== false;
-  for (const { server } of plain) {
-    if (lean) connections.addLeanFront(leanFrontOf(server, { ...http1, sendfile, onAccepted: connections.track }));
-    else server.on('connection', connections.track);
-  }
-  for (const { server } of secure.servers) {
-    server.on('connection', connections.track);
-    const leanFront = shareByAlpn(server, { http2, ...(lean && { lean: http1 }) });
-    if (leanFront !== undefined) connections.addLeanFront(leanFront);
-  }
-  const bound: Bound[] = [
-    ...plain.map((each) => ({ ...each, scheme: 'http', option: '--listen' }) as const),
-    ...secure.servers.map((each) => ({ ...each, scheme: 'https', option: '--https' }) as const),
-  ];
-  for (const { server } of bound) connections.addServer(server, limits.connectionsMax);
+  const { bound, stopWatching } = await openServers(options, { front, connections, sendfile });
   const close = async (): Promise<void> => {
-    secure.stopWatching();
+    stopWatching();
     await connections.close();
     sendfile?.room?.close();
   };
@@ -117,7 +94,7 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     urls: bound.map(urlOf),
     stopAccepting: () => connections.stopAccepting(),
     drain: async (deadlineMs) => {
-      secure.stopWatching();
+      stopWatching();
       await connections.drain(deadlineMs);
     },
     close,
@@ -126,6 +103,37 @@ export async function startViewers(options: ViewersOptions): Promise<Viewers> {
     },
     connections: () => connections.count,
   };
+}
+
+/** A server for each address, whose connections are `connections`' from the start. None listens yet. */
+async function openServers(
+  options: ViewersOptions,
+  { front, connections, sendfile }: { front: Front; connections: Connections; sendfile: Sendfile | undefined },
+): Promise<{ readonly bound: readonly Bound[]; readonly stopWatching: () => void }> {
+  const { limits, lean = true } = options;
+  const unsent = openUnsentBound(options, connections);
+  const http1 = { front, limits, draining: () => connections.draining, unsent };
+  const http2 = createHttp2Server({ front, limits, onSession: (session) => connections.addSession(session) });
+  const { servers: secure, stopWatching } = await openSecureServers(options, {
+    create: (tls) => createHttp1Server(http1, tls) as HttpsServer,
+    limits,
+  });
+  const plain = options.listen.map((address) => ({ address, server: createHttp1Server(http1) as HttpServer }));
+  for (const { server } of plain) {
+    if (lean) connections.addLeanFront(leanFrontOf(server, { ...http1, sendfile, onAccepted: connections.track }));
+    else server.on('connection', connections.track);
+  }
+  for (const { server } of secure) {
+    server.on('connection', connections.track);
+    const leanFront = shareByAlpn(server, { http2, ...(lean && { lean: http1 }) });
+    if (leanFront !== undefined) connections.addLeanFront(leanFront);
+  }
+  const bound: Bound[] = [
+    ...plain.map((each) => ({ ...each, scheme: 'http', option: '--listen' }) as const),
+    ...secure.map((each) => ({ ...each, scheme: 'https', option: '--https' }) as const),
+  ];
+  for (const { server } of bound) connections.addServer(server, limits.connectionsMax);
+  return { bound, stopWatching };
 }
 
 function frontOf(options: ViewersOptions): Front {

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer';
 import { EddyError } from '../../errors.ts';
 import { PieceMemory } from '../../piece-memory.ts';
 import type { Filler } from '../fill/filler.ts';
-import type { Place } from '../fill/place.ts';
+import type { Place, Places } from '../fill/places.ts';
 import type { Flight } from '../flight/flight.ts';
 import type { Reader } from '../flight/reader.ts';
 import type { Representation } from '../stored/representation.ts';
@@ -13,6 +13,7 @@ const failuresMax = 3;
 const fruitlessMax = 64;
 
 interface ContentReadOptions {
+  readonly places: Places;
   readonly filler: Filler;
   readonly ram: Tier;
   /** first .. last goes to the viewer, from there. */
@@ -62,7 +63,7 @@ export class ContentRead {
   /** The next bytes from wherever they are; undefined when the place has to be looked for again. */
   async #next(reader: Reader): Promise<Buffer | undefined> {
     this.#lookAhead(reader);
-    const place = this.#options.filler.locate(this.#representation, reader.offset);
+    const place = this.#options.places.locate(this.#representation, reader.offset);
     if (place.kind === 'tier') return this.#fromTier(reader, place);
     if (place.kind === 'flight') return this.#fromFlight(reader, place.flight);
     this.#reopen(reader);

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer';
 import { PieceMemory } from '../../piece-memory.ts';
 import type { Verdict } from '../../semantics/preconditions.ts';
 import type { Filler } from '../fill/filler.ts';
+import type { Places } from '../fill/places.ts';
 import type { Representation } from '../stored/representation.ts';
 import type { CacheRequest, Content, Source, Tier } from '../types.ts';
 import { ContentRead } from './content-read.ts';
@@ -13,6 +14,7 @@ export const peekBytesMax = 8 * 1024 * 1024;
 export const gatherBytesMax = 1024 * 1024;
 
 export interface ContentOptions {
+  readonly places: Places;
   readonly filler: Filler;
   readonly ram: Tier;
   readonly views: RecentView;
@@ -98,16 +100,16 @@ export class RepresentationContent implements Content {
     const unserved = this.#representation.unserved.sourceOf(first);
     if (unserved !== undefined) return unserved;
     if (this.#gathered?.first === first) return 'ram';
-    const place = this.#options.filler.locate(this.#representation, first);
+    const place = this.#options.places.locate(this.#representation, first);
     if (place.kind === 'tier') return place.tier.name;
     if (place.kind === 'flight') return first < place.flight.position ? 'ram' : place.flight.source;
     return undefined;
   }
 
   read(first: number, last: number | undefined, signal: AbortSignal): AsyncGenerator<Buffer, void, undefined> {
-    const { filler, ram } = this.#options;
+    const { places, filler, ram } = this.#options;
     const onGiven = (source: Source, from: number, to: number): void => this.#given(source, from, to);
-    const read = new ContentRead(this.#representation, this.#request, { filler, ram, onGiven });
+    const read = new ContentRead(this.#representation, this.#request, { places, filler, ram, onGiven });
     return read.bytes({ first, last }, signal);
   }
 
@@ -130,13 +132,13 @@ export class RepresentationContent implements Content {
 
   /** From any tier that gives what it has without waiting. */
   #fromTiers(first: number, last: number): Buffer[] | undefined {
-    const { filler, ram } = this.#options;
+    const { places, ram } = this.#options;
     const { id } = this.#representation;
     const found: { readonly tier: Tier; readonly first: number; readonly bytes: Buffer }[] = [];
     const buffers: Buffer[] = [];
     const sole: Buffer[] = [];
     for (let offset = first; offset <= last; ) {
-      const place = filler.locate(this.#representation, offset);
+      const place = places.locate(this.#representation, offset);
       if (place.kind !== 'tier') return withdrawn(buffers);
       const { tier, span } = place;
       // A read that has begun is joined by the reader that comes next.

@@ -3,7 +3,7 @@ import type { Span } from '../../semantics/content-range.ts';
 import { evaluatePreconditions, type Verdict } from '../../semantics/preconditions.ts';
 import { firstSpan, RangeReader } from '../../semantics/range.ts';
 import type { Filler } from '../fill/filler.ts';
-import { secure } from '../fill/place.ts';
+import { type Places, secure } from '../fill/places.ts';
 import { unlessAborted } from '../flight/shared-wait.ts';
 import { AgedFields } from '../rules/forwarded-fields.ts';
 import type { Representation } from '../stored/representation.ts';
@@ -12,6 +12,7 @@ import { type ContentOptions, RepresentationContent } from './content.ts';
 import { RecentView } from './recent-view.ts';
 
 interface StoredAnswersOptions {
+  readonly places: Places;
   readonly filler: Filler;
   readonly ram: Tier;
   /** Undefined when the disk tier is off. */
@@ -41,9 +42,9 @@ export class StoredAnswers {
   readonly #ranges = new RangeReader();
 
   constructor(options: StoredAnswersOptions) {
-    const { filler, ram, onServed } = options;
+    const { places, filler, ram, onServed } = options;
     this.#options = options;
-    this.#contentOptions = { filler, ram, onServed, views: new RecentView() };
+    this.#contentOptions = { places, filler, ram, onServed, views: new RecentView() };
   }
 
   /** The bytes that the request wants, when none of them has to be waited for, nor can get lost for good. */
@@ -81,11 +82,11 @@ export class StoredAnswers {
       if (request.originForbidden !== true) return this.of(content, status);
       throw new EddyError('only-if-cached', `${request.target} is not stored in full`, { side: 'downstream' });
     }
-    const { filler, refetch } = this.#options;
+    const { places, filler, refetch } = this.#options;
     const { fwd = 'partial' } = status;
     const { key, strongValidator } = representation;
     if (strongValidator === undefined)
-      return refetch({ key, request, status: { hit: false, fwd } }, filler.firstGap(representation, wanted));
+      return refetch({ key, request, status: { hit: false, fwd } }, places.firstGap(representation, wanted));
     if (request.originForbidden === true)
       throw new EddyError('only-if-cached', `${request.target} is not stored`, { side: 'downstream' });
     filler.fill(representation, wanted, request);
@@ -101,7 +102,7 @@ export class StoredAnswers {
 
   /** Waits until the byte there comes from the version that is stored. False: it does not. */
   async #begins({ representation, request }: RepresentationContent, offset: number): Promise<boolean> {
-    const place = this.#options.filler.locate(representation, offset);
+    const place = this.#options.places.locate(representation, offset);
     if (place.kind !== 'flight') return true;
     try {
       await unlessAborted(place.flight.head, request.signal);
@@ -125,11 +126,11 @@ export class StoredAnswers {
     const { representation, request } = content;
     const { originForbidden = false } = request;
     if (wanted === undefined) return representation.flights.size > 0 && !originForbidden;
-    const { filler } = this.#options;
+    const { places } = this.#options;
     const { first, last } = wanted;
     return originForbidden
-      ? filler.holdsItself(representation, first, last)
-      : filler.holds(representation, first, last);
+      ? places.holdsItself(representation, first, last)
+      : places.holds(representation, first, last);
   }
 
   /** The bytes that go into the answer, or the first range of them; undefined while the complete length is not known. */

@@ -7,6 +7,7 @@ import { type ContentRange, parseContentRange } from '../../semantics/content-ra
 import { type RangeSpec, rangesOf } from '../../semantics/range.ts';
 import { conditionalFields, sameRepresentation, validatorOf } from '../../semantics/validators.ts';
 import type { Filler } from '../fill/filler.ts';
+import type { Places } from '../fill/places.ts';
 import { originTarget } from '../key.ts';
 import { effectiveDirectives } from '../rules/directives.ts';
 import { requestFieldsForOrigin } from '../rules/forwarded-fields.ts';
@@ -44,6 +45,12 @@ export interface Asking {
   readonly missingFrom?: number;
 }
 
+interface ResponseFetchOptions {
+  readonly places: Places;
+  readonly entries: Entries;
+  readonly purges: RecentPurges;
+}
+
 /** An open range of unknown length is asked for in windows: a viewer seldom reads all it asks for. */
 const windowBytes = 1024 * 1024;
 /** Largest error body that is shared among waiting requests. */
@@ -52,12 +59,14 @@ const sharedBytesMax = 64 * 1024;
 /** Asks for a whole response and stores it where RFC 9111 section 3 allows: the path of a miss and of a validation. */
 export class ResponseFetch {
   readonly #filler: Filler;
+  readonly #places: Places;
   readonly #entries: Entries;
   readonly #purges: RecentPurges;
   #lastId = 0;
 
-  constructor(filler: Filler, entries: Entries, { purges }: { purges: RecentPurges }) {
+  constructor(filler: Filler, { places, entries, purges }: ResponseFetchOptions) {
     this.#filler = filler;
+    this.#places = places;
     this.#entries = entries;
     this.#purges = purges;
   }
@@ -147,7 +156,7 @@ export class ResponseFetch {
     this.#entries.add(representation, (old) => old.matches(request.fields));
     const last = part?.last ?? (stored.completeLength === undefined ? undefined : stored.completeLength - 1);
     const first = part?.first ?? 0;
-    if (same !== undefined && last !== undefined && this.#filler.holds(same, first, last)) discard(supply);
+    if (same !== undefined && last !== undefined && this.#places.holds(same, first, last)) discard(supply);
     else this.#filler.receive(representation, supply, { first, last });
     return representation;
   }

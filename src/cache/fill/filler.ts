@@ -8,22 +8,20 @@ import type { Representation } from '../stored/representation.ts';
 import type { Supplier, Supply, SupplyOptions, SupplyRequest } from '../supply.ts';
 import type { CacheRequest, Tier } from '../types.ts';
 import { type Gap, gapEnd, gapRequest, isRestOf, partOf } from './gap.ts';
-import { afterPlace, type Place } from './place.ts';
+import { afterPlace, type Places } from './places.ts';
 import { type KeptPiece, TierWriter } from './tier-writer.ts';
 
-/** A reader this far ahead of a writer does not wait for it. */
-const farBytes = 4 * 1024 * 1024;
 /** What all flights hold for readers whom no tier may serve. */
 const heldBytesMax = 64 * 1024 * 1024;
 /** How far ahead of a reader gaps are fetched, in parallel. */
 const lookaheadBytes = 4 * 1024 * 1024;
 
 interface FillerOptions {
+  readonly places: Places;
   /** Nearest first. */
   readonly tiers: readonly Tier[];
   /** In the order they are asked. */
   readonly suppliers: readonly Supplier[];
-  readonly now: () => number;
   readonly onKept?: ((piece: KeptPiece) => void) | undefined;
   /** The origin has another version: `supply` is a whole answer to use, or undefined when only the news is known. */
   readonly onChanged: (representation: Representation, request: CacheRequest, supply: Supply | undefined) => void;
@@ -48,51 +46,6 @@ export class Filler {
     this.#tierWriter = new TierWriter(options.tiers, options.onKept);
   }
 
-  locate(representation: Representation, offset: number): Place {
-    let next = representation.completeLength ?? Number.MAX_SAFE_INTEGER;
-    for (const tier of this.#options.tiers) {
-      const span = tier.find(representation.id, offset);
-      if (span === undefined) continue;
-      if (span.first <= offset) return { kind: 'tier', tier, span };
-      next = Math.min(next, span.first);
-    }
-    for (const flight of representation.flights) {
-      if (flight.take(offset) !== undefined) return { kind: 'flight', flight };
-      if (flight.covers(offset) && offset >= flight.position && !this.#far(representation, flight, offset))
-        return { kind: 'flight', flight };
-      if (!flight.ended && flight.first > offset) next = Math.min(next, flight.first);
-      else if (!flight.ended && flight.position > offset) next = Math.min(next, flight.position);
-    }
-    return { kind: 'gap', last: next - 1 };
-  }
-
-  /** The first byte of a range that is neither at hand nor on its way; past its last one when there is none. */
-  firstGap(representation: Representation, { first, last }: Span): number {
-    let offset = first;
-    while (offset <= last) {
-      const place = this.locate(representation, offset);
-      if (place.kind === 'gap') return offset;
-      offset = afterPlace(place, offset);
-    }
-    return offset;
-  }
-
-  /** Whether all of first .. last is at hand or on its way, so that no supplier has to be asked. */
-  holds(representation: Representation, first: number, last: number): boolean {
-    return this.firstGap(representation, { first, last }) > last;
-  }
-
-  /** The same without waiting for what a peer may still give: so that no two nodes wait for each other. */
-  holdsItself(representation: Representation, first: number, last: number): boolean {
-    for (let offset = first; offset <= last; ) {
-      const place = this.locate(representation, offset);
-      if (place.kind === 'gap') return false;
-      if (place.kind === 'flight' && offset >= place.flight.position && place.flight.begunBy !== 'origin') return false;
-      offset = afterPlace(place, offset);
-    }
-    return true;
-  }
-
   /**
    * Opens flights for the gaps of a range, in parallel, no further than the look-ahead.
    * Returns the offset at which it wants to be called again: half a look-ahead before the end of what it planned.
@@ -101,7 +54,7 @@ export class Filler {
     const to = Math.min(range.last, range.first + lookaheadBytes - 1);
     let offset = range.first;
     while (offset <= to) {
-      const place = this.locate(representation, offset);
+      const place = this.#options.places.locate(representation, offset);
       if (place.kind === 'gap') {
         const last = gapEnd({ first: offset, last: Math.min(place.last, range.last) });
         this.#open(representation, { first: offset, last }, request);
@@ -128,14 +81,6 @@ export class Filler {
       discard(supply);
     }
     throw new EddyError('origin-refused', `no supplier for ${request.target}`, { side: 'internal' });
-  }
-
-  #far(representation: Representation, flight: Flight, offset: number): boolean {
-    return (
-      offset - flight.position > farBytes &&
-      representation.strongValidator !== undefined &&
-      !representation.rangesIgnored
-    );
   }
 
   #flight(representation: Representation, range: { first: number; last: number | undefined }): Flight {

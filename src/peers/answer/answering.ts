@@ -87,61 +87,67 @@ export class Answering {
   }
 
   async #answer(): Promise<ResponseOutcome> {
-    const { sendStatus, source, after } = this.#options;
-    const { signal } = this.#controller;
-    if (after !== undefined) await Promise.race([after, once(signal, 'abort')]);
-    signal.throwIfAborted();
-    let answer: PeerAnswer | 'denied' | undefined;
-    try {
-      answer = await source.open(this.#request, signal);
-    } catch (error) {
-      // What we could not get either is a miss: the peer has its own way to the origin.
-      if (signal.aborted) throw error;
-    }
-    if (answer === undefined || answer === 'denied') {
-      sendStatus({ answer: answer ?? 'miss' });
-      return answer ?? 'miss';
+    const answer = await this.#open();
+    if (typeof answer === 'string') {
+      this.#options.sendStatus({ answer });
+      return answer;
     }
     const iterator = answer.body[Symbol.asyncIterator]();
     try {
-      signal.throwIfAborted();
-      if (!mayGivePeers(answer.fields) || answer.completeLength === keyBytes) {
-        sendStatus({ answer: 'denied' });
-        return 'denied';
-      }
-      const { status, completeLength = null } = answer;
-      const outcome = this.#announced ? 'pending' : 'have';
-      this.#announced = true;
-      const described = this.#described(answer);
-      // Of what this node fetched itself, be it that it is still arriving.
-      const isSigned = answer.fetchedHere === true && answer.buffersAreKept === true && described !== undefined;
-      const manifest = await this.#signedByOthers(answer, described);
-      if (manifest !== undefined && manifest.length <= dataBytesMax)
-        this.#options.send(encodeFrame('manifest', withId(this.#options.id, manifest)));
-      const head = { answer: 'have', head: { status, fields: endToEnd(answer.fields).raw, completeLength } } as const;
-      const small = smallBody(answer, described);
-      if (small !== undefined && this.#options.isClear() && !this.#options.budget.isLimited) {
-        const own = isSigned ? await this.#options.manifests.sign(small.described, [small.bytes]) : undefined;
-        signal.throwIfAborted();
-        if (this.#sendSmall(head, small.bytes, own)) return outcome;
-      }
-      if (!sendStatus(head)) {
-        sendStatus({ answer: 'miss' });
-        return 'miss';
-      }
-      await this.#sender.send(iterator, {
-        bulk: await this.#options.bulk(),
-        first: described?.first ?? 0,
-        kept: answer.buffersAreKept === true,
-        signed: isSigned,
-      });
-      // The last frames leave before anything is hashed: viewers wait for those, and for no manifest.
-      await turn();
-      await this.#sendEnd(isSigned ? await this.#options.manifests.sign(described, this.#sender.sent) : undefined);
-      return outcome;
+      this.#controller.signal.throwIfAborted();
+      return await this.#give(answer, iterator);
     } finally {
       void iterator.return?.()?.catch(() => {});
     }
+  }
+
+  /** What there is to give, or why nothing is given. */
+  async #open(): Promise<PeerAnswer | 'miss' | 'denied'> {
+    const { source, after } = this.#options;
+    const { signal } = this.#controller;
+    if (after !== undefined) await Promise.race([after, once(signal, 'abort')]);
+    signal.throwIfAborted();
+    try {
+      return (await source.open(this.#request, signal)) ?? 'miss';
+    } catch (error) {
+      // What we could not get either is a miss: the peer has its own way to the origin.
+      if (signal.aborted) throw error;
+      return 'miss';
+    }
+  }
+
+  async #give(answer: PeerAnswer, body: AsyncIterator<Buffer>): Promise<ResponseOutcome> {
+    const { id, send, sendStatus, isClear, budget, bulk, manifests } = this.#options;
+    if (!mayGivePeers(answer.fields) || answer.completeLength === keyBytes) {
+      sendStatus({ answer: 'denied' });
+      return 'denied';
+    }
+    const { status, completeLength = null } = answer;
+    const outcome = this.#announced ? 'pending' : 'have';
+    this.#announced = true;
+    const described = this.#described(answer);
+    // Of what this node fetched itself, be it that it is still arriving.
+    const isSigned = answer.fetchedHere === true && answer.buffersAreKept === true && described !== undefined;
+    const manifest = await this.#signedByOthers(answer, described);
+    if (manifest !== undefined && manifest.length <= dataBytesMax) send(encodeFrame('manifest', withId(id, manifest)));
+    const head = { answer: 'have', head: { status, fields: endToEnd(answer.fields).raw, completeLength } } as const;
+    const small = smallBody(answer, described);
+    if (small !== undefined && isClear() && !budget.isLimited) {
+      const own = isSigned ? await manifests.sign(small.described, [small.bytes]) : undefined;
+      this.#controller.signal.throwIfAborted();
+      if (this.#sendSmall(head, small.bytes, own)) return outcome;
+    }
+    if (!sendStatus(head)) {
+      sendStatus({ answer: 'miss' });
+      return 'miss';
+    }
+    const first = described?.first ?? 0;
+    const kept = answer.buffersAreKept === true;
+    await this.#sender.send(body, { bulk: await bulk(), first, kept, signed: isSigned });
+    // The last frames leave before anything is hashed: viewers wait for those, and for no manifest.
+    await turn();
+    await this.#sendEnd(isSigned ? await manifests.sign(described, this.#sender.sent) : undefined);
+    return outcome;
   }
 
   /** Status and body together. False when the other side would not take the status. */
