@@ -11,7 +11,7 @@ import { askBare } from './bare.ts';
 import { openMember, type PlaneOptions } from './member.ts';
 
 export interface AskerOptions extends PlaneOptions {
-  readonly mode: 'bare' | 'bare-sha256' | 'plane';
+  readonly mode: 'bare' | 'bare-blake3' | 'plane';
   readonly address: string;
   readonly giverPid: number;
   readonly pieceBytes: number;
@@ -47,7 +47,7 @@ else {
   const onPiece = () => {
     bytes += pieceBytes;
   };
-  void askBare(options.address, { pieceBytes, inFlight, hash: options.mode === 'bare-sha256', onPiece });
+  void askBare(options.address, { pieceBytes, inFlight, checks: options.mode === 'bare-blake3', onPiece });
 }
 await sleep(warmUpMs);
 const before = { bytes, atMs: performance.now(), giver: usageOf([options.giverPid]), asker: process.cpuUsage() };

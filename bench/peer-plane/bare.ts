@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { generateKeyPair } from '@libp2p/crypto/keys';
 import type { Libp2p, Stream } from '@libp2p/interface';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
+import { blake3 } from '../../src/peers/blake3.ts';
 import { muxer } from '../../src/peers/transport/host.ts';
 import { TlsTransport } from '../../src/peers/transport/tls-transport.ts';
 
@@ -50,19 +50,23 @@ export async function giveBare(pieceBytes: number): Promise<string> {
   return host.getMultiaddrs().map(String)[0] ?? '';
 }
 
-/** Asks for pieces, that many at a time, and calls `onPiece` for each that came. `hash`: with SHA-256 of each send. */
+/** Asks for pieces, that many at a time, and calls `onPiece` for each that came. `checks`: with BLAKE3 of all of it as it comes. */
 export async function askBare(
   address: string,
-  { pieceBytes, inFlight, hash, onPiece }: { pieceBytes: number; inFlight: number; hash: boolean; onPiece: () => void },
+  {
+    pieceBytes,
+    inFlight,
+    checks,
+    onPiece,
+  }: { pieceBytes: number; inFlight: number; checks: boolean; onPiece: () => void },
 ): Promise<void> {
   const host = await bareHost([]);
   const connection = await host.dial(multiaddr(address));
   const stream = await connection.newStream([protocol]);
   const framed = pieceBytes + (pieceBytes / sendBytes) * headBytes;
-  const check = hash ? new SendHash() : undefined;
   let received = 0;
   stream.addEventListener('message', ({ data }) => {
-    for (const part of data instanceof Uint8Array ? [data] : data) check?.push(part);
+    if (checks) for (const part of data instanceof Uint8Array ? [data] : data) blake3(part);
     received += data.byteLength;
     for (; received >= framed; received -= framed) {
       onPiece();
@@ -71,25 +75,6 @@ export async function askBare(
   });
   stream.send(Buffer.alloc(inFlight));
   await once(stream as unknown as EventTarget, 'close');
-}
-
-/** SHA-256 of each 64 KB as they come. */
-class SendHash {
-  #hash = createHash('sha256');
-  #bytes = 0;
-
-  push(part: Uint8Array): void {
-    for (let at = 0; at < part.length; ) {
-      const taken = part.subarray(at, at + sendBytes + headBytes - this.#bytes);
-      this.#hash.update(taken);
-      this.#bytes += taken.length;
-      at += taken.length;
-      if (this.#bytes < sendBytes + headBytes) return;
-      this.#hash.digest();
-      this.#hash = createHash('sha256');
-      this.#bytes = 0;
-    }
-  }
 }
 
 /** A stream's own `onDrain` resolves at once after the first time. */

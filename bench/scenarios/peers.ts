@@ -15,7 +15,7 @@ import type { Bench, Finding, Scenario } from './scenario.ts';
 
 const pieceBytes = 1024 * 1024;
 const inFlight = 4;
-const modes = ['bare', 'bare-sha256', 'plane'] as const;
+const modes = ['bare', 'bare-blake3', 'plane'] as const;
 const objects = 64;
 const hitsPerSecond = 1_000;
 const hitConnections = 64;
@@ -44,7 +44,7 @@ export const peers: Scenario = {
     bench.show(`${hitsPerSecond} hits/s of 1 KB, beside what peers take`, beside);
     const notes = [
       'Giver on the first core, taker on the second. MB per CPU second: user and system time of both ends together.',
-      '`bare`: one libp2p stream over TLS on the socket and yamux, 64 KB sends, nothing checked; `bare-sha256`: with SHA-256 of each send on receipt; `plane`: requests, credit, digests, all that src/peers does, given to nobody.',
+      '`bare`: one libp2p stream over TLS on the socket and yamux, 64 KB sends, nothing checked; `bare-blake3`: with BLAKE3 of all of it on receipt; `plane`: requests, credit, digests, all that src/peers does, given to nobody.',
       `Hits are sent at their time on ${hitConnections} connections, whether or not earlier ones were answered. Client and taker share the second core, the taker with SCHED_IDLE, so that it is not what the client waits for.`,
     ];
     return { findings: [...throughput, ...beside], notes, charts: [], failures };
@@ -71,7 +71,7 @@ async function throughputRows(bench: Bench, cell: Cell): Promise<readonly Findin
     mbPerSecond: rounded(all.reduce((sum, each) => sum + each.bytes / each.seconds, 0) / all.length / 1e6),
     mbPerCpuSecond: rounded(efficiency(mode)),
     overBare: rounded(efficiency(mode) / efficiency('bare'), 3),
-    overBareSha256: rounded(efficiency(mode) / efficiency('bare-sha256'), 3),
+    overBareBlake3: rounded(efficiency(mode) / efficiency('bare-blake3'), 3),
     giverSecondsPerGb: rounded(cpuPerGb(all, 'giverCpuSeconds'), 3),
     askerSecondsPerGb: rounded(cpuPerGb(all, 'askerCpuSeconds'), 3),
     rounds: all.map((each) => Math.round(perCpuSecond([each]))).join(' '),

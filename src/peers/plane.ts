@@ -6,6 +6,7 @@ import type { PeerSource } from './answer/source.ts';
 import { UploadBudget } from './answer/upload-budget.ts';
 import type { AskOutcome } from './ask/race.ts';
 import { PeerSupplier } from './ask/requester.ts';
+import { blake3NativeFault } from './blake3.ts';
 import type { Identity } from './cell/identity.ts';
 import { type CellProof, type GivenCredential, Membership } from './cell/membership.ts';
 import { Audit } from './integrity/audit.ts';
@@ -75,6 +76,8 @@ export class PeerPlane {
   /** Rejects with a clear error when the identity, the key or an address cannot be used. */
   static async open(options: PeerPlaneOptions): Promise<PeerPlane> {
     const { privateKey, peerId } = options.identity;
+    if (blake3NativeFault !== undefined)
+      options.log.warn({ reason: blake3NativeFault }, 'BLAKE3 is computed in JavaScript: peers cost much more CPU');
     const membership = await Membership.open(options.cell, peerId);
     const budget = new UploadBudget({
       bytesPerSecond: options.uploadBytesPerSecond ?? (() => Number.POSITIVE_INFINITY),

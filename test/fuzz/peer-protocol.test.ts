@@ -94,14 +94,14 @@ class WildMember {
     for (;;) {
       const connections: Connection[] = [];
       try {
-        const control = await this.#dial(connections, '/eddy/control/1');
+        const control = await this.#dial(connections, '/eddy/control/2');
         const answered = new Promise<void>((resolve, reject) => {
           control.addEventListener('message', () => resolve(), { once: true });
           control.addEventListener('close', () => reject(new Error('refused')), { once: true });
         });
         control.send(this.#hello);
         await answered;
-        return { control, bulk: await this.#dial(connections, '/eddy/bulk/1'), connections };
+        return { control, bulk: await this.#dial(connections, '/eddy/bulk/2'), connections };
       } catch {
         for (const connection of connections) connection.abort(new Error('again'));
         await sleep(againMs);

@@ -146,7 +146,7 @@ describe('a cell', () => {
       const address = multiaddr(member.plane.addresses[0] ?? '');
       const connection = await stranger.dial(address);
       const closed = new Promise((resolve) => connection.addEventListener('close', resolve));
-      const stream = await connection.newStream(['/eddy/control/1']);
+      const stream = await connection.newStream(['/eddy/control/2']);
       stream.send(encodeFrame('request', Buffer.from('{}')));
       await closed;
       const again = await stranger.dial(address, { force: true }).catch(() => undefined);
@@ -170,7 +170,7 @@ describe('a cell', () => {
     const stranger = await startHost({ ...identity, listen, transport: 'direct', mdnsTag: undefined, ...plainHost() });
     try {
       let dialled = 0;
-      await stranger.handle('/eddy/control/1', (stream) => {
+      await stranger.handle('/eddy/control/2', (stream) => {
         dialled++;
         stream.send(hello);
       });
@@ -183,7 +183,7 @@ describe('a cell', () => {
       const dialledTo = await cell.start({ log, bootstrap: [] });
       const connection = await stranger.dial(multiaddr(dialledTo.plane.addresses[0] ?? ''));
       const closed = new Promise((resolve) => connection.addEventListener('close', resolve));
-      const stream = await connection.newStream(['/eddy/control/1']);
+      const stream = await connection.newStream(['/eddy/control/2']);
       const told = vi.fn();
       stream.addEventListener('message', told);
       stream.send(hello);
@@ -193,6 +193,32 @@ describe('a cell', () => {
       expect(dialledTo.plane.peers()).toEqual([]);
     } finally {
       await stranger.stop();
+    }
+  });
+
+  it('goes without a member of another version of the protocol, and says so once', async () => {
+    const lines: string[] = [];
+    const log: Log = { ...quietLog, warn: (about, message) => lines.push(`${message}: ${JSON.stringify(about)}`) };
+    const identity = await passingIdentity();
+    const listen = ['/ip4/127.0.0.1/tcp/0'];
+    const older = await startHost({ ...identity, listen, transport: 'direct', mdnsTag: undefined, ...plainHost() });
+    try {
+      let dialled = 0;
+      older.addEventListener('connection:open', () => dialled++);
+      await older.handle('/eddy/control/1', () => {});
+      const newer = await cell.start({ log, bootstrap: older.getMultiaddrs().map(String) });
+      await soon(() => expect(dialled).toBeGreaterThan(1));
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toContain('another version of the protocol, not /eddy/control/2');
+      expect(lines[0]).toContain(identity.peerId);
+      expect(newer.plane.peers()).toEqual([]);
+      expect(await newer.plane.supplier.supply(get('/a'), { signal: never })).toBeUndefined();
+
+      const connection = await older.dial(multiaddr(newer.plane.addresses[0] ?? ''));
+      await expect(connection.newStream(['/eddy/control/1'])).rejects.toThrow();
+      expect(newer.plane.peers()).toEqual([]);
+    } finally {
+      await older.stop();
     }
   });
 
@@ -208,7 +234,7 @@ describe('a cell', () => {
       for (let round = 0; round < 20; round++) {
         const connection = await rogue.dial(multiaddr(a.plane.addresses[0] ?? ''), { force: true });
         const closed = new Promise((resolve) => connection.addEventListener('close', resolve));
-        const stream = await connection.newStream(['/eddy/control/1']);
+        const stream = await connection.newStream(['/eddy/control/2']);
         const credentials = encodeCredential(credential).toString('base64');
         stream.send(encodeFrame('hello', encodeJson({ cell: own.tag, credential: credentials, weight: 1 })));
         const garbage = Buffer.from(Array.from({ length: 100 }, () => Math.floor(random() * 256)));

@@ -127,7 +127,7 @@ const within: Readonly<Record<string, Inside>> = {
     },
   },
   peers: {
-    leaves: ['failure', 'range', 'shareable'],
+    leaves: ['blake3', 'failure', 'range', 'shareable'],
     folders: {
       transport: [],
       wire: ['transport'],
@@ -158,6 +158,8 @@ const owners: Readonly<Record<string, string>> = {
   '@libp2p': 'peers',
   '@chainsafe': 'peers',
   '@multiformats': 'peers',
+  '@napi-rs': 'peers',
+  '@noble': 'peers',
   uint8arraylist: 'peers',
   'hls-parser': 'live',
   'hls.js': 'console',

@@ -83,10 +83,10 @@ describe('frames', () => {
       decoded(Buffer.concat([unknown, encodeFrame('pong', Buffer.alloc(8))]), [3, 7]).map(({ name }) => name),
     ).toEqual(['pong']);
     const version = encodeFrame('ping', Buffer.alloc(8));
-    version[0] = 2;
-    expect(() => decoded(version, [])).toThrow('version 2');
+    version[0] = 1;
+    expect(() => decoded(version, [])).toThrow('version 1, not 2');
     const long = Buffer.alloc(headerBytes);
-    long[0] = 1;
+    long[0] = 2;
     long[1] = frameTypes.status;
     long.writeUInt32BE(10_000_000, 4);
     expect(() => decoded(long, [])).toThrow('10000000 bytes');

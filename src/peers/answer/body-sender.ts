@@ -1,4 +1,4 @@
-import { hash } from 'node:crypto';
+import { blake3 } from '../blake3.ts';
 import { PeerError } from '../failure.ts';
 import type { KeptDigests } from '../integrity/kept-digests.ts';
 import { signedBytesMax, sliceBytes } from '../integrity/manifest.ts';
@@ -85,7 +85,7 @@ export class BodySender {
     }
     this.#credit -= bytes.length;
     if (budget.isLimited) await budget.take(bytes.length, signal);
-    const digest = kept ? digests.of(bytes) : hash('sha256', bytes, 'buffer');
+    const digest = kept ? digests.of(bytes) : blake3(bytes);
     const head = dataFrameHead(id, this.position, { digest, length: bytes.length });
     await bulk.write(() => (signal.aborted ? [] : [head, bytes]));
     signal.throwIfAborted();

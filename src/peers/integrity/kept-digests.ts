@@ -1,7 +1,7 @@
-import { hash } from 'node:crypto';
+import { blake3 } from '../blake3.ts';
 
 /**
- * SHA-256 of bytes whose memory is never written to again while a Buffer refers to it, remembered for as long as that
+ * BLAKE3 of bytes whose memory is never written to again while a Buffer refers to it, remembered for as long as that
  * memory is in use. Memory that is used anew for other bytes must come as another ArrayBuffer: a tier that reuses slots of
  * one arena, or pools what it reads into, has to say so by `buffersAreKept: false`, or digests of old bytes would be sent
  * with new ones.
@@ -15,7 +15,7 @@ export class KeptDigests {
 
   of(bytes: Buffer): Buffer {
     const within = this.#digests.getOrInsertComputed(bytes.buffer, () => new Map());
-    return within.getOrInsertComputed(placeOf(bytes), () => hash('sha256', bytes, 'buffer'));
+    return within.getOrInsertComputed(placeOf(bytes), () => blake3(bytes));
   }
 }
 

@@ -19,7 +19,7 @@ interface ManifestContent {
   readonly completeLength: number;
   /** Index of the slice of the first digest. */
   readonly firstSlice: number;
-  /** SHA-256 of each slice. */
+  /** BLAKE3 of each slice. */
   readonly digests: readonly Buffer[];
 }
 
@@ -30,7 +30,7 @@ export interface Manifest extends ManifestContent {
 
 const digestBytes = 32;
 const signatureBytes = 64;
-const signedPrefix = Buffer.from('eddy manifest v1\0');
+const signedPrefix = Buffer.from('eddy manifest v2\0');
 
 export async function signManifest(content: ManifestContent, privateKey: Ed25519PrivateKey): Promise<Manifest> {
   const signer = peerIdFromPrivateKey(privateKey).toString();

@@ -1,7 +1,8 @@
-import { createHash, type Hash, hash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import type { Fields } from '../../fields.ts';
 import { contentLengthOf } from '../../semantics/content-length.ts';
 import { parseContentRange } from '../../semantics/content-range.ts';
+import { blake3 } from '../blake3.ts';
 import { PeerError } from '../failure.ts';
 import { type Manifest, sliceBytes } from './manifest.ts';
 
@@ -30,7 +31,7 @@ export class BodyCheck {
     this.#slices = manifest && new SliceCheck(manifest, range?.first ?? 0);
   }
 
-  /** `digest`: SHA-256 of the bytes, where it is known. What may be given now, which may be nothing yet. Throws PeerError. */
+  /** `digest`: BLAKE3 of the bytes, where it is known. What may be given now, which may be nothing yet. Throws PeerError. */
   push(bytes: Buffer, digest?: Buffer): Buffer | undefined {
     this.#received += bytes.length;
     if (this.#length !== undefined && this.#received > this.#length)
@@ -111,7 +112,7 @@ class SliceCheck {
     const index = Math.floor(this.#position / sliceBytes);
     const digest = this.#manifest.digests[index - this.#manifest.firstSlice];
     const whole = this.#position === index * sliceBytes;
-    if (whole && digest !== undefined && !(known ?? hash('sha256', slice, 'buffer')).equals(digest))
+    if (whole && digest !== undefined && !(known ?? blake3(slice)).equals(digest))
       throw new PeerError('corrupt', `not the bytes that ${this.#manifest.signer} signed at ${this.#position}`);
     return slice;
   }

@@ -1,6 +1,6 @@
-import { hash } from 'node:crypto';
 import { Fields } from '../../fields.ts';
 import { contentLengthOf } from '../../semantics/content-length.ts';
+import { blake3 } from '../blake3.ts';
 import { PeerError } from '../failure.ts';
 import type { Member } from '../members/member.ts';
 import type { FrameMemory } from '../wire/frame-memory.ts';
@@ -37,7 +37,7 @@ export class PeerExchange implements AsyncIterable<Buffer> {
   readonly head: Promise<HeadMessage | undefined>;
   /** What it said last. */
   answer: StatusName | undefined;
-  /** SHA-256 of the buffer that the body gave last. */
+  /** BLAKE3 of the buffer that the body gave last. */
   digest: Buffer | undefined;
   /** A signed manifest, if one came. */
   manifest: Buffer | undefined;
@@ -106,8 +106,7 @@ export class PeerExchange implements AsyncIterable<Buffer> {
       throw new PeerError('broken', `data at ${position}, not ${this.#position}`);
     if (this.#queuedBytes + this.#uncreditedBytes + length > creditBytes + creditStepBytes)
       throw new PeerError('broken', 'more data than was allowed');
-    if (!hash('sha256', bytes, 'buffer').equals(digest))
-      return this.fail(new PeerError('corrupt', `wrong bytes at ${position}`));
+    if (!blake3(bytes).equals(digest)) return this.fail(new PeerError('corrupt', `wrong bytes at ${position}`));
     this.#startBody();
     this.#progress?.bytes(length, performance.now());
     this.#options.member.bytesIn += length;

@@ -1,5 +1,6 @@
-import type { Connection, Libp2p, Stream } from '@libp2p/interface';
+import { type Connection, type Libp2p, type Stream, UnsupportedProtocolError } from '@libp2p/interface';
 import { messageOf } from '../../errors.ts';
+import { ExpiringSet } from '../../expiring-set.ts';
 import type { Log } from '../../log.ts';
 import { type Greeting, helloTimeoutMs, StrangerError, welcome } from '../cell/handshake.ts';
 import { PeerError } from '../failure.ts';
@@ -11,8 +12,8 @@ import { FramedStream } from '../wire/framed-stream.ts';
 import type { Hello } from '../wire/messages.ts';
 import { Refusals } from './refusals.ts';
 
-export const controlProtocol = '/eddy/control/1';
-export const bulkProtocol = '/eddy/bulk/1';
+export const controlProtocol = '/eddy/control/2';
+export const bulkProtocol = '/eddy/bulk/2';
 
 /** A connection whose other end proved to be a member. */
 export interface Proven {
@@ -32,11 +33,15 @@ interface ReceptionOptions {
 }
 
 const graceMs = 500;
+/** How often the log says that a peer speaks another version, which is tried again all the time. */
+const toldEveryMs = 10 * 60_000;
+const toldMax = 256;
 
 /** Lets members in. Whoever does not prove to be one in time is cut off before anything else is said, and remembered. */
 export class Reception implements HostGate {
   readonly #options: ReceptionOptions;
   readonly #refusals = new Refusals(Date.now);
+  readonly #otherVersions = new ExpiringSet({ forMs: toldEveryMs, namesMax: toldMax, nowMs: Date.now });
 
   constructor(options: ReceptionOptions) {
     this.#options = options;
@@ -72,6 +77,13 @@ export class Reception implements HostGate {
   /** Whoever was dialled and shows to be no member is not dialled again for a while. */
   onStranger(peerId: string, error: unknown): void {
     const about = { peer: peerId, reason: messageOf(error) };
+    if (error instanceof UnsupportedProtocolError && !this.#otherVersions.has(peerId)) {
+      this.#otherVersions.add(peerId);
+      this.#options.log.warn(
+        about,
+        `a peer speaks another version of the protocol, not ${controlProtocol}: it is not asked`,
+      );
+    }
     if (!(error instanceof StrangerError)) return this.#options.log.debug(about, 'a peer was not taken');
     this.#options.log.info(about, 'refused a peer');
     this.#refusals.add(peerId, undefined, 'stranger');
@@ -82,7 +94,7 @@ export class Reception implements HostGate {
     const peerId = connection.remotePeer.toString();
     const timer = setTimeout(() => {
       if (this.#options.linkOf(peerId) === undefined)
-        this.#refuse(connection, new PeerError('timeout', 'no proof of membership'));
+        this.#refuse(connection, new PeerError('timeout', 'no proof of membership, or another version'));
     }, helloTimeoutMs + graceMs);
     connection.addEventListener('close', () => clearTimeout(timer));
   }

@@ -97,7 +97,8 @@ class YamuxSession extends AbstractStreamMuxer<YamuxStream> {
         this.#headerLength = 0;
         this.#onHeader(decodeYamuxHeader(this.#header));
       } else {
-        const part = bytes.subarray(at, at + this.#missing);
+        const isAll = at === 0 && bytes.length <= this.#missing;
+        const part = isAll ? bytes : bytes.subarray(at, at + this.#missing);
         at += part.length;
         this.#missing -= part.length;
         this.#frame.stream?.onBytes(part);

@@ -2,7 +2,7 @@ import { PeerError } from '../failure.ts';
 import type { FrameMemory } from './frame-memory.ts';
 
 /** First byte of every frame. Another one ends the stream. */
-const wireVersion = 1;
+const wireVersion = 2;
 
 /** Frames of the control stream below 32, of the bulk stream from there on. Numbers never change their meaning. */
 export const frameTypes = {
@@ -32,7 +32,7 @@ export type FrameName = keyof typeof frameTypes;
 
 /** version u8, type u8, reserved u16 = 0, length of the payload u32; big-endian like everything. */
 export const headerBytes = 8;
-/** Request id u32, position in the body u64, SHA-256 of the bytes that follow. */
+/** Request id u32, position in the body u64, BLAKE3 of the bytes that follow. */
 const dataPrefixBytes = 4 + 8 + 32;
 /** Body bytes of one data frame. */
 export const dataBytesMax = 64 * 1024;
@@ -65,7 +65,7 @@ export function encodeFrame(name: FrameName, payload: Buffer): Buffer {
   return Buffer.concat([frameHeader(name, payload.length), payload]);
 }
 
-/** Header and prefix of a data frame; `length` bytes follow whose SHA-256 is `digest`. */
+/** Header and prefix of a data frame; `length` bytes follow whose BLAKE3 is `digest`. */
 export function dataFrameHead(
   id: number,
   position: number,
@@ -121,7 +121,7 @@ export class FrameDecoder {
 
   /** Nothing refers to `bytes` afterwards. */
   push(bytes: Uint8Array): void {
-    const chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const chunk = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     let at = 0;
     while (at < chunk.length) {
       if (this.#headerLength < headerBytes) {
@@ -154,7 +154,7 @@ export class FrameDecoder {
     if (length > payloadBytesMax) throw tooLong(this.#name ?? 'unknown', length);
     const prefixLength = this.#name === 'data' ? dataPrefixBytes : 0;
     if (length < prefixLength) throw new PeerError('broken', `a data frame of ${length} bytes`);
-    this.#prefix = prefixLength === 0 ? empty : Buffer.alloc(prefixLength);
+    this.#prefix = prefixLength === 0 ? empty : Buffer.allocUnsafe(prefixLength);
     this.#prefixLength = 0;
     this.#missing = length - prefixLength;
     this.#payloadLength = 0;
