@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { continued, restarted } from '../../src/live/hls/continuation.ts';
-import { fuzzSeed } from '../support/fuzz.ts';
+import { fuzzCount, fuzzSeed } from '../support/fuzz.ts';
 import { hostilePlaylist } from '../support/live/hostile-playlists.ts';
 
-const cases = 10_000;
+const cases = fuzzCount(2_000);
 const targets = { origin: 'http://origin.example', trap: 'http://trap.example' };
 const options = { isOurs: () => true, offsetOf: () => 0 };
 

@@ -5,13 +5,13 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Edge, startEdge } from '../support/edge.ts';
-import { fuzzSeed } from '../support/fuzz.ts';
+import { fuzzCount, fuzzSeed } from '../support/fuzz.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import { hostilePlaylist } from '../support/live/hostile-playlists.ts';
 import { startOrigin, type TestOrigin } from '../support/origin.ts';
 import { view } from '../support/viewer.ts';
 
-const cases = 10_000;
+const cases = fuzzCount(10_000);
 /** The mirror follows a bounded number; a new edge now and then lets it take part in every case. */
 const casesPerEdge = 500;
 /** What no case may take, however slow the machine: bounds that grow with the square of a size take minutes. */

@@ -69,6 +69,8 @@ export interface EdgeOptions {
   readonly liveClock?: Clock;
   /** What the live mirror knows of a cell. */
   readonly voice?: CellVoice;
+  /** Hears of faults. Default: nobody does. */
+  readonly log?: EdgeLog;
   /** Called for each request that ended. */
   readonly onFinished?: (record: AccessRecord) => void;
   /** Called with how long after the owner the mirror learnt of a version, in milliseconds. */
@@ -80,6 +82,13 @@ export interface Ahead {
   readonly requests: Partial<Record<Outcome, number>>;
   readonly bytes: { useful: number; wasted: number };
   readonly players: { readonly data: ClientData; readonly stream: string | undefined }[];
+}
+
+interface EdgeLog {
+  info(about: object, message: string): void;
+  warn(about: object, message: string): void;
+  error(about: object, message: string): void;
+  debug(about: object, message: string): void;
 }
 
 /** A whole node in this process: real sockets, real stores, no command line. */
@@ -103,10 +112,10 @@ const quiet = { info: () => {}, warn: () => {}, error: () => {}, debug: () => {}
 
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const directory = options.directory ?? (await mkdtemp(join(tmpdir(), 'eddy-edge-')));
-  const { ramBytes = 64 * mebibyte, diskBytes = 0, now = Date.now } = options;
+  const { ramBytes = 64 * mebibyte, diskBytes = 0, now = Date.now, log = quiet } = options;
   const { openPiecesMax } = options;
   const bounds = { bytesMax: diskBytes, ...(openPiecesMax !== undefined && { openPiecesMax }) };
-  const disk = diskBytes === 0 ? undefined : await DiskTier.open({ directory, ...bounds, log: quiet });
+  const disk = diskBytes === 0 ? undefined : await DiskTier.open({ directory, ...bounds, log });
   const policy = { ...testPolicy, ...options.policy };
   const supplier = new OriginSupplier({
     maps: [{ name: policy.name, prefix: policy.prefix, upstreams: options.origins, ...options.origin }],
@@ -139,7 +148,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     namedBy: (which) => namedBy(which, [policy]),
     maps: () => [{ ...map, live: { ...liveDefaults, offerBlockingReload: false, ...options.live } }],
     onServed,
-    log: quiet,
+    log,
     ...(options.liveClock && { clock: options.liveClock }),
     ...(options.voice && { voice: options.voice }),
     ...(options.onTold && { onTold: options.onTold }),
@@ -182,7 +191,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
         ...each,
         policies: [policy],
         limits: { ...limitsSchema.parse({}), connectionsMax: 4096 },
-        log: quiet,
+        log,
         onFinished: options.onFinished ?? (() => {}),
       }),
     ),

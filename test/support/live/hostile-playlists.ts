@@ -48,7 +48,8 @@ export function hostilePlaylist(targets: Targets): fc.Arbitrary<Buffer> {
   );
 }
 
-const number = fc.oneof(
+/** As playlists write numbers, and as they should not. */
+export const number = fc.oneof(
   fc.integer({ min: -2, max: 12 }).map(String),
   fc.double().map(String),
   fc.constantFrom(
@@ -138,7 +139,7 @@ const attributeNames = [
   ...['CAN-SKIP-UNTIL', 'PART-HOLD-BACK', 'HOLD-BACK', 'PART-TARGET', 'TIME-OFFSET', 'ID', 'START-DATE', 'VALUE'],
 ];
 
-function tagLine(targets: Targets): fc.Arbitrary<string[]> {
+export function tagLine(targets: Targets): fc.Arbitrary<string[]> {
   const value = fc.oneof(
     number,
     fc.constantFrom('YES', 'NO', 'NONE', 'AES-128', 'PART', 'MAP', 'AUDIO', '"x"', '640x360', '"5@0"', '"-1@-1"'),
