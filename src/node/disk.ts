@@ -48,7 +48,7 @@ export async function openDisk(config: Config, options: OpenDiskOptions): Promis
 function memoryFor(ramBytesMax: number): { queueBytesMax: number; openPiecesMax: number } {
   const between = (least: number, wanted: number, most: number): number => Math.min(most, Math.max(least, wanted));
   return {
-    queueBytesMax: between(16 * mebibyte, Math.floor(ramBytesMax / 16), 64 * mebibyte),
+    queueBytesMax: between(8 * mebibyte, Math.floor(ramBytesMax / 16), 64 * mebibyte),
     openPiecesMax: between(250_000, Math.floor(ramBytesMax / 512), 1_000_000),
   };
 }

@@ -6,7 +6,7 @@ import { openLibc } from '../../libc.ts';
 const uncollectedShare = 1 / 11;
 /** Of a small RAM budget more is needed: for what is known of stored responses, the index's tables, and holes in the heap. */
 const spareBytesMin = 64 * 1024 * 1024;
-const spareShareMax = 1 / 4;
+const spareShareMax = 1 / 2;
 
 /** Just under the largest threshold that glibc takes over by itself (DEFAULT_MMAP_THRESHOLD_MAX, 32 MiB). */
 const mallocThresholdBytes = 31 * 1024 * 1024;
