@@ -22,7 +22,8 @@ export function boundConnections(config: Config, log: Log, descriptorsMax = open
   const left = Math.max(descriptorsMax * viewersShareMin, descriptorsMax - keptMax - origins);
   const connectionsMax = Math.max(1, Math.floor(left / Math.max(1, listen.length + https.length)));
   if (connectionsMax >= limits.connectionsMax) return config;
-  log.warn(
+  // The default asks for more than most machines give: no fault, but what to look for when viewers are turned away.
+  log.info(
     { connectionsMax, configured: limits.connectionsMax, descriptorsMax },
     'viewers may open fewer connections than limits.connectionsMax to each address: the process may have only so many files open (ulimit -n)',
   );
