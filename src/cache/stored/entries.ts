@@ -1,7 +1,6 @@
 import { tagsOf } from '../../semantics/tags.ts';
 import { originTarget } from '../key.ts';
 import type { Entry, EntryStore, KeySelection, StoredResponse, Tier } from '../types.ts';
-import { madeMsAtLatest } from './recent-purges.ts';
 import { Representation } from './representation.ts';
 
 /** Stored responses of one key; more than this many variants and the oldest goes. */
@@ -97,25 +96,19 @@ export class Entries {
     this.#drop(representation);
   }
 
-  /** Forgets all stored responses of a key; returns how many there were. */
-  async removeKey(key: string): Promise<number> {
+  /** Forgets all stored responses of a key, or none where all are spared; returns how many it forgot. */
+  async removeKey(key: string, isSpared: (stored: StoredResponse) => boolean): Promise<number> {
     const loading = this.#live.has(key) ? undefined : this.#load(key);
     const entry = await loading?.entry;
-    if (loading !== undefined) loading.deleted = true;
     const variants = this.#live.get(key)?.variants;
+    const stored = variants?.map((each) => each.stored) ?? entry?.variants ?? [];
+    if (stored.length > 0 && stored.every(isSpared)) return 0;
+    if (loading !== undefined) loading.deleted = true;
     this.#delete(key);
     for (const each of variants ?? []) this.#drop(each);
     if (variants !== undefined) return variants.length;
-    const stored = entry?.variants ?? [];
     for (const { id } of stored) for (const tier of this.#options.tiers) tier.remove(id);
     return stored.length;
-  }
-
-  /** Whether some of what is stored under that key is from before that time. */
-  async someOlder(key: string, thanMs: number): Promise<boolean> {
-    const live = this.#live.get(key)?.variants.map(({ stored }) => stored);
-    const variants = live ?? (await this.#options.store?.load(key, AbortSignal.timeout(loadTimeoutMs)))?.variants ?? [];
-    return variants.some((each) => Math.min(each.requestTimeMs, madeMsAtLatest(each)) < thanMs);
   }
 
   /** Keys of this prefix, tag, or all; in memory first, then in the store. May name a key twice. */

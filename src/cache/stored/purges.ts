@@ -1,8 +1,8 @@
 import { cacheKey } from '../key.ts';
-import type { MapPolicy, Purge } from '../types.ts';
+import type { MapPolicy, Purge, StoredResponse } from '../types.ts';
 import type { Entries } from './entries.ts';
 import { purgeKeys } from './purge.ts';
-import type { RecentPurges } from './recent-purges.ts';
+import { madeMsAtLatest, type RecentPurges } from './recent-purges.ts';
 
 interface PurgesOptions {
   readonly entries: Entries;
@@ -20,21 +20,18 @@ export class Purges {
     this.#options = options;
   }
 
-  /** Drops what is named. Resolves to how many stored responses that were. */
-  async purge(which: Purge, signal: AbortSignal): Promise<number> {
-    const { entries, now } = this.#options;
-    let purged = 0;
-    for await (const key of this.#begin(which, now(), signal)) purged += await entries.removeKey(key);
-    return purged;
+  /** Drops what is named, but not what was asked for after that. Resolves to how many stored responses that were. */
+  purge(which: Purge, signal: AbortSignal): Promise<number> {
+    const { now } = this.#options;
+    const atMs = now();
+    // A time to come says that the clock was set back, and not when it was asked for.
+    return this.#drop(which, { atMs, signal }, ({ requestTimeMs }) => requestTimeMs > atMs && requestTimeMs <= now());
   }
 
   /** A purge that was to be made at that time, for what was stored or made before it. Resolves to how many that were. */
-  async purgeOlder(which: Purge, { beforeMs, signal }: { beforeMs: number; signal: AbortSignal }): Promise<number> {
-    const { entries } = this.#options;
-    let purged = 0;
-    for await (const key of this.#begin(which, beforeMs, signal))
-      if (await entries.someOlder(key, beforeMs)) purged += await entries.removeKey(key);
-    return purged;
+  purgeOlder(which: Purge, { beforeMs, signal }: { beforeMs: number; signal: AbortSignal }): Promise<number> {
+    const isNewer = (stored: StoredResponse) => Math.min(stored.requestTimeMs, madeMsAtLatest(stored)) >= beforeMs;
+    return this.#drop(which, { atMs: beforeMs, signal }, isNewer);
   }
 
   /** What is stored for these targets is validated before its next use (RFC 9111 section 4.4). */
@@ -57,11 +54,18 @@ export class Purges {
     return given.length;
   }
 
-  /** Keys of what the purge names; what is on its way and is named counts as purged too. */
-  #begin(which: Purge, atMs: number, signal: AbortSignal): AsyncIterable<string> {
+  /** What is on its way and is named counts as purged too. */
+  async #drop(
+    which: Purge,
+    { atMs, signal }: { atMs: number; signal: AbortSignal },
+    isSpared: (stored: StoredResponse) => boolean,
+  ): Promise<number> {
     const { entries, recent } = this.#options;
     const policies = this.#options.policies();
     recent.add(which, { policies, atMs });
-    return purgeKeys(which, { entries, policies, signal });
+    let purged = 0;
+    for await (const key of purgeKeys(which, { entries, policies, signal }))
+      purged += await entries.removeKey(key, isSpared);
+    return purged;
   }
 }

@@ -1,4 +1,5 @@
 import { BoundedMap } from '../../bounded-map.ts';
+import type { Fields } from '../../fields.ts';
 import type { MapPolicy, Named, Purge, StoredResponse } from '../types.ts';
 import { namedBy } from './purge.ts';
 
@@ -46,12 +47,13 @@ export class RecentPurges {
   }
 
   /**
-   * Whether what a member of the cell gives is from before a purge, by its Age. That has whole seconds: in doubt it is
-   * from after a purge, which members are told of at once, and from before an invalidation, which may take a moment.
+   * Whether what a member of the cell gives is from before a purge, by its Age. In doubt it is from after a purge, which
+   * members are told of at once, and from before an invalidation, which may take a moment.
    */
   outdates(key: string, { fields, responseTimeMs }: Pick<StoredResponse, 'fields' | 'responseTimeMs'>): boolean {
     const atLatestMs = madeMsAtLatest({ fields, responseTimeMs });
-    if (this.#forgottenMs > atLatestMs || this.#invalidatedMs(key) > atLatestMs - 1000) return true;
+    const soonestMs = responseTimeMs - (ageOf(fields) + 1) * 1000;
+    if (this.#forgottenMs > atLatestMs || this.#invalidatedMs(key) > soonestMs) return true;
     return this.#purges.some(({ atMs, names }) => atMs > atLatestMs && names(key, fields));
   }
 
@@ -60,7 +62,14 @@ export class RecentPurges {
   }
 }
 
-/** When the origin gave a response, be it to somebody else; up to a second later than that, for Age has whole seconds. */
+/**
+ * When the origin gave a response, be it to somebody else; up to two seconds later than that, for Age has whole seconds,
+ * and so has the Date that it may be counted from.
+ */
 export function madeMsAtLatest({ fields, responseTimeMs }: Pick<StoredResponse, 'fields' | 'responseTimeMs'>): number {
-  return responseTimeMs - (Number(fields.get('age')) || 0) * 1000;
+  return responseTimeMs - Math.max(0, ageOf(fields) - 1) * 1000;
+}
+
+function ageOf(fields: Fields): number {
+  return Number(fields.get('age')) || 0;
 }

@@ -47,6 +47,15 @@ describe('section 4.4: invalidating stored responses', () => {
   });
 });
 
+describe('what came from before a purge', () => {
+  it('is known by its Age, and in doubt it is not: Date, which that may be counted from, has whole seconds too', () => {
+    const purges = new RecentPurges(() => 10_000);
+    purges.add('all', { policies: [], atMs: 10_000 });
+    const given = (age: number) => ({ fields: Fields.of({ Age: String(age) }), responseTimeMs: 10_100 });
+    expect([0, 1, 2, 3].map((age) => purges.outdates('m /a', given(age)))).toEqual([false, false, true, true]);
+  });
+});
+
 describe('what came from before an invalidation', () => {
   const given = (responseTimeMs: number, age: number) => ({ fields: Fields.of({ Age: String(age) }), responseTimeMs });
 
