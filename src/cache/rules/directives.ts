@@ -1,4 +1,5 @@
 import type { Fields } from '../../fields.ts';
+import { deltaSecondsMax } from '../../semantics/age.ts';
 import { tokensOf } from '../../semantics/token-list.ts';
 import { type Member as DictionaryMember, dictionaryOf } from '../../structured-fields.ts';
 import { splitList } from './list.ts';
@@ -25,9 +26,6 @@ export interface Directives {
   readonly noTransform: boolean;
   readonly onlyIfCached: boolean;
 }
-
-/** What a delta-seconds too large for 31 bits counts as (RFC 9111 section 1.2.2). */
-export const deltaSecondsMax = 2 ** 31;
 
 /**
  * Directives of a Cache-Control value. Unknown ones are ignored. Of a directive that comes twice the first counts, of

@@ -1,7 +1,8 @@
 import type { Fields } from '../../fields.ts';
+import { ageOf, deltaSecondsMax } from '../../semantics/age.ts';
 import { dateMs, parseHttpDate } from '../../semantics/dates.ts';
 import type { MapPolicy, StoredResponse } from '../types.ts';
-import { type Directives, deltaSecondsMax, effectiveDirectives } from './directives.ts';
+import { type Directives, effectiveDirectives } from './directives.ts';
 import { mediaKind } from './media.ts';
 import { isHeuristicallyCacheable, isUnderstood } from './statuses.ts';
 
@@ -135,13 +136,7 @@ function initialAgeSeconds(stored: Dated): number {
   // Date has whole seconds: what is left of the second it was sent in is not age.
   const apparent = Math.max(0, Math.floor((stored.responseTimeMs - dateMs(stored)) / 1000));
   const delay = Math.max(0, stored.responseTimeMs - stored.requestTimeMs) / 1000;
-  return Math.max(apparent, ageValue(stored.fields) + delay);
-}
-
-/** The first member of Age; 0 when it is absent or invalid (RFC 9111 section 5.1). */
-function ageValue(fields: Fields): number {
-  const first = fields.get('age')?.split(',', 1)[0]?.trim() ?? '';
-  return /^\d+$/.test(first) ? Math.min(Number(first), deltaSecondsMax) : 0;
+  return Math.max(apparent, ageOf(stored.fields) + delay);
 }
 
 /** Stored before the origin said that it must not be: good for nothing but validation. */

@@ -12,6 +12,12 @@ interface PurgesOptions {
   readonly now: () => number;
 }
 
+interface DropOptions {
+  readonly atMs: number;
+  readonly signal: AbortSignal;
+  readonly isSpared: (stored: StoredResponse) => boolean;
+}
+
 /** Drops stored responses, or has them validated before their next use, because somebody says so. */
 export class Purges {
   readonly #options: PurgesOptions;
@@ -25,13 +31,14 @@ export class Purges {
     const { now } = this.#options;
     const atMs = now();
     // A time to come says that the clock was set back, and not when it was asked for.
-    return this.#drop(which, { atMs, signal }, ({ requestTimeMs }) => requestTimeMs > atMs && requestTimeMs <= now());
+    const isSpared = ({ requestTimeMs }: StoredResponse) => requestTimeMs > atMs && requestTimeMs <= now();
+    return this.#drop(which, { atMs, signal, isSpared });
   }
 
   /** A purge that was to be made at that time, for what was stored or made before it. Resolves to how many that were. */
   purgeOlder(which: Purge, { beforeMs, signal }: { beforeMs: number; signal: AbortSignal }): Promise<number> {
-    const isNewer = (stored: StoredResponse) => Math.min(stored.requestTimeMs, madeMsAtLatest(stored)) >= beforeMs;
-    return this.#drop(which, { atMs: beforeMs, signal }, isNewer);
+    const isSpared = (stored: StoredResponse) => Math.min(stored.requestTimeMs, madeMsAtLatest(stored)) >= beforeMs;
+    return this.#drop(which, { atMs: beforeMs, signal, isSpared });
   }
 
   /** What is stored for these targets is validated before its next use (RFC 9111 section 4.4). */
@@ -55,11 +62,7 @@ export class Purges {
   }
 
   /** What is on its way and is named counts as purged too. */
-  async #drop(
-    which: Purge,
-    { atMs, signal }: { atMs: number; signal: AbortSignal },
-    isSpared: (stored: StoredResponse) => boolean,
-  ): Promise<number> {
+  async #drop(which: Purge, { atMs, signal, isSpared }: DropOptions): Promise<number> {
     const { entries, recent } = this.#options;
     const policies = this.#options.policies();
     recent.add(which, { policies, atMs });

@@ -1,5 +1,5 @@
 import { BoundedMap } from '../../bounded-map.ts';
-import type { Fields } from '../../fields.ts';
+import { ageOf } from '../../semantics/age.ts';
 import type { MapPolicy, Named, Purge, StoredResponse } from '../types.ts';
 import { namedBy } from './purge.ts';
 
@@ -68,8 +68,4 @@ export class RecentPurges {
  */
 export function madeMsAtLatest({ fields, responseTimeMs }: Pick<StoredResponse, 'fields' | 'responseTimeMs'>): number {
   return responseTimeMs - Math.max(0, ageOf(fields) - 1) * 1000;
-}
-
-function ageOf(fields: Fields): number {
-  return Number(fields.get('age')) || 0;
 }

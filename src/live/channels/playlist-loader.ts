@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto';
 import type { Answer, Cache } from '../../cache/types.ts';
+import { ageOf } from '../../semantics/age.ts';
 import { edgeTarget } from '../../semantics/edge-target.ts';
 import type { Clock } from '../clock.ts';
 import { parseMpd } from '../dash/mpd.ts';
@@ -64,7 +65,7 @@ export class PlaylistLoader {
     const stored = await ask('max-stale, only-if-cached').catch(() => undefined);
     const received = stored?.status === 200 ? await receive(stored, { signal, nowMs: () => clock.nowMs() }) : undefined;
     const manifest = received && this.parse(received.bytes, { target, map });
-    const age = Number(received?.fields.get('age') ?? 0);
+    const age = received === undefined ? 0 : ageOf(received.fields);
     if (stored !== undefined && manifest && (!manifest.live || age <= (manifest.windowSeconds ?? 0))) return stored;
     if (asked instanceof Error) throw asked;
     return asked as Answer;

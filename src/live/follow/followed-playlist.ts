@@ -1,3 +1,4 @@
+import { ageOf } from '../../semantics/age.ts';
 import type { Received } from '../message/receive.ts';
 import { Adoption, goesBack, stepBetween } from './adoption.ts';
 import { Arrivals } from './arrivals.ts';
@@ -242,8 +243,7 @@ export class FollowedPlaylist {
 
   /** When the origin said that. An owner that it fails gives what it knows: then Age tells. */
   #currentMs({ fields }: Received): number {
-    const ageSeconds = this.#options.owns() ? 0 : Number(fields.get('age') ?? 0) || 0;
-    return this.#options.clock.nowMs() - ageSeconds * 1_000;
+    return this.#options.clock.nowMs() - (this.#options.owns() ? 0 : ageOf(fields)) * 1_000;
   }
 
   readonly #load = (startedMs: number) => ({ startedMs, nowMs: this.#options.clock.nowMs() });

@@ -1,5 +1,6 @@
 import type { Answer } from '../../cache/types.ts';
 import { Fields } from '../../fields.ts';
+import { ageOf } from '../../semantics/age.ts';
 import type { Manifest } from '../manifest.ts';
 import { BufferContent, type OnServed } from '../message/buffer-content.ts';
 import { type Coding, encode } from '../message/coding.ts';
@@ -90,8 +91,7 @@ export class PlaylistVersion {
 
   #ageSeconds(nowMs: number): number {
     const { fields, atMs } = this.#received;
-    const given = Number(fields.get('age') ?? 0);
-    return Math.floor((Number.isSafeInteger(given) ? given : 0) + Math.max(0, nowMs - atMs) / 1000);
+    return Math.floor(ageOf(fields) + Math.max(0, nowMs - atMs) / 1000);
   }
 
   #of(form: Form): Coded {
